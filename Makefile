@@ -1,0 +1,57 @@
+# Each command does all of its own set-up; Python 3.11 or newer and make are all it needs.
+
+PYTHON ?= $(shell command -v python3 || command -v python3.11)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TORCH = $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)",/\1/p' pyproject.toml)
+PIP = $(BIN)/python -m pip install --quiet --quiet
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# pip keeps its cache under HOME; where HOME cannot be written, the cache goes under build/.
+ifneq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint demo clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(READY) ## Make .venv, or bring it up to date with pyproject.toml
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "setup: needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
+	  || { echo "setup: making $(VENV)"; $(PYTHON) -m venv --clear $(VENV) >/dev/null; } \
+	  || { echo "setup: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: upgrading pip"
+	@$(PIP) --upgrade pip
+	@echo "setup: installing $(TORCH) (the large one)"
+	@$(PIP) '$(TORCH)'
+	@echo "setup: installing bouted and its tools"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+test: setup ## Run the tests (PYTEST_ARGS="tests/unit -k prices" narrows them)
+	@$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+# Type checkers do not see the import hooks of an editable install, so tests are checked against what ships.
+lint: setup ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict bouted providers policies
+	@rm -rf build/lib build/typing
+	@$(PIP) --no-deps --target build/typing .
+	@MYPYPATH=build/typing $(BIN)/mypy --strict tests
+
+demo: setup ## Run the main job on this machine, for about four minutes
+	@$(BIN)/bouted demo
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Messages to people: when the budget is passed or a plan changes the bill."""

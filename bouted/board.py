@@ -1,0 +1,150 @@
+"""The status board: one document the daemon keeps up to date and `bouted status` reads.
+
+Reading it takes one row and the standard library, so that status answers at once and works when the
+daemon is dead. `bouted status --json` is this document.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardTarget:
+    """One target and how it is doing. `measured` and `planned` are None until known."""
+
+    name: str
+    unit: str
+    target: float
+    planned: float | None
+    measured: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRoute:
+    """The split for one model: planned share, share seen lately, and replicas that serve."""
+
+    model: str
+    planned_share: float
+    seen_share: float | None
+    ready: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardReplica:
+    """One replica line. `pid` is set by launchers that run local processes."""
+
+    name: str
+    node: str
+    model: str
+    shape: str
+    status: str
+    reason: str
+    since: str
+    endpoint: str
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardNode:
+    """One node line. Money is a decimal string."""
+
+    name: str
+    where: str
+    instance_type: str
+    gpu: str
+    gpu_count: int
+    market: str
+    usd_per_hour: str
+    status: str
+    reason: str
+    since: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardPlan:
+    """The plan in force, or the one proposed."""
+
+    id: str
+    created_at: str
+    trigger: str
+    usd_per_hour: str
+    p95_s: float
+    quality: float
+    gap_to_bound: float
+    rate_per_s: float
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardEvent:
+    """One line of recent history."""
+
+    at: str
+    severity: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Everything on the status screen. Times are ISO 8601 UTC, money decimal strings.
+
+    `verdict` is one of OK, STARTING, CONVERGING, DEGRADED, PAUSED, DOWN; `note` says why in one line.
+    """
+
+    written_at: str
+    deployment: str
+    mode: str
+    verdict: str
+    note: str
+    paused: bool
+    pid: int
+    plan: BoardPlan | None
+    proposed: BoardPlan | None
+    usd_per_hour: str
+    budget_usd_per_hour: str
+    spent_today_usd: str
+    spent_month_usd: str
+    forecast_month_usd: str
+    rate_per_s: float | None
+    requests_ok: int
+    requests_failed: int
+    targets: tuple[BoardTarget, ...] = ()
+    routes: tuple[BoardRoute, ...] = ()
+    nodes: tuple[BoardNode, ...] = ()
+    replicas: tuple[BoardReplica, ...] = ()
+    events: tuple[BoardEvent, ...] = ()
+    config_error: str = ""
+    stale_sources: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> str:
+        """The document, keys in a stable order."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def board_from_json(text: str) -> Board:
+    """The board in `text`, as `to_json` wrote it."""
+    doc: dict[str, Any] = json.loads(text)
+    parts = {
+        "targets": BoardTarget,
+        "routes": BoardRoute,
+        "nodes": BoardNode,
+        "replicas": BoardReplica,
+        "events": BoardEvent,
+    }
+    for key, kind in parts.items():
+        doc[key] = tuple(kind(**item) for item in doc[key])
+    for key in ("plan", "proposed"):
+        if doc[key] is not None:
+            doc[key] = BoardPlan(**{**doc[key], "thresholds": tuple(doc[key]["thresholds"])})
+    doc["stale_sources"] = tuple(doc["stale_sources"])
+    return Board(**doc)
+
+
+def age_s(iso: str, now: datetime) -> float:
+    """Seconds from an ISO time on the board to `now`."""
+    return (now - datetime.fromisoformat(iso)).total_seconds()

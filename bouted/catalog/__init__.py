@@ -1,0 +1,1 @@
+"""Shipped facts: GPU and model specifications and a dated snapshot of real prices."""

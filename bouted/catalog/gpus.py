@@ -1,0 +1,45 @@
+"""What a GPU is: the facts that decide what fits on it and how fast it can be."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Link(StrEnum):
+    """How the GPUs of one instance talk to each other."""
+
+    NVLINK = "nvlink"
+    PCIE = "pcie"
+
+
+class Evidence(StrEnum):
+    """Where a figure comes from, best first."""
+
+    MEASURED = "measured"
+    INTERPOLATED = "interpolated"
+    LEARNED = "learned"
+    ROOFLINE = "roofline"
+    EXTRAPOLATED = "extrapolated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSpec:
+    """One GPU type.
+
+    Bandwidth and link speed are per GPU in 10^9 bytes/s, the link in one direction.
+    `prefill_efficiency` is the share of peak FLOP/s reached in prefill, `decode_efficiency` the
+    share of peak bandwidth reached in decode.
+    """
+
+    name: str
+    memory_gib: float
+    bandwidth_gb_per_s: float
+    bf16_tflops: float
+    fp8_tflops: float | None
+    link: Link
+    link_gb_per_s: float
+    max_fast_group: int
+    prefill_efficiency: float
+    decode_efficiency: float
+    evidence: Evidence
+    source: str
+    note: str = ""

@@ -1,0 +1,1 @@
+"""The control plane: timed jobs that collect, plan, reconcile and publish."""

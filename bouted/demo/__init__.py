@@ -1,0 +1,1 @@
+"""The main job on one machine: real processes, shipped prices, paced replicas."""

@@ -1,0 +1,1 @@
+"""The data plane: an OpenAI-compatible endpoint that scores, routes and streams."""

@@ -1,0 +1,1 @@
+"""Offers: what can be rented, where, at what price, and how sure we are of it."""

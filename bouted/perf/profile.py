@@ -1,0 +1,76 @@
+"""Latency against load for one replica shape: what the planner looks up instead of simulating."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from bouted.catalog.gpus import Evidence
+from bouted.perf.shapes import ReplicaShape, StepCosts
+
+QUANTILES: tuple[float, ...] = (
+    0.0, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.85, 0.90, 0.925, 0.95, 0.97, 0.985, 1.0,
+)  # fmt: skip
+
+
+class Metric(StrEnum):
+    """Which latency."""
+
+    TTFT = "ttft"
+    TPOT = "tpot"
+    E2E = "e2e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPoint:
+    """Latency at one offered rate: seconds at each of `QUANTILES`, per metric."""
+
+    rate_per_s: float
+    ttft_s: tuple[float, ...]
+    tpot_s: tuple[float, ...]
+    e2e_s: tuple[float, ...]
+
+    def of(self, metric: Metric) -> tuple[float, ...]:
+        """The quantiles of `metric`."""
+        return {Metric.TTFT: self.ttft_s, Metric.TPOT: self.tpot_s, Metric.E2E: self.e2e_s}[metric]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One shape under one request mix. `points` ascend in rate; the last is the highest stable rate."""
+
+    shape: ReplicaShape
+    costs: StepCosts
+    points: tuple[LoadPoint, ...]
+    evidence: Evidence
+
+    @property
+    def max_rate_per_s(self) -> float:
+        """The highest offered rate at which the queue stays bounded."""
+        return self.points[-1].rate_per_s
+
+    def quantiles_at(self, metric: Metric, rate_per_s: float) -> tuple[float, ...]:
+        """Seconds at `QUANTILES`, linear between the measured loads; flat outside them."""
+        rates = [point.rate_per_s for point in self.points]
+        right = bisect_left(rates, rate_per_s)
+        if right == 0:
+            return self.points[0].of(metric)
+        if right == len(rates):
+            return self.points[-1].of(metric)
+        low, high = self.points[right - 1], self.points[right]
+        weight = (rate_per_s - low.rate_per_s) / (high.rate_per_s - low.rate_per_s)
+        return tuple(
+            a + weight * (b - a) for a, b in zip(low.of(metric), high.of(metric), strict=True)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileTable:
+    """Every shape that can be planned, for one request mix. Shape ids are unique."""
+
+    profiles: tuple[Profile, ...]
+
+    @cached_property
+    def by_shape(self) -> dict[str, Profile]:
+        """Profiles by shape id."""
+        return {profile.shape.id: profile for profile in self.profiles}

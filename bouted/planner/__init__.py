@@ -1,0 +1,1 @@
+"""Planning: one PlanningProblem in, one Frontier of priced and judged plans out."""

@@ -1,0 +1,1 @@
+"""Quality: what share of queries each model answers well, from the team's own evals."""

@@ -1,0 +1,1 @@
+"""Reconciling: the difference between plan and fleet, as ordered actions, carried out."""

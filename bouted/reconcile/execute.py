@@ -1,0 +1,221 @@
+"""The only place that acts. Load, work, write: no call to a launcher is made inside a transaction.
+
+Each action runs once at a time per subject, in a thread, and is written down before and after. Intent
+rows come before money; the guards look at fresh rows just before spending.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bouted.clock import Clock
+from bouted.errors import (
+    BudgetRefused,
+    Gone,
+    Misconfigured,
+    NoCapacity,
+    NotYet,
+    QuotaExceeded,
+    Retryable,
+)
+from bouted.planner.problem import ModelRules
+from bouted.reconcile.actions import (
+    Action,
+    DrainReplica,
+    LaunchNode,
+    Limits,
+    Outcome,
+    StartReplica,
+    StopNode,
+    StopReplica,
+)
+from bouted.reconcile.fleet import Node, Replica
+from bouted.reconcile.guards import refuse_launch
+from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.store.actions import begin_action, finish_action
+from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
+from bouted.store.open import Store
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What acting needs to know of the plan in force."""
+
+    plan_id: str
+    limits: Limits
+    rules: tuple[ModelRules, ...]
+    costs_of: Callable[[ReplicaShape], StepCosts]
+    served_name: Callable[[str], str] = str
+
+
+@dataclass(slots=True)
+class Executor:
+    """Carries out actions against one launcher and writes what came of them."""
+
+    store: Store
+    launcher: Launcher
+    clock: Clock
+    running: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict)
+
+    def busy(self) -> frozenset[str]:
+        """Subjects with an action under way."""
+        return frozenset(subject for subject, task in self.running.items() if not task.done())
+
+    async def carry_out(
+        self, actions: tuple[Action, ...], context: Context, *, wait_s: float
+    ) -> tuple[Outcome, ...]:
+        """Start every action whose subject is free; return what finished within `wait_s`."""
+        for action in actions:
+            subject = subject_of(action)
+            if subject not in self.busy():
+                self.running[subject] = asyncio.create_task(
+                    asyncio.to_thread(self.perform, action, context), name=subject
+                )
+        if not self.running:
+            return ()
+        done, _ = await asyncio.wait(self.running.values(), timeout=wait_s)
+        self.running = {s: task for s, task in self.running.items() if task not in done}
+        return tuple(task.result() for task in done)
+
+    async def settle(self) -> None:
+        """Wait for everything under way to finish."""
+        if self.running:
+            await asyncio.wait(self.running.values())
+
+    def perform(self, action: Action, context: Context) -> Outcome:
+        """Do one action now, blocking; never raises for what the world does."""
+        kind, subject = type(action).__name__, subject_of(action)
+        if isinstance(action, LaunchNode):
+            self._write_node_intent(action.node)
+        if isinstance(action, StartReplica):
+            self._write_replica_intent(action.replica)
+        row = begin_action(self.store, context.plan_id, kind, subject, self.clock.now())
+        try:
+            outcome = self._perform(action, context)
+        except Exception as error:  # the loop's edge: a bug in a launcher must not end the daemon
+            log.exception("%s %s failed", kind, subject)
+            outcome = self._later(action, f"{type(error).__name__}: {error}", RETRY_S)
+        finish_action(self.store, row, outcome.ok, outcome.detail, self.clock.now())
+        return outcome
+
+    def _perform(self, action: Action, context: Context) -> Outcome:
+        try:
+            match action:
+                case LaunchNode():
+                    self._launch(action.node, context)
+                case StartReplica():
+                    self._start(action.replica, context)
+                case DrainReplica():
+                    self._move_replica(action.replica, ReplicaStatus.DRAINING, Reason.SUPERSEDED)
+                case StopReplica():
+                    self._stop_replica(action.replica)
+                case StopNode():
+                    self._stop_node(action.node)
+        except NotYet as wait:
+            return self._later(action, str(wait), RETRY_S)
+        except Retryable as wait:
+            return self._later(action, str(wait), wait.after_s)
+        except (NoCapacity, QuotaExceeded, BudgetRefused, Misconfigured) as error:
+            return self._failed(action, error)
+        return self._outcome(action, True, "")
+
+    def _write_node_intent(self, node: Node) -> None:
+        if not any(known.name == node.name for known in load_fleet(self.store, self.clock.now()).nodes):
+            add_node(self.store, node)
+
+    def _write_replica_intent(self, replica: Replica) -> None:
+        fleet = load_fleet(self.store, self.clock.now())
+        if not any(known.name == replica.name for known in fleet.replicas):
+            add_replica(self.store, replica)
+
+    def _launch(self, node: Node, context: Context) -> None:
+        fleet = load_fleet(self.store, self.clock.now())
+        refusal = refuse_launch(node, fleet, context.limits, context.rules)
+        if refusal:
+            raise BudgetRefused(refusal)
+        move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, self.clock.now())
+        self.launcher.launch(NodeOrder(name=node.name, offer=node.offer))
+
+    def _start(self, replica: Replica, context: Context) -> None:
+        order = ReplicaOrder(
+            name=replica.name,
+            node=replica.node,
+            shape=replica.shape,
+            served_model=context.served_name(replica.shape.model),
+            costs=context.costs_of(replica.shape),
+        )
+        self.launcher.start_replica(order)
+        self._move_replica(replica, ReplicaStatus.STARTING, replica.reason)
+
+    def _stop_replica(self, replica: Replica) -> None:
+        try:
+            self.launcher.stop_replica(replica.name, replica.node)
+        except Gone:
+            pass
+        if replica.live:
+            drained = replica.status is ReplicaStatus.DRAINING
+            reason = Reason.DRAINED if drained else Reason.SUPERSEDED
+            self._move_replica(replica, ReplicaStatus.STOPPED, reason)
+
+    def _stop_node(self, node: Node) -> None:
+        now = self.clock.now()
+        if node.status is NodeStatus.PLANNED:
+            self.launcher.stop_node(node.name)
+            move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, now)
+            return
+        if node.status is not NodeStatus.STOPPING and node.status is not NodeStatus.GONE:
+            move_node(self.store, node.name, NodeStatus.STOPPING, Reason.SUPERSEDED, now)
+        try:
+            self.launcher.stop_node(node.name)
+        except Gone:
+            pass
+        if node.status is not NodeStatus.GONE:
+            move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, self.clock.now())
+
+    def _move_replica(self, replica: Replica, status: ReplicaStatus, reason: Reason) -> None:
+        move_replica(self.store, replica.name, status, reason, self.clock.now())
+
+    def _failed(self, action: Action, error: Exception) -> Outcome:
+        """Write down that it cannot be: the node or replica ends, and planning is told why."""
+        reason = {
+            NoCapacity: Reason.NO_CAPACITY,
+            QuotaExceeded: Reason.QUOTA,
+            BudgetRefused: Reason.BUDGET,
+        }.get(type(error), Reason.ERROR)
+        now = self.clock.now()
+        if isinstance(action, LaunchNode):
+            move_node(self.store, action.node.name, NodeStatus.FAILED, reason, now, note=str(error))
+        if isinstance(action, StartReplica):
+            move_replica(
+                self.store, action.replica.name, ReplicaStatus.FAILED, reason, now, note=str(error)
+            )
+        return self._outcome(action, False, str(error))
+
+    def _later(self, action: Action, detail: str, after_s: float) -> Outcome:
+        return Outcome(
+            action=type(action).__name__,
+            subject=subject_of(action),
+            ok=False,
+            detail=detail,
+            retry_at=self.clock.now() + timedelta(seconds=after_s),
+        )
+
+    def _outcome(self, action: Action, ok: bool, detail: str) -> Outcome:
+        return Outcome(
+            action=type(action).__name__, subject=subject_of(action), ok=ok, detail=detail
+        )
+
+
+def subject_of(action: Action) -> str:
+    """The node or replica that an action is about."""
+    if isinstance(action, LaunchNode | StopNode):
+        return action.node.name
+    return action.replica.name

@@ -1,0 +1,93 @@
+"""The fleet as the store knows it: nodes (money) and replicas (routing), never mixed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bouted.market.offers import Offer
+from bouted.perf.shapes import ReplicaShape
+from bouted.planner.problem import Template
+from bouted.reconcile.states import (
+    NODE_LIVE,
+    NODE_PAID,
+    REPLICA_LIVE,
+    NodeStatus,
+    Reason,
+    ReplicaStatus,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One rented instance.
+
+    `name` is derived from the deployment, the slot and the incarnation, so a retry finds what a crash
+    left behind. `offer` holds the price believed at launch. `launcher` names the plug-in that owns it.
+    """
+
+    name: str
+    slot: str
+    incarnation: int
+    plan_id: str
+    offer: Offer
+    template: Template
+    launcher: str
+    status: NodeStatus
+    reason: Reason
+    since: datetime
+    launched_at: datetime | None
+    note: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Not ended."""
+        return self.status in NODE_LIVE
+
+    @property
+    def paid(self) -> bool:
+        """May cost money now."""
+        return self.status in NODE_PAID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One engine on a node. `position` is its place in the node's template, `incarnation` counts restarts.
+
+    `endpoint` is the base URL once known.
+    """
+
+    name: str
+    node: str
+    position: int
+    incarnation: int
+    shape: ReplicaShape
+    status: ReplicaStatus
+    reason: Reason
+    since: datetime
+    endpoint: str = ""
+    note: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Not ended."""
+        return self.status in REPLICA_LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetState:
+    """All nodes and replicas that are live or recently ended, each sorted by name.
+
+    `incarnations` holds the highest incarnation ever used per slot, as (slot, number) pairs.
+    """
+
+    nodes: tuple[Node, ...]
+    replicas: tuple[Replica, ...]
+    incarnations: tuple[tuple[str, int], ...]
+
+    def replicas_on(self, node: str) -> tuple[Replica, ...]:
+        """Replicas of one node, in name order."""
+        return tuple(replica for replica in self.replicas if replica.node == node)
+
+    def committed_usd_per_hour(self) -> Decimal:
+        """What is or may be paid now: launching + up + stopping, at the prices believed at launch."""
+        return sum((node.offer.usd_per_hour for node in self.nodes if node.paid), Decimal(0))

@@ -1,0 +1,92 @@
+"""The door to whatever runs nodes and replicas: SkyPilot, this machine, or a plug-in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bouted.market.offers import Offer
+from bouted.perf.shapes import ReplicaShape, StepCosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOrder:
+    """An instance to rent, under a name that is the same for every retry."""
+
+    name: str
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaOrder:
+    """An engine to start on a node. `costs` paces engines that are simulated; real ones ignore it."""
+
+    name: str
+    node: str
+    shape: ReplicaShape
+    served_model: str
+    costs: StepCosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenNode:
+    """An instance that exists. `up` says that replicas can be started on it."""
+
+    name: str
+    up: bool
+    started_at: datetime | None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReplica:
+    """An engine that runs. `endpoint` is its base URL, "" until it listens."""
+
+    name: str
+    node: str
+    endpoint: str
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """All that one launcher runs for this deployment, at one instant."""
+
+    nodes: tuple[SeenNode, ...]
+    replicas: tuple[SeenReplica, ...]
+
+
+class Launcher(Protocol):
+    """Rents and returns. Every call blocks and is made in a thread.
+
+    launch and start_replica are idempotent by name: a second call for a name that exists does nothing.
+    They return when the request is accepted, not when the thing is up; `seen` tells the rest. They raise
+    NoCapacity, QuotaExceeded, Retryable or Misconfigured. stop_replica and stop_node return when the
+    thing is gone, raise NotYet when it needs more time, and treat a name that does not exist as done.
+    Nothing that this deployment did not launch is ever listed or touched.
+    """
+
+    name: str
+
+    def launch(self, order: NodeOrder) -> None:
+        """Rent an instance."""
+        ...
+
+    def start_replica(self, order: ReplicaOrder) -> None:
+        """Start an engine on an instance that is up; NotYet while it is not."""
+        ...
+
+    def stop_replica(self, name: str, node: str) -> None:
+        """End an engine and everything it started."""
+        ...
+
+    def stop_node(self, name: str) -> None:
+        """Give an instance back, with every engine on it."""
+        ...
+
+    def seen(self) -> Seen:
+        """What exists now."""
+        ...
+
+    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+        """Hold the dead-man switch of these nodes until then."""
+        ...

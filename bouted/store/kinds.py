@@ -1,0 +1,18 @@
+"""Enums that only the store's own records use."""
+
+from enum import StrEnum
+
+
+class ActionState(StrEnum):
+    """How far an action is."""
+
+    INTENT = "intent"  # written before acting; still so after a crash in between
+    DONE = "done"
+    FAILED = "failed"
+
+
+class AlertState(StrEnum):
+    """Whether an incident goes on."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"

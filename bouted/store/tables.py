@@ -1,0 +1,254 @@
+"""Every table of the store. Rows stay inside `bouted.store`; only frozen values leave it."""
+
+import enum
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from bouted.events import EventKind, Severity
+from bouted.market.offers import Confidence, Market, Offer
+from bouted.perf.shapes import ReplicaShape
+from bouted.planner.plan import Plan, PlanStatus, Trigger
+from bouted.planner.problem import Template
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.store.columns import Frozen, Money, Packed, UtcDateTime
+from bouted.store.kinds import ActionState, AlertState
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """What all tables share: constraint names that migrations can rely on, and exact types."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar = {
+        str: Text(),
+        datetime: UtcDateTime(),
+        Decimal: Money(),
+        bytes: Packed(),
+        enum.Enum: Enum(
+            enum.Enum,
+            native_enum=False,
+            length=32,
+            values_callable=lambda kind: [member.value for member in kind],
+        ),
+    }
+
+
+class Offers(Base):
+    """What can be rented. `last_observed_at` is when the latest price was last confirmed."""
+
+    __tablename__ = "offers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    region: Mapped[str]
+    zone: Mapped[str]
+    instance_type: Mapped[str]
+    gpu: Mapped[str]
+    gpu_count: Mapped[int]
+    market: Mapped[Market]
+    last_observed_at: Mapped[datetime]
+
+
+class PriceObservations(Base):
+    """One row per change of an offer's price, obtainable count or confidence."""
+
+    __tablename__ = "price_observations"
+    __table_args__ = (Index(None, "offer_id", "observed_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offer_id: Mapped[str] = mapped_column(ForeignKey("offers.id"))
+    usd_per_hour: Mapped[Decimal]
+    obtainable: Mapped[int]
+    hazard_per_hour: Mapped[float]
+    source: Mapped[str]
+    confidence: Mapped[Confidence]
+    observed_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+
+class Documents(Base):
+    """Large values that decisions rest on, named by the hash of their content."""
+
+    __tablename__ = "documents"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    body: Mapped[bytes]
+
+
+class Plans(Base):
+    """Every plan that was made, whole, with the figures that history lists."""
+
+    __tablename__ = "plans"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    trigger: Mapped[Trigger]
+    status: Mapped[PlanStatus]
+    problem_hash: Mapped[str] = mapped_column(ForeignKey("documents.hash"))
+    config_hash: Mapped[str]
+    usd_per_hour: Mapped[Decimal]
+    p95_s: Mapped[float]
+    quality: Mapped[float]
+    gap: Mapped[float]
+    seconds_to_plan: Mapped[float]
+    body: Mapped[Plan] = mapped_column(Frozen(Plan))
+
+
+class Nodes(Base):
+    """Every instance ever intended. `ended_at` is set while the node is gone or failed."""
+
+    __tablename__ = "nodes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    slot: Mapped[str] = mapped_column(index=True)
+    incarnation: Mapped[int]
+    plan_id: Mapped[str]
+    offer: Mapped[Offer] = mapped_column(Frozen(Offer))
+    template: Mapped[Template] = mapped_column(Frozen(Template))
+    launcher: Mapped[str]
+    status: Mapped[NodeStatus] = mapped_column(index=True)
+    reason: Mapped[Reason]
+    since: Mapped[datetime]
+    launched_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    note: Mapped[str]
+
+
+class Replicas(Base):
+    """Every engine ever intended on a node."""
+
+    __tablename__ = "replicas"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), index=True)
+    position: Mapped[int]
+    incarnation: Mapped[int]
+    shape: Mapped[ReplicaShape] = mapped_column(Frozen(ReplicaShape))
+    status: Mapped[ReplicaStatus] = mapped_column(index=True)
+    reason: Mapped[Reason]
+    since: Mapped[datetime]
+    endpoint: Mapped[str]
+    note: Mapped[str]
+
+
+class SpendIntervals(Base):
+    """A stretch of time in which a node cost one price. At most one per node is open.
+
+    `estimated` says that the start is when the launch was asked for, not what the provider reported.
+    """
+
+    __tablename__ = "spend_intervals"
+    __table_args__ = (
+        Index(
+            "uq_spend_intervals_open",
+            "node",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), index=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    usd_per_hour: Mapped[Decimal]
+    estimated: Mapped[bool]
+
+
+class Actions(Base):
+    """What the reconciler did: written before it acts, finished after."""
+
+    __tablename__ = "actions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    plan_id: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    state: Mapped[ActionState]
+    detail: Mapped[str]
+    finished_at: Mapped[datetime | None]
+
+
+class Events(Base):
+    """What happened."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[EventKind]
+    severity: Mapped[Severity]
+    subject: Mapped[str]
+    message: Mapped[str]
+
+
+class Profiles(Base):
+    """Latency profiles by the hash of what they were computed from: a cache, safe to empty."""
+
+    __tablename__ = "profiles"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+
+
+class Leases(Base):
+    """Who may act. `token` grows with every change of holder and never shrinks."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    token: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+class Control(Base):
+    """What the operator and the daemon want, in one row."""
+
+    __tablename__ = "control"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    paused: Mapped[bool]
+    down_requested: Mapped[bool]
+    accepted_plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    desired_plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    updated_at: Mapped[datetime | None]
+    updated_by: Mapped[str]
+
+
+class BoardRow(Base):
+    """The status board, in one row."""
+
+    __tablename__ = "board"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[str]
+    written_at: Mapped[datetime]
+
+
+class Alerts(Base):
+    """One row per incident that people were told of, by its dedupe key."""
+
+    __tablename__ = "alerts"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[AlertState]
+    opened_at: Mapped[datetime]
+    last_sent_at: Mapped[datetime | None]
+    body: Mapped[str]

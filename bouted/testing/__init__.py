@@ -1,0 +1,1 @@
+"""Stand-ins and builders that the tests and the demo share."""

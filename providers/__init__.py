@@ -1,0 +1,1 @@
+"""All network input and output: price sources, launchers, engines; one file each."""

@@ -1,0 +1,219 @@
+"""The shipped facts, read as plain files: enough of them, sourced, and not known to be wrong."""
+
+import csv
+import re
+from collections import Counter, defaultdict
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DATA = Path(__file__).resolve().parents[2] / "bouted" / "catalog" / "data"
+# fmt: off
+COLUMNS = [
+    "provider", "region", "zone", "instance_type", "gpu", "gpu_count", "market", "usd_per_hour",
+    "obtainable", "hazard_per_hour", "observed_on", "confidence", "source",
+]
+ASKED_GPUS = {
+    "T4", "V100-16GB", "V100-32GB", "A10G", "A10", "L4", "A40", "A6000", "RTX3090", "RTX4090", "RTX5090",
+    "L40S", "RTXPRO6000", "A100-40GB", "A100-80GB", "H100-80GB", "H200", "B200", "MI300X",
+}
+ASKED_MODELS = {
+    "llama-3.1-8b", "llama-3.1-70b", "qwen2.5-7b", "qwen2.5-32b", "qwen2.5-72b", "qwen3-8b", "qwen3-32b",
+    "mistral-7b",
+}
+# fmt: on
+UNDATED = "undated (2025-26)"
+NO_LICENCE = (
+    "skypilot_schema_catalog",
+    "aws_ondemand_2025-11",
+    "skypilot_aws_g6_slice",
+    "stored catalogue",
+)
+
+Row = dict[str, str]
+
+
+def offers() -> list[Row]:
+    with (DATA / "prices.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def mapping(name: str) -> dict[str, dict[str, Any]]:
+    loaded = yaml.safe_load((DATA / name).read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def dataset(row: Row) -> str:
+    return row["source"].split(",")[0]
+
+
+def place_and_type(row: Row) -> tuple[str, str, str]:
+    return row["provider"], row["region"], row["instance_type"]
+
+
+def test_the_price_file_has_exactly_the_agreed_columns():
+    with (DATA / "prices.csv").open(newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file)) == COLUMNS
+    assert all(None not in row and None not in row.values() for row in offers())
+
+
+def test_there_are_enough_offers_over_gpus_providers_markets_and_sizes():
+    rows = offers()
+    assert len(rows) >= 80
+    assert len({row["gpu"] for row in rows}) >= 12
+    assert {row["provider"] for row in rows} == {"aws", "gcp", "azure", "lambda", "runpod", "vast"}
+    assert {row["market"] for row in rows} == {"spot", "on_demand"}
+    assert {row["gpu_count"] for row in rows} == {"1", "2", "4", "8"}
+
+
+def test_every_offered_gpu_is_a_known_gpu():
+    assert {row["gpu"] for row in offers()} <= set(mapping("gpus.yaml"))
+
+
+def test_an_instance_type_always_holds_the_same_gpus():
+    held = defaultdict(set)
+    for row in offers():
+        held[row["provider"], row["instance_type"]].add((row["gpu"], row["gpu_count"]))
+    assert [key for key, value in held.items() if len(value) > 1] == []
+
+
+def test_prices_are_positive_decimals_and_plausible_per_gpu():
+    for row in offers():
+        usd = Decimal(row["usd_per_hour"])
+        assert usd > 0, row
+        assert Decimal("0.10") <= usd / int(row["gpu_count"]) <= 20, row
+
+
+def test_capacity_and_hazard_are_in_range():
+    for row in offers():
+        assert 1 <= int(row["obtainable"]) <= 8, row
+        hazard = float(row["hazard_per_hour"])
+        assert hazard == 0.0005 if row["market"] == "on_demand" else 0.02 <= hazard <= 0.10, row
+
+
+def test_no_offer_is_listed_twice():
+    keys = Counter(
+        (*place_and_type(row), row["zone"], row["market"])  # the zone, where there is one
+        for row in offers()
+    )
+    assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_spot_costs_less_than_the_same_instance_on_demand_in_the_region():
+    rows = offers()
+    on_demand = {
+        place_and_type(row): Decimal(row["usd_per_hour"]) for row in rows if row["market"] == "on_demand"
+    }
+    pairs = [row for row in rows if row["market"] == "spot" and place_and_type(row) in on_demand]
+    assert len(pairs) >= 20
+    assert [row for row in pairs if Decimal(row["usd_per_hour"]) >= on_demand[place_and_type(row)]] == []
+
+
+def test_marketplaces_and_lambda_ship_no_spot_price():
+    assert not [
+        row for row in offers() if row["provider"] in ("lambda", "runpod", "vast") and row["market"] == "spot"
+    ]
+
+
+@pytest.mark.parametrize(("gpu", "wrong"), [("H100-80GB", "33.61"), ("H200", "36.60"), ("H200", "38.74")])
+def test_a_known_wrong_gcp_price_stays_out(gpu: str, wrong: str):
+    gcp = [row for row in offers() if row["provider"] == "gcp" and row["gpu"] == gpu]
+    assert [row for row in gcp if abs(Decimal(row["usd_per_hour"]) - Decimal(wrong)) < Decimal("0.5")] == []
+
+
+def test_gcp_sells_h100_in_part_nodes_only_as_spot():
+    parts = {"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"}
+    assert {row["market"] for row in offers() if row["instance_type"] in parts} == {"spot"}
+
+
+def test_every_row_has_a_source_a_date_and_a_confidence():
+    for row in offers():
+        assert row["source"], row
+        assert row["confidence"] in ("high", "medium", "low"), row
+        if row["observed_on"] == UNDATED:
+            assert row["source"].endswith(", undated"), row
+        else:
+            observed = date.fromisoformat(row["observed_on"])
+            assert row["source"].endswith(f", {observed.isoformat()}"), row
+            assert date(2025, 1, 1) <= observed <= date(2026, 11, 22), row
+
+
+def test_an_undated_price_has_low_confidence():
+    undated = [row for row in offers() if row["observed_on"] == UNDATED]
+    assert undated
+    assert {row["confidence"] for row in undated} == {"low"}
+
+
+def test_no_set_without_a_licence_gave_more_than_twenty_rows():
+    used = Counter(dataset(row) for row in offers())
+    assert set(used) <= {*NO_LICENCE, "gcp_gpu_price_history"}
+    assert {name: used[name] for name in NO_LICENCE if used[name] > 20} == {}
+
+
+def test_every_source_is_explained_in_the_readme():
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    assert [name for name in {dataset(row) for row in offers()} if name not in text] == []
+
+
+def test_the_gpus_asked_for_are_there_with_every_field():
+    gpus = mapping("gpus.yaml")
+    assert set(gpus) >= ASKED_GPUS
+    needed = {
+        "memory_gib", "bandwidth_gb_per_s", "bf16_tflops", "fp8_tflops", "link", "link_gb_per_s",
+        "max_fast_group", "prefill_efficiency", "decode_efficiency", "evidence", "source",
+    }  # fmt: skip
+    for name, gpu in gpus.items():
+        assert needed <= set(gpu) <= needed | {"note"}, name
+
+
+def test_gpu_figures_are_in_range():
+    for name, gpu in mapping("gpus.yaml").items():
+        assert gpu["link"] in ("nvlink", "pcie"), name
+        assert gpu["evidence"] in ("measured", "extrapolated"), name
+        assert gpu["max_fast_group"] == (8 if gpu["link"] == "nvlink" else 4), name
+        assert 0.2 <= gpu["prefill_efficiency"] <= 0.95, name
+        assert 0.4 <= gpu["decode_efficiency"] <= 0.95, name
+        assert gpu["fp8_tflops"] is None or gpu["fp8_tflops"] > 1.9 * gpu["bf16_tflops"], name
+        assert gpu["link_gb_per_s"] < gpu["bandwidth_gb_per_s"], name
+
+
+# Llama-3.1-8B in bf16: milliseconds per output token at batch 1, from the table that README.md derives from.
+TPOT_MS = {"A100-80GB": 11.9, "H100-80GB": 6.2, "H200": 4.9, "L40S": 22.0, "B200": 3.5, "RTXPRO6000": 11.2}
+
+
+@pytest.mark.parametrize(("name", "tpot_ms"), TPOT_MS.items())
+def test_a_measured_gpu_gives_back_the_decode_time_it_was_derived_from(name: str, tpot_ms: float):
+    gpu = mapping("gpus.yaml")[name]
+    weights_ms = 2 * 8.03e9 / (gpu["bandwidth_gb_per_s"] * 1e9 * gpu["decode_efficiency"]) * 1e3
+    assert 1.0 + weights_ms == pytest.approx(tpot_ms, rel=0.02)
+
+
+def test_only_the_gpus_of_that_table_are_called_measured():
+    measured = {name for name, gpu in mapping("gpus.yaml").items() if gpu["evidence"] == "measured"}
+    assert measured == set(TPOT_MS)
+
+
+def test_the_models_asked_for_are_there():
+    assert set(mapping("models.yaml")) >= ASKED_MODELS
+
+
+@pytest.mark.parametrize("name", sorted(mapping("models.yaml")))
+def test_a_models_shape_adds_up_to_its_parameter_count(name: str):
+    model = mapping("models.yaml")[name]
+    hidden, queries = model["hidden"], model["heads"] * model["head_dim"]
+    attention = hidden * 2 * (queries + model["kv_heads"] * model["head_dim"])
+    layer = attention + 3 * hidden * model["intermediate"]
+    params = model["layers"] * layer + 2 * model["vocab"] * hidden
+    assert params / 1e9 == pytest.approx(model["params_b"], rel=0.002)
+    assert model["heads"] % model["kv_heads"] == 0
+
+
+def test_every_model_names_its_repository_and_source():
+    for name, model in mapping("models.yaml").items():
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", model["hf_repo"]), name
+        assert model["source"], name
