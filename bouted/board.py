@@ -12,13 +12,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardTarget:
-    """One target and how it is doing. `measured` and `planned` are None until known."""
+    """One target and how it is doing. `measured` and `planned` are None until known.
+
+    Less is better, unless `at_least`.
+    """
 
     name: str
     unit: str
     target: float
     planned: float | None
     measured: float | None
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ class ConfigErrors(Misconfigured):
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """`did you mean x?` for the likeliest of `known`, also when only the unit differs; "" when none is near."""
+    """`did you mean x?` for the nearest of `known`, also when only the unit differs; "" when none is near."""
     stem = _UNIT.sub("", word.lower())
     siblings = tuple(name for name in known if _UNIT.sub("", name) == stem)
     close = get_close_matches(word.lower(), siblings, n=1, cutoff=0.0) or get_close_matches(

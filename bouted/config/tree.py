@@ -7,7 +7,7 @@ deployment named `no` or a region named `1e` stays what was written.
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from re import compile as pattern
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -37,10 +37,10 @@ class Tree:
 class _Loader(yaml.SafeLoader):
     """PyYAML's parser with YAML 1.2's scalars."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own class attribute)
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases are not allowed here", problem_mark=mark)
         return super().compose_node(parent, index)

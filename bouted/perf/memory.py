@@ -69,6 +69,12 @@ def weight_bytes(model: ModelSpec, precision: Precision) -> float:
     return params + 2 * model.vocab * model.hidden
 
 
+def kv_bytes_per_gpu(model: ModelSpec, shape: ReplicaShape) -> int:
+    """Bytes of 16-bit KV cache that one token takes on each GPU; with tp above the KV heads they repeat."""
+    kv_heads = max(1, model.kv_heads // shape.tp)
+    return 4 * (model.layers // shape.pp) * kv_heads * model.head_dim
+
+
 def least_memory_gib(model: ModelSpec, precision: Precision, *, context_tokens: int = 0) -> float:
     """GPU memory, in GiB, below which no single GPU or group holds the model and one longest request."""
     kv = context_tokens * model.kv_bytes_per_token()
@@ -95,11 +101,10 @@ def _broken_rule(model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, context_to
 
 
 def _need(model: ModelSpec, shape: ReplicaShape) -> _Need:
-    kv_heads = max(1, model.kv_heads // shape.tp)
     return _Need(
         weights_gib=weight_bytes(model, shape.precision) / shape.gpu_count / GIB,
         reserve_gib=_reserve_gib(model, shape.tp, shape.pp),
-        kv_bytes=4 * (model.layers // shape.pp) * kv_heads * model.head_dim,
+        kv_bytes=kv_bytes_per_gpu(model, shape),
     )
 
 
@@ -116,5 +121,6 @@ def _arithmetic(gpu: GpuSpec, shape: ReplicaShape, need: _Need, usable_gib: floa
     kv = kv_tokens * need.kv_bytes * shape.gpu_count / GIB
     return (
         f"needs {weights:.1f} GiB for weights + {kv:.1f} GiB KV on {shape.gpu_count} x {usable_gib:.1f} GiB"
-        f" usable ({MEMORY_UTILISATION:.0%} of {gpu.memory_gib:.1f} less {need.reserve_gib:.1f} for the engine)"
+        f" usable ({MEMORY_UTILISATION:.0%} of {gpu.memory_gib:.1f}"
+        f" less {need.reserve_gib:.1f} for the engine)"
     )

@@ -59,9 +59,7 @@ class Profile:
             return self.points[-1].of(metric)
         low, high = self.points[right - 1], self.points[right]
         weight = (rate_per_s - low.rate_per_s) / (high.rate_per_s - low.rate_per_s)
-        return tuple(
-            a + weight * (b - a) for a, b in zip(low.of(metric), high.of(metric), strict=True)
-        )
+        return tuple(a + weight * (b - a) for a, b in zip(low.of(metric), high.of(metric), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)

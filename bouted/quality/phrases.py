@@ -19,20 +19,21 @@ class Kind:
 # fmt: off
 KINDS = (
     Kind(name="chat", difficulty=0.04, templates=(
-        "Hi! {smalltalk}", "Hey, {smalltalk}", "Good morning, {smalltalk}", "Quick one: {smalltalk}",
+        "{hello} {smalltalk}", "{hello} {person} here. {smalltalk}", "{hello} {smalltalk} {bye}",
+        "{smalltalk} {bye} {person}",
     )),
     Kind(name="fact", difficulty=0.12, templates=(
-        "What is the capital of {country}?", "Which currency do they use in {country}?",
-        "What time zone is {country} in, and do they change the clocks?",
-        "How many people live in {country}, roughly?", "What is {concept}, in one sentence?",
+        "What is {fact} {country}?", "I always forget: what is {fact} {country}, and {fact} {country}?",
+        "{person} asked me what {fact} {country} is. What do I say?",
+        "Is {fact} {country} the same as {fact} {country}?", "What is {concept}, in one sentence?",
     )),
     Kind(name="rewrite", difficulty=0.16, templates=(
-        'Make this more {tone}: "{message}"', 'Fix the grammar, change nothing else: "{message}"',
+        'Make this more {tone}: "{message}"', 'Fix the grammar, change nothing else: "{message} {message}"',
         "Rewrite this email so it sounds {tone}.\n\n{message}\n\nThanks,\n{person}",
-        "Shorten to two sentences, keep it {tone}: {message}",
+        "Shorten to two sentences, keep it {tone}: {message} {message} {passage}",
     )),
     Kind(name="translate", difficulty=0.2, templates=(
-        "Translate into {language}: {message}",
+        "Translate into {language}: {message} {message}",
         'How would I say this in {language}, to {audience}? "{message}"',
     )),
     Kind(name="summary", difficulty=0.24, templates=(
@@ -90,8 +91,8 @@ KINDS = (
     Kind(name="design", difficulty=0.78, templates=(
         "Design {system} for {n} million users. State the consistency model, what happens when a region is "
         "lost, and the cost drivers. Then attack your own design.",
-        "We have {system} with a p99 of {a} ms and want {c} ms without new hardware. We know that {clue}. Lay "
-        "out the options with trade-offs and the order you would try them.",
+        "We have {system} with a p99 of {a} ms and want {c} ms without new hardware. We know that {clue}. "
+        "Lay out the options with trade-offs and the order you would try them.",
     )),
     Kind(name="algorithm", difficulty=0.86, templates=(
         "Give an algorithm that {problem} in {bound}. Prove it is correct and show where a naive version "
@@ -107,14 +108,24 @@ KINDS = (
 )
 
 SLOTS = {
+    "hello": ("Hi!", "Hey,", "Good morning,", "Quick one:", "Hello again!", "Me again.", "Hi there,"),
+    "bye": ("Thanks!", "Cheers,", "No rush.", "Have a good one!", "Thank you so much."),
     "smalltalk": (
         "how is your day going?", "tell me a joke about printers.", "thanks for the help yesterday!",
         "what should I have for lunch?", "suggest a name for my grey cat.", "are you there?",
         "give me a fun fact about otters.", "what can you help me with?", "wish my team a good weekend.",
+        "recommend a film for tonight.", "write a birthday wish for my aunt.", "is it cold on Mars?",
+        "what rhymes with orange?", "pick a number from one to ten.", "how do I boil an egg?",
+    ),
+    "fact": (
+        "the capital of", "the currency of", "the time zone of", "the population of", "the dialling code of",
+        "the largest city in", "the highest mountain in", "the longest river in", "the national dish of",
+        "the electric plug used in", "the main airport in", "the official language of",
     ),
     "country": (
         "Portugal", "Japan", "Chile", "Kenya", "Norway", "Vietnam", "Morocco", "Canada", "Greece", "Peru",
         "New Zealand", "South Korea", "Iceland", "Uruguay", "Finland", "Ghana", "Estonia", "Mexico",
+        "Austria", "Bolivia", "Croatia", "Denmark", "Egypt", "Ireland", "Jordan", "Latvia", "Malta",
     ),
     "tone": ("friendly", "formal", "confident", "apologetic", "neutral", "warm but firm", "concise"),
     "message": (

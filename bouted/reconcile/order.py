@@ -20,6 +20,7 @@ from bouted.reconcile.actions import (
     StopNode,
     StopReplica,
 )
+from bouted.reconcile.backoff import place_waits, slot_waits
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.names import node_name, replica_name
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
@@ -96,6 +97,7 @@ def _intents(
     return written + [
         _intent(planned, used.get(planned.slot, 0) + 1, now, deployment, launcher, plan_id)
         for planned in changes.launch
+        if not slot_waits(fleet, planned.slot, now)
     ]
 
 
@@ -119,7 +121,11 @@ def _intent(
 
 def _starts(changes: ChangeSet, fleet: FleetState, now: datetime) -> list[Action]:
     """Replicas to start: the intent already written for a place, else its next incarnation."""
-    return [StartReplica(replica=_replica_for(node, at, fleet, now)) for node, at in changes.start]
+    return [
+        StartReplica(replica=_replica_for(node, at, fleet, now))
+        for node, at in changes.start
+        if not place_waits((r for r in fleet.replicas_on(node.name) if r.position == at), now)
+    ]
 
 
 def _replica_for(node: Node, position: int, fleet: FleetState, now: datetime) -> Replica:

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 
 from bouted.board import Board, board_from_json
 from bouted.errors import Misconfigured
+from bouted.store.names import DAEMON_LEASE
 from bouted.store.readonly import read_only, revision_of
 from bouted.store.urls import shown, sqlite_path
-
-DAEMON_LEASE = "daemon"
-"""The lease that the one active daemon holds."""
 
 _BOARD = "SELECT body FROM board WHERE id = 1"
 _LEASE = f"SELECT holder, expires_at FROM leases WHERE name = '{DAEMON_LEASE}'"
@@ -21,7 +19,7 @@ _LEASE = f"SELECT holder, expires_at FROM leases WHERE name = '{DAEMON_LEASE}'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStatus:
-    """What the store says: the last board, and who holds the daemon's lease until when ("" and None: nobody)."""
+    """The last board, and who holds the daemon's lease until when ("" and None: nobody)."""
 
     board: Board | None
     holder: str
@@ -77,7 +75,8 @@ def _status(url: str, body: str | None, lease: tuple[str, datetime] | None) -> S
     holder, expires_at = lease or ("", None)
     if expires_at is not None and expires_at.tzinfo is None:
         expires_at = expires_at.replace(tzinfo=UTC)
-    return StoredStatus(board=body and _parsed(url, body) or None, holder=holder, expires_at=expires_at)
+    board = None if body is None else _parsed(url, body)
+    return StoredStatus(board=board, holder=holder, expires_at=expires_at)
 
 
 def _parsed(url: str, body: str) -> Board:

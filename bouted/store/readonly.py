@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from bouted.store import refuse
-from bouted.store.urls import SCHEMA_REVISION
+from bouted.store.names import SCHEMA_REVISION
+from bouted.store.urls import quoted
 
 
 @contextmanager
@@ -34,8 +34,8 @@ def revision_of(connection: sqlite3.Connection, url: str) -> str | None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Opened read-only. Where the folder is not writable and no writer left a log, the file is read as it is."""
-    name = f"file:{quote(str(path))}?mode=ro"
+    """Opened read-only. In a folder that cannot be written, a file without a log is read as it is."""
+    name = f"file:{quoted(path)}?mode=ro"
     connection = sqlite3.connect(name, uri=True, timeout=5.0)
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()

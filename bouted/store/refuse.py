@@ -1,7 +1,8 @@
 """Says why a store cannot be used, in one line with a hint. Standard library only."""
 
 from bouted.errors import BoutedError, Misconfigured, Retryable
-from bouted.store.urls import SCHEMA_REVISION, shown
+from bouted.store.names import SCHEMA_REVISION
+from bouted.store.urls import shown
 
 
 def future(url: str, revision: str) -> Misconfigured:
@@ -27,5 +28,9 @@ def unusable(url: str, cause: Exception) -> BoutedError:
             shown(url), text, hint="the file is damaged: restore a backup, or move it away to start anew"
         )
     if "no such table" in low or "no such column" in low:
-        return Misconfigured(shown(url), text, hint="is this bouted's own database? point state_dir elsewhere")
-    return Misconfigured(shown(url), f"cannot be read: {text}", hint="check the store's address and its server")
+        return Misconfigured(
+            shown(url), text, hint="is this bouted's own database? point state_dir elsewhere"
+        )
+    return Misconfigured(
+        shown(url), f"cannot be read: {text}", hint="check the store's address and its server"
+    )

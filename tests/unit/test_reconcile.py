@@ -206,3 +206,25 @@ def test_a_refused_launch_leaves_a_failed_row_and_the_next_try_has_a_new_name(re
     (again,) = world.decide(planned(L4, small=1))
     assert isinstance(again, LaunchNode)
     assert again.node.name != launch.node.name
+
+
+def test_an_engine_that_keeps_dying_is_tried_again_later_and_later() -> None:
+    world = FleetWorld(limits())
+    world.converge(planned(L4, small=1))
+    world.kill(next(iter(world.replicas)))
+    world.converge(planned(L4, small=1))
+    world.kill(max(world.replicas))
+    assert world.decide(planned(L4, small=1)) == ()
+    world.settle()
+    assert len(world.decide(planned(L4, small=1))) == 1
+
+
+def test_an_offer_that_was_refused_twice_is_not_asked_again_at_once() -> None:
+    world = FleetWorld(limits())
+    wanted = planned(L4, small=1)
+    for _ in range(2):
+        (launch,) = world.decide(wanted)
+        assert isinstance(launch, LaunchNode)
+        world.do(launch)
+        world.lose(launch.node.name)
+    assert world.decide(wanted) == ()

@@ -1,0 +1,140 @@
+"""The status screen: a board as lines of plain text, the verdict first. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from bouted.board import Board, BoardPlan, BoardTarget, age_s
+from bouted.cli.columns import columns, fields, paragraph
+from bouted.cli.life import Life
+from bouted.cli.screen_fleet import fleet_table
+from bouted.cli.units import age, clock, figure, seconds, share, usd, usd_change, usd_round
+
+LABEL = 8
+EVENTS_SHOWN = 8
+
+
+def screen(board: Board, *, life: Life, now: datetime) -> list[str]:
+    """The whole screen, at most 100 columns wide."""
+    parts = (
+        [*_verdict(board, life, now), *_warnings(board, life, now), *_load(board)],
+        _targets(board),
+        _routes(board),
+        fleet_table(board.nodes, board.replicas, now),
+        _events(board, now),
+    )
+    return "\n\n".join("\n".join(part) for part in parts if part).splitlines()
+
+
+def _verdict(board: Board, life: Life, now: datetime) -> list[str]:
+    plan = f"plan {board.plan.id} ({age(age_s(board.plan.created_at, now))})" if board.plan else "no plan yet"
+    month = f"month {usd_round(board.spent_month_usd)} -> {usd_round(board.forecast_month_usd)} forecast"
+    rate = f"{usd(board.usd_per_hour)}/h of {usd(board.budget_usd_per_hour)}/h"
+    return fields(
+        f"bouted: {_word(board, life)}",
+        (plan, rate, f"today {usd(board.spent_today_usd)}", month, f"mode {board.mode}"),
+    )
+
+
+def _word(board: Board, life: Life) -> str:
+    """The board's verdict, unless nobody stands behind it any more."""
+    if life is Life.RUNNING or board.verdict == "DOWN":
+        return board.verdict
+    return "DAEMON SILENT" if life is Life.SILENT else "DAEMON NOT RUNNING"
+
+
+def _warnings(board: Board, life: Life, now: datetime) -> list[str]:
+    """What a person should know before reading on, a paragraph each."""
+    lines = [] if life is Life.RUNNING else _line("DAEMON", _absent(board, life, now))
+    if board.note:
+        lines += _line("WHY", board.note)
+    if board.paused:
+        lines += _line("PAUSED", "nothing is launched, moved or stopped; go on with: bouted resume")
+    if board.config_error:
+        lines += _line("CONFIG", f"{board.config_error}; the last good config stays in force")
+    for source in board.stale_sources:
+        lines += _line("PRICES", f"stale: {source}")
+    if board.proposed:
+        lines += _line("PROPOSED", _proposal(board.proposed, board.plan))
+    return lines
+
+
+def _absent(board: Board, life: Life, now: datetime) -> str:
+    seen = datetime.fromisoformat(board.written_at)
+    ago = age((now - seen).total_seconds())
+    if life is Life.SILENT:
+        stuck = f"pid {board.pid} has written nothing for {ago}; what follows is as of then"
+        return f"{stuck}; see journalctl -u bouted, then: systemctl restart bouted"
+    since = f"not running since {clock(seen, now)} UTC ({ago} ago)"
+    start = "start it: bouted run, or systemctl start bouted"
+    if board.verdict == "DOWN":
+        return f"{since}; {start}"
+    return f"{since}, pid {board.pid} is gone; the fleet goes on and costs money; {start}"
+
+
+def _proposal(plan: BoardPlan, current: BoardPlan | None) -> str:
+    change = ""
+    if current:
+        change = f" ({usd_change(Decimal(plan.usd_per_hour) - Decimal(current.usd_per_hour))}/h)"
+    figures = f"{usd(plan.usd_per_hour)}/h{change}, p95 {seconds(plan.p95_s)}, quality {plan.quality:.3f}"
+    return f"plan {plan.id} at {figures}; accept it: bouted apply {plan.id}"
+
+
+def _load(board: Board) -> list[str]:
+    now = "not measured yet" if board.rate_per_s is None else f"{board.rate_per_s:.3g} queries/s now"
+    planned = f", planned for {board.plan.rate_per_s:.3g}" if board.plan else ""
+    return _line("LOAD", f"{now}{planned}; {board.requests_ok:,} answered, {board.requests_failed:,} failed")
+
+
+def _targets(board: Board) -> list[str]:
+    if not board.targets:
+        return []
+    head = ("TARGET", "LIMIT", "PLANNED", "MEASURED", "")
+    return columns([head, *(_target(target) for target in board.targets)], right=frozenset({1, 2, 3}))
+
+
+def _target(target: BoardTarget) -> tuple[str, ...]:
+    def text(value: float | None) -> str:
+        return "-" if value is None else figure(value, target.unit, like=target.target)
+
+    limit = f"{'>=' if target.at_least else '<='} {text(target.target)}"
+    return (target.name, limit, text(target.planned), text(target.measured), _judged(target))
+
+
+def _judged(target: BoardTarget) -> str:
+    if target.measured is None:
+        return "not measured yet"
+    if target.at_least:
+        short = target.target - target.measured
+        return "ok" if short <= 0 else f"BELOW by {figure(short, target.unit, like=target.target)}"
+    over = target.measured - target.target
+    return "ok" if over <= 0 else f"OVER by {share(over / target.target)}"
+
+
+def _routes(board: Board) -> list[str]:
+    if not board.routes:
+        return []
+    rows = [("MODEL", "SHARE PLANNED", "SEEN", "READY", "")]
+    for route in board.routes:
+        seen = "-" if route.seen_share is None else share(route.seen_share)
+        missing = route.wanted - route.ready
+        note = f"{missing} missing" if missing > 0 else f"{-missing} more than planned" if missing else ""
+        rows.append((route.model, share(route.planned_share), seen, f"{route.ready} of {route.wanted}", note))
+    lines = columns(rows, right=frozenset({1, 2, 3}))
+    if board.plan and board.plan.thresholds:
+        at = ", ".join(f"{threshold:.3f}" for threshold in board.plan.thresholds)
+        lines.append(f"split at router score {at}")
+    return lines
+
+
+def _events(board: Board, now: datetime) -> list[str]:
+    latest = sorted(board.events, key=lambda event: event.at)[-EVENTS_SHOWN:]
+    lines = [] if not latest else ["EVENTS (UTC)"]
+    for event in latest:
+        at = clock(datetime.fromisoformat(event.at), now)
+        severity = "" if event.severity == "info" else f"{event.severity.upper()}: "
+        lines += paragraph(at, severity + event.message)
+    return lines
+
+
+def _line(label: str, text: str) -> list[str]:
+    return paragraph(label.ljust(LABEL), text)

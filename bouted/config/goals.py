@@ -1,0 +1,113 @@
+"""Config sections that say what is wanted: money, targets, load, models, and how quality is known."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from bouted.config.fields import (
+    ExistingFile,
+    Name,
+    Positive,
+    Seconds,
+    Share,
+    Text,
+    Usd,
+    Whole,
+    known_name,
+    one_of,
+    refusal,
+    surroundings,
+)
+from bouted.config.section import Section
+from bouted.perf.profile import Metric
+from bouted.perf.shapes import Engine, Precision
+
+
+class BudgetSettings(Section):
+    """What may be spent. `surge` is the extra allowed while moving; half of `usd_per_hour` unless given."""
+
+    usd_per_hour: Annotated[Usd, Field(gt=0)]
+    surge_usd_per_hour: Usd = Field(default_factory=lambda given: given["usd_per_hour"] / Decimal(2))
+    usd_per_month: Annotated[Usd, Field(gt=0)] | None = None
+
+
+class TargetSettings(Section):
+    """What must hold: at least one latency at P95, and mean quality. Plans are compared by `objective`."""
+
+    e2e_p95_s: Seconds | None = None
+    ttft_p95_ms: Positive | None = None
+    tpot_p95_ms: Positive | None = None
+    quality_min: Share = 0.0
+    objective: Annotated[Metric, one_of(Metric)] | None = Field(default=None, validate_default=True)
+
+    def latencies_s(self) -> dict[Metric, float]:
+        """The latency targets that are set, in seconds, in the order in which one becomes the objective."""
+        given = {
+            Metric.E2E: self.e2e_p95_s,
+            Metric.TTFT: None if self.ttft_p95_ms is None else self.ttft_p95_ms / 1000,
+            Metric.TPOT: None if self.tpot_p95_ms is None else self.tpot_p95_ms / 1000,
+        }
+        return {metric: seconds for metric, seconds in given.items() if seconds is not None}
+
+    @field_validator("objective")
+    @classmethod
+    def _is_a_target(cls, objective: Metric | None, info: ValidationInfo) -> Metric | None:
+        keys = {Metric.E2E: "e2e_p95_s", Metric.TTFT: "ttft_p95_ms", Metric.TPOT: "tpot_p95_ms"}
+        if objective is not None and info.data.get(keys[objective], 0.0) is None:
+            raise refusal(f"is {objective}, for which no target is set", f"set {keys[objective]}")
+        return objective
+
+    @model_validator(mode="after")
+    def _has_a_latency(self) -> Self:
+        if not self.latencies_s():
+            raise refusal("needs a latency target", "set e2e_p95_s, ttft_p95_ms or tpot_p95_ms")
+        return self
+
+
+class WorkloadSettings(Section):
+    """The load to plan for until queries have been seen, and the window they are then judged over."""
+
+    rate_per_s: Annotated[Positive, Field(le=100_000)]
+    prompt_tokens: Annotated[Whole, Field(ge=1)]
+    output_tokens: Annotated[Whole, Field(ge=1)]
+    arrival_cv: Annotated[Positive, Field(le=20)] = 1.0
+    window_s: Seconds = 300.0
+
+
+def _spec(value: str, info: ValidationInfo) -> str:
+    return known_name("model in the catalog", surroundings(info).models, value)
+
+
+class ModelSettings(Section):
+    """One model to serve. Empty `clouds` and `regions` allow all; `owned` names your own machines there."""
+
+    name: Name
+    spec: Annotated[Text, AfterValidator(_spec)]
+    engine: Annotated[Engine, one_of(Engine)] = Engine.VLLM
+    precision: Annotated[Precision, one_of(Precision)] = Precision.BF16
+    min_replicas: Annotated[Whole, Field(ge=0, le=64)] = 1
+    context_tokens: Annotated[Whole, Field(ge=128, le=10_000_000)] = 4096
+    clouds: tuple[Text, ...] = ()
+    regions: tuple[Text, ...] = ()
+
+
+class RoutingSettings(Section):
+    """Where the quality of each model is known from: your own evals, or the synthetic set that ships."""
+
+    synthetic: bool = False
+    evals_file: ExistingFile | None = Field(default=None, validate_default=True)
+
+    @field_validator("evals_file")
+    @classmethod
+    def _one_of_the_two(cls, evals_file: Path | None, info: ValidationInfo) -> Path | None:
+        synthetic = info.data.get("synthetic")
+        if evals_file is None and synthetic is False:
+            raise refusal(
+                "is needed: one JSON line per prompt with each model's score",
+                "or set synthetic: true to try bouted without your own",
+            )
+        if evals_file is not None and synthetic is True:
+            raise refusal("is given although synthetic is true", "keep one of them")
+        return evals_file

@@ -1,0 +1,147 @@
+"""Config sections about running: the store, moves, search effort, launcher, safety, alerts, addresses."""
+
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from re import compile as pattern
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from bouted.config.fields import (
+    ExistingFile,
+    Positive,
+    Real,
+    Seconds,
+    Span,
+    Text,
+    Usd,
+    Whole,
+    known_name,
+    refusal,
+    surroundings,
+)
+from bouted.config.section import Section, plugin_options
+
+_PASSWORD = pattern(r"://[^/@]*:[^/@]+@|[?&]password=")
+
+
+def _store_url(url: str) -> str:
+    if _PASSWORD.search(url):
+        raise refusal("holds a password", "put the URL in a file and name it in url_file")
+    if not url.startswith(("sqlite:////", "postgresql")):
+        raise refusal("must start with sqlite://// (and an absolute path) or postgresql")
+    return url
+
+
+class DatabaseSettings(Section):
+    """Where the store is. With neither key it is SQLite in the state folder."""
+
+    url: Annotated[Text, AfterValidator(_store_url)] | None = None
+    url_file: ExistingFile | None = None
+
+    @field_validator("url_file")
+    @classmethod
+    def _one_of_the_two(cls, url_file: Path | None, info: ValidationInfo) -> Path | None:
+        if url_file is not None and info.data.get("url") is not None:
+            raise refusal("is given although url is", "keep one of them")
+        return url_file
+
+
+class ChangeSettings(Section):
+    """How willing bouted is to move, and how long a move may take."""
+
+    min_payback_minutes: Span = 60.0
+    load_step_pct: Annotated[Positive, Field(le=1000)] = 30.0
+    load_settle_s: Span = 60.0
+    min_replan_gap_s: Span = 60.0
+    drain_s: Span = 30.0
+    launch_timeout_s: Seconds = 900.0
+    ready_timeout_s: Seconds = 1200.0
+    max_launches: Annotated[Whole, Field(ge=1, le=1000)] = 4
+    start_hours: Annotated[Real, Field(ge=0, le=24)] = 0.1
+
+
+class PlannerSettings(Section):
+    """How hard to search for a plan."""
+
+    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = 1
+    deadline_s: Seconds = 60.0
+    sweep: Annotated[Whole, Field(ge=8, le=100_000)] = 256
+    evaluations: Annotated[Whole, Field(ge=0, le=10_000)] = 24
+
+
+class LauncherSettings(Section):
+    """The plug-in that starts nodes and replicas, and its options."""
+
+    name: Text = "local"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_options(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "options" in value:
+            return {**value, "options": plugin_options(value["options"])}
+        return value
+
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> Self:
+        known_name("launcher", surroundings(info).launchers, self.name)
+        return self
+
+
+def _deadman(value: Any) -> Any:
+    return None if value == "off" else value
+
+
+class SafetySettings(Section):
+    """`deadman_hours`: nodes end themselves after this long without word from bouted; `off` never."""
+
+    deadman_hours: Annotated[Annotated[Real, Field(ge=0.1, le=8760)] | None, BeforeValidator(_deadman)] = 12.0
+
+
+class SlackSettings(Section):
+    """Alerts go to the webhook whose URL the file holds; none without it."""
+
+    webhook_file: ExistingFile | None = None
+    plan_change_usd_per_hour: Usd = Decimal(2)
+    budget_pct: tuple[Annotated[Whole, Field(ge=1, le=1000)], ...] = (80, 100)
+
+
+class AlertSettings(Section):
+    """Who is told."""
+
+    slack: SlackSettings = SlackSettings()
+
+
+def _port(value: int) -> int:
+    if value > 65535:
+        raise refusal(f"must be a port, 0 to 65535 (0: any free one), got {value}")
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class ListenSettings(Section):
+    """Where the gateway listens. Off this machine only with API keys, one per line in `api_keys_file`."""
+
+    gateway_host: Text = "127.0.0.1"
+    gateway_port: Annotated[Whole, Field(ge=0), AfterValidator(_port)] = 8080
+    api_keys_file: ExistingFile | None = Field(default=None, validate_default=True)
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _needed_off_loopback(cls, api_keys_file: Path | None, info: ValidationInfo) -> Path | None:
+        host = info.data.get("gateway_host")
+        if api_keys_file is None and host is not None and not is_loopback(host):
+            raise refusal(
+                f"is needed: {host} can be reached from other machines",
+                "name a file with one key per line, or listen on 127.0.0.1",
+            )
+        return api_keys_file

@@ -1,0 +1,248 @@
+"""Composes the status board from what one pass saw. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bouted.board import (
+    Board,
+    BoardEvent,
+    BoardNode,
+    BoardPlan,
+    BoardReplica,
+    BoardRoute,
+    BoardTarget,
+)
+from bouted.events import Event
+from bouted.perf.profile import Metric
+from bouted.planner.plan import Plan
+from bouted.planner.problem import Targets
+from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.launcher import Seen
+from bouted.reconcile.routes import ready_by_model, wanted_by_model
+from bouted.store.control import Control
+from bouted.workload.observe import Measured
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Dollars: spent today, this month, and what the month comes to at the present rate."""
+
+    today_usd: Decimal
+    month_usd: Decimal
+    forecast_month_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardInputs:
+    """Everything a board is made of."""
+
+    now: datetime
+    deployment: str
+    mode: str
+    pid: int
+    control: Control
+    plan: Plan | None
+    proposed: Plan | None
+    fleet: FleetState
+    seen: Seen
+    targets: Targets
+    budget_usd_per_hour: Decimal
+    spend: Spend
+    measured: Measured
+    requests_ok: int
+    requests_failed: int
+    events: tuple[Event, ...]
+    planning: bool
+    plan_error: str
+    config_error: str
+    stale_sources: tuple[str, ...]
+
+
+def compose_board(inputs: BoardInputs) -> Board:
+    """The board for these inputs."""
+    verdict, note = _verdict(inputs)
+    return Board(
+        written_at=inputs.now.isoformat(),
+        deployment=inputs.deployment,
+        mode=inputs.mode,
+        verdict=verdict,
+        note=note,
+        paused=inputs.control.paused,
+        pid=inputs.pid,
+        plan=_plan(inputs.plan),
+        proposed=_plan(inputs.proposed),
+        usd_per_hour=_usd(inputs.fleet.committed_usd_per_hour()),
+        budget_usd_per_hour=_usd(inputs.budget_usd_per_hour),
+        spent_today_usd=_usd(inputs.spend.today_usd),
+        spent_month_usd=_usd(inputs.spend.month_usd),
+        forecast_month_usd=_usd(inputs.spend.forecast_month_usd),
+        rate_per_s=inputs.measured.rate_per_s,
+        requests_ok=inputs.requests_ok,
+        requests_failed=inputs.requests_failed,
+        targets=_targets(inputs),
+        routes=_routes(inputs),
+        nodes=_nodes(inputs.fleet),
+        replicas=_replicas(inputs.fleet, inputs.seen),
+        events=tuple(
+            BoardEvent(
+                at=event.at.isoformat(),
+                severity=event.severity,
+                kind=event.kind,
+                message=event.message,
+            )
+            for event in inputs.events
+        ),
+        config_error=inputs.config_error,
+        stale_sources=inputs.stale_sources,
+    )
+
+
+def _verdict(inputs: BoardInputs) -> tuple[str, str]:
+    if inputs.control.down_requested:
+        left = sum(node.live for node in inputs.fleet.nodes)
+        return "DOWN", f"stopping everything, {left} nodes left" if left else "everything is stopped"
+    if inputs.control.paused:
+        return "PAUSED", "nothing is launched or stopped until: bouted resume"
+    if inputs.plan is None:
+        return _without_plan(inputs)
+    ready, wanted = ready_by_model(inputs.fleet), wanted_by_model(inputs.plan)
+    dead = [model for model, count in wanted.items() if count and not ready[model]]
+    short = sum(max(0, count - ready[model]) for model, count in wanted.items())
+    if not any(ready.values()):
+        return "STARTING", f"0 of {sum(wanted.values())} replicas ready"
+    if dead:
+        return "DEGRADED", f"no replica of {', '.join(sorted(dead))} serves; abler models take its queries"
+    if short:
+        return "CONVERGING", f"{sum(wanted.values()) - short} of {sum(wanted.values())} replicas ready"
+    if inputs.plan_error:
+        return "DEGRADED", f"planning failed, the last plan stands: {inputs.plan_error}"
+    late = [t.name for t in _targets(inputs) if t.measured is not None and _missed(t)]
+    if late:
+        return "DEGRADED", f"missing its target: {', '.join(late)}"
+    return "OK", "planning" if inputs.planning else ""
+
+
+def _without_plan(inputs: BoardInputs) -> tuple[str, str]:
+    if inputs.plan_error:
+        return "DEGRADED", f"no plan: {inputs.plan_error}"
+    if inputs.proposed is not None:
+        return "OK", f"plan {inputs.proposed.id} is proposed, nothing runs; act on it: bouted apply"
+    return "STARTING", "making the first plan"
+
+
+def _missed(target: BoardTarget) -> bool:
+    if target.measured is None or target.name == "quality":
+        return False
+    return target.measured > target.target
+
+
+def _plan(plan: Plan | None) -> BoardPlan | None:
+    if plan is None:
+        return None
+    return BoardPlan(
+        id=plan.id,
+        created_at=plan.created_at.isoformat(),
+        trigger=plan.trigger,
+        usd_per_hour=_usd(plan.design.usd_per_hour),
+        p95_s=plan.estimate.p95_s(plan.objective),
+        quality=plan.estimate.quality,
+        gap_to_bound=plan.estimate.gap_to_bound,
+        rate_per_s=plan.rate_per_s,
+        thresholds=plan.split.thresholds,
+    )
+
+
+def _targets(inputs: BoardInputs) -> tuple[BoardTarget, ...]:
+    plan, seen = inputs.plan, inputs.measured
+    measured = {
+        Metric.E2E: seen.e2e_p95_s,
+        Metric.TTFT: seen.ttft_p95_s,
+        Metric.TPOT: seen.tpot_p95_s,
+    }
+    lines = []
+    for metric in Metric:
+        target = inputs.targets.of(metric)
+        if target is None:
+            continue
+        planned = plan.estimate.p95_s(metric) if plan is not None else None
+        lines.append(
+            BoardTarget(
+                name=f"p95 {metric}", unit="s", target=target, planned=planned, measured=measured[metric]
+            )
+        )
+    quality = plan.estimate.quality_low if plan is not None else None
+    lines.append(
+        BoardTarget(
+            name="quality",
+            unit="",
+            target=inputs.targets.quality_min,
+            planned=quality,
+            measured=None,
+        )
+    )
+    return tuple(lines)
+
+
+def _routes(inputs: BoardInputs) -> tuple[BoardRoute, ...]:
+    if inputs.plan is None:
+        return ()
+    ready, wanted = ready_by_model(inputs.fleet), wanted_by_model(inputs.plan)
+    seen = dict(inputs.measured.share_by_model)
+    return tuple(
+        BoardRoute(
+            model=model,
+            planned_share=share,
+            seen_share=seen.get(model) if seen else None,
+            ready=ready[model],
+            wanted=wanted[model],
+        )
+        for model, share in zip(inputs.plan.split.models, inputs.plan.split.shares, strict=True)
+    )
+
+
+def _nodes(fleet: FleetState) -> tuple[BoardNode, ...]:
+    return tuple(
+        BoardNode(
+            name=node.name,
+            where=f"{node.offer.provider}/{node.offer.zone or node.offer.region}",
+            instance_type=node.offer.instance_type,
+            gpu=node.offer.gpu,
+            gpu_count=node.offer.gpu_count,
+            market=node.offer.market,
+            usd_per_hour=_usd(node.offer.usd_per_hour),
+            status=node.status,
+            reason=node.reason,
+            since=node.since.isoformat(),
+            note=node.note,
+        )
+        for node in fleet.nodes
+        if node.live
+    )
+
+
+def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
+    pids = {replica.name: replica.pid for replica in seen.replicas}
+    return tuple(
+        BoardReplica(
+            name=replica.name,
+            node=replica.node,
+            model=replica.shape.model,
+            shape=f"{replica.shape.gpu_count}x{replica.shape.gpu} tp{replica.shape.tp}"
+            + (f" pp{replica.shape.pp}" if replica.shape.pp > 1 else ""),
+            status=replica.status,
+            reason=replica.reason,
+            since=replica.since.isoformat(),
+            endpoint=replica.endpoint,
+            pid=pids.get(replica.name),
+        )
+        for replica in fleet.replicas
+        if replica.live
+    )
+
+
+def _usd(amount: Decimal) -> str:
+    return str(amount.quantize(CENT))
+

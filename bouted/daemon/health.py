@@ -1,0 +1,59 @@
+"""Asks every engine how it is, all at once, with a short deadline."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+import httpx
+
+from bouted.clock import Clock
+from bouted.reconcile.launcher import Seen, SeenReplica
+from bouted.reconcile.observe import Health
+
+TIMEOUT_S = 2.0
+_GAUGES = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+
+
+class HealthProber:
+    """Remembers since when each engine has been failing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failing: dict[str, datetime] = {}
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False)
+
+    async def probe(self, seen: Seen) -> tuple[Health, ...]:
+        """One answer per engine that has an endpoint."""
+        found = [replica for replica in seen.replicas if replica.endpoint]
+        answers = await asyncio.gather(*(self._ask(replica) for replica in found))
+        names = {answer.replica for answer in answers}
+        self._failing = {name: at for name, at in self._failing.items() if name in names}
+        return tuple(self._with_memory(answer) for answer in answers)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _with_memory(self, answer: Health) -> Health:
+        if answer.ok:
+            self._failing.pop(answer.replica, None)
+            return answer
+        since = self._failing.setdefault(answer.replica, self._clock.now())
+        return replace(answer, failing_since=since)
+
+    async def _ask(self, replica: SeenReplica) -> Health:
+        try:
+            health = await self._client.get(f"{replica.endpoint}/health")
+            metrics = await self._client.get(f"{replica.endpoint}/metrics")
+        except httpx.HTTPError:
+            return Health(replica=replica.name, ok=False, running=0, waiting=0)
+        running, waiting = (_gauge(metrics.text, name) for name in _GAUGES)
+        return Health(
+            replica=replica.name, ok=health.status_code == 200, running=running, waiting=waiting
+        )
+
+
+def _gauge(text: str, name: str) -> int:
+    """The sum of one gauge over its label sets; 0 when it is not there."""
+    lines = (line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))

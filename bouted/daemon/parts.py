@@ -1,0 +1,68 @@
+"""Builds the parts that a config names. Used by the daemon, by one-shot planning and by `down`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from bouted import plugins
+from bouted.catalog.load import Catalog, load_catalog
+from bouted.config.load import load_config
+from bouted.config.schema import Config
+from bouted.daemon.planning import Selects
+from bouted.market.collect import open_sources
+from bouted.market.source import PriceSource
+from bouted.reconcile.launcher import Launcher
+
+HOUR_S = 3600.0
+NEVER_S = 10 * 365 * 24 * HOUR_S  # `deadman_hours: off`: longer than any node lives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A config that passed every check, and the catalog it was checked against."""
+
+    path: Path
+    config: Config
+    catalog: Catalog
+
+
+def load(path: Path) -> Loaded:
+    """Read and check the config at `path`; ConfigErrors with every problem."""
+    catalog = load_catalog()
+    config = load_config(
+        path,
+        known_models=tuple(model.name for model in catalog.models),
+        known_gpus=tuple(gpu.name for gpu in catalog.gpus),
+    )
+    return Loaded(path=path.absolute(), config=config, catalog=catalog)
+
+
+def launcher_of(config: Config) -> Launcher:
+    """The launcher the config names."""
+    plugin = plugins.load("bouted.launchers", config.launcher.name)
+    return cast(
+        Launcher,
+        plugin.from_config(
+            config.launcher.options,
+            state_dir=config.state_dir,
+            deployment=config.deployment,
+            deadman_s=deadman_s(config),
+        ),
+    )
+
+
+def deadman_s(config: Config) -> float:
+    """Seconds of silence after which a node ends itself."""
+    hours = config.safety.deadman_hours
+    return NEVER_S if hours is None else hours * HOUR_S
+
+
+def sources_of(loaded: Loaded) -> tuple[PriceSource, ...]:
+    """The price sources the config lists."""
+    return open_sources(loaded.config.prices.sources, loaded.path.parent)
+
+
+def selection_of(config: Config) -> Selects:
+    """The selection policy, set up as the config says."""
+    plugin = plugins.load("bouted.policies", "cheapest")
+    return cast(Selects, plugin(min_payback_h=config.changes.min_payback_minutes / 60))

@@ -1,0 +1,193 @@
+"""From what is believed now to a plan in the store: profiles, quality, problem, search, choice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from bouted.catalog.load import Catalog
+from bouted.clock import Clock
+from bouted.codec import content_hash, dump, parse
+from bouted.config.change import planning_hash
+from bouted.config.schema import Config
+from bouted.errors import Misconfigured
+from bouted.market.allowed import allowed_offers
+from bouted.market.offers import Offer
+from bouted.planner.assemble import incumbent_of, steady_mix, without_refused
+from bouted.planner.client import PlanningWorker
+from bouted.planner.design import Frontier, Progress
+from bouted.planner.explain import explain_infeasible
+from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
+from bouted.planner.plan_from import make_plan
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.requests import (
+    ModelWanted,
+    ProfileAnswer,
+    ProfileRequest,
+    QualityAnswer,
+    QualityRequest,
+)
+from bouted.store.documents import put_document
+from bouted.store.fleet import load_fleet
+from bouted.store.open import Store
+from bouted.store.plans import desired_plan, save_plan
+from bouted.store.profiles import get_profiles, put_profiles
+from bouted.workload.profile import WorkloadProfile
+
+OnProgress = Callable[[Progress], None]
+
+
+class Selects(Protocol):
+    """The selection policy: `bouted.policies` entry points of this shape."""
+
+    def select(self, frontier: Frontier, problem: PlanningProblem) -> Choice:
+        """The design to run, or the incumbent held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A plan that was made and stored. When `held`, the plan in force stands and `plan` records why."""
+
+    plan: Plan
+    held: bool
+    frontier: Frontier
+    problem: PlanningProblem
+
+
+@dataclass(slots=True)
+class PlanMaker:
+    """Makes plans with one warm planning worker; remembers profiles and quality between plans."""
+
+    store: Store
+    worker: PlanningWorker
+    catalog: Catalog
+    clock: Clock
+    policy: Callable[[Config], Selects]
+    tables: dict[str, ProfileAnswer] = field(default_factory=dict)
+    qualities: dict[str, QualityAnswer] = field(default_factory=dict)
+    mix: WorkloadProfile | None = None
+
+    async def make(
+        self,
+        config: Config,
+        offers: tuple[Offer, ...],
+        workload: WorkloadProfile,
+        trigger: Trigger,
+        on_progress: OnProgress,
+    ) -> Made:
+        """Plan and store the result as PROPOSED or HELD. Infeasible, Retryable or Misconfigured otherwise."""
+        started = monotonic()
+        problem = await self._problem(config, offers, workload)
+        frontier = await self.worker.propose(problem, on_progress)
+        if not frontier.designs:
+            raise explain_infeasible(problem, frontier)
+        choice = self.policy(config).select(frontier, problem)
+        plan = make_plan(
+            choice,
+            problem,
+            trigger=trigger,
+            created_at=self.clock.now(),
+            config_hash=planning_hash(config),
+            problem_hash=put_document(self.store, "problem", dump(PlanningProblem, problem)),
+            seconds_to_plan=monotonic() - started,
+        )
+        status = PlanStatus.HELD if choice.held else PlanStatus.PROPOSED
+        save_plan(self.store, plan, status)
+        return Made(plan=plan, held=choice.held, frontier=frontier, problem=problem)
+
+    async def _problem(
+        self, config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
+    ) -> PlanningProblem:
+        fleet = load_fleet(self.store, self.clock.now())
+        usable = without_refused(_usable(config, self.catalog, offers), fleet)
+        workload = steady_mix(self.mix, workload)
+        quality = await self._quality(config)
+        profiles = await self._profiles(config, usable, workload)
+        self.mix = workload
+        return PlanningProblem(
+            offers=usable,
+            models=config.model_rules(quality.quality.models),
+            profiles=profiles.table,
+            workload=workload,
+            quality=quality.quality,
+            targets=config.targets_s(),
+            budget=config.budget_value(),
+            spot_max_share=config.supply.spot.max_share,
+            switching=config.switching(),
+            incumbent=incumbent_of(desired_plan(self.store), usable),
+            effort=config.effort(),
+            seed=config.planner.seed,
+        )
+
+    async def _quality(self, config: Config) -> QualityAnswer:
+        """The quality model and scorer, fitted once per content of the evals file."""
+        path = config.routing.evals_file
+        content = Path(path).read_bytes() if path is not None else b"synthetic"
+        models = tuple(model.name for model in config.models)
+        key = content_hash(content + repr((models, config.planner.seed)).encode())
+        if key not in self.qualities:
+            request = QualityRequest(
+                evals_file=str(path) if path is not None else "",
+                models=models,
+                state_dir=str(config.state_dir),
+                seed=config.planner.seed,
+            )
+            self.qualities = {key: await self.worker.quality(request)}
+        return self.qualities[key]
+
+    async def _profiles(
+        self, config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
+    ) -> ProfileAnswer:
+        """Profiles for the GPUs on offer: from memory, from the store, or built."""
+        request = _profile_request(config, offers, workload)
+        key = content_hash(dump(ProfileRequest, request) + dump(Catalog, self.catalog))
+        if key not in self.tables:
+            cached = get_profiles(self.store, [key]).get(key)
+            if cached is not None:
+                answer = parse(ProfileAnswer, cached)
+            else:
+                answer = await self.worker.profiles(request)
+                put_profiles(self.store, {key: dump(ProfileAnswer, answer)})
+            self.tables = {key: answer}
+        answer = self.tables[key]
+        for missing in answer.without_layout:
+            raise Misconfigured(
+                f"models.{missing.model}",
+                f"fits no allowed GPU: {missing.reason}",
+                hint="allow a larger GPU in supply.gpus, or use fp8",
+            )
+        return answer
+
+
+def _usable(config: Config, catalog: Catalog, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Offers the config allows, of GPUs the catalog knows."""
+    known = {gpu.name for gpu in catalog.gpus}
+    usable = tuple(o for o in allowed_offers(offers, config.supply_rules()) if o.gpu in known)
+    if not usable:
+        raise Misconfigured(
+            "supply", "no offer is allowed", hint="see what there is with: bouted prices"
+        )
+    return tuple(sorted(usable, key=lambda offer: offer.id))
+
+
+def _profile_request(
+    config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
+) -> ProfileRequest:
+    return ProfileRequest(
+        models=tuple(
+            ModelWanted(
+                name=model.name,
+                spec=model.spec,
+                precision=model.precision,
+                engine=model.engine,
+                context_tokens=model.context_tokens,
+            )
+            for model in config.models
+        ),
+        gpus=tuple(sorted({offer.gpu for offer in offers})),
+        lengths=workload.lengths,
+        arrival_cv=workload.arrival_cv,
+        seed=config.planner.seed,
+    )

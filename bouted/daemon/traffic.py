@@ -1,0 +1,69 @@
+"""What the gateway saw lately: polled, kept for the profiling window, turned into a workload."""
+
+import json
+import logging
+from collections import deque
+
+import httpx
+
+from bouted.codec import parse
+from bouted.workload.observe import Measured, measured, profile_workload
+from bouted.workload.profile import RequestSample, WorkloadProfile
+
+log = logging.getLogger(__name__)
+
+KEPT = 20_000
+TIMEOUT_S = 2.0
+
+
+class Traffic:
+    """Pulls request samples from one gateway. A gateway that is away is asked again at the next poll."""
+
+    def __init__(self, gateway_url: str) -> None:
+        self._url = f"{gateway_url}/-/samples"
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False)
+        self._after = 0
+        self._boot = ""
+        self._away = False
+        self.samples: deque[RequestSample] = deque(maxlen=KEPT)
+        self.ok = 0
+        self.failed = 0
+
+    async def poll(self) -> None:
+        """Fetch what is new. A restarted gateway counts from the beginning again."""
+        try:
+            answer = await self._client.get(self._url, params={"after": self._after, "limit": 5000})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            if not self._away:
+                log.warning("gateway does not answer: %s", error or type(error).__name__)
+            self._away = True
+            return
+        if self._away:
+            log.info("gateway answers again")
+        self._away = False
+        self._take(answer.json())
+
+    def _take(self, page: dict[str, object]) -> None:
+        boot = str(page["boot_id"])
+        if self._boot and boot != self._boot:
+            self._boot, self._after = boot, 0
+            return
+        self._boot = boot
+        new = parse(tuple[RequestSample, ...], json.dumps(page["samples"]))
+        self._after = int(str(page["last_seq"]))
+        self.samples.extend(new)
+        self.ok += sum(sample.ok for sample in new)
+        self.failed += sum(not sample.ok for sample in new)
+
+    def workload(self, declared: WorkloadProfile, now_s: float, window_s: float) -> WorkloadProfile:
+        """The load to plan for, as of now."""
+        return profile_workload(self.samples, now_s=now_s, window_s=window_s, declared=declared)
+
+    def measured(self, now_s: float, window_s: float) -> Measured:
+        """How the fleet did in the window."""
+        return measured(self.samples, now_s=now_s, window_s=window_s)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()

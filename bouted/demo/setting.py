@@ -1,0 +1,63 @@
+"""What the demo runs: its config file, its price file, and the length of each act."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG = """\
+version: 1
+deployment: demo
+mode: apply
+state_dir: {state_dir}
+budget: {{usd_per_hour: 30, surge_usd_per_hour: 30}}
+targets: {{e2e_p95_s: 12, ttft_p95_ms: 2500, quality_min: 0.78}}
+workload: {{rate_per_s: {rate_per_s}, prompt_tokens: 260, output_tokens: 110, window_s: 25}}
+models:
+  - {{name: small, spec: llama-3.1-8b, context_tokens: 4096}}
+  - {{name: medium, spec: qwen2.5-32b, context_tokens: 4096}}
+  - {{name: large, spec: llama-3.1-70b, context_tokens: 4096}}
+routing: {{synthetic: true}}
+supply:
+  gpus: {{allow: [L4, A10G, A6000, L40S, RTX4090, RTX5090, A100-40GB, A100-80GB, H100-80GB, H200]}}
+  spot: {{max_share: 1.0}}
+prices:
+  sources: [{{name: snapshot}}, {{name: file, path: {prices}}}]
+  refresh_s: 2
+  step_pct: 20
+changes:
+  min_payback_minutes: 60
+  load_step_pct: 40
+  load_settle_s: 18
+  min_replan_gap_s: 5
+  drain_s: 20
+  start_hours: 0.1
+planner: {{seed: 1, deadline_s: 20, sweep: 192, evaluations: 12}}
+launcher: {{name: local, options: {{boot_s: 1}}}}
+safety: {{deadman_hours: 0.2}}
+listen: {{gateway_host: 127.0.0.1, gateway_port: {port}}}
+"""
+
+PRICE_COLUMNS = (
+    "provider,region,zone,instance_type,gpu,gpu_count,market,usd_per_hour,"
+    "obtainable,hazard_per_hour,observed_on,confidence,source"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acts:
+    """Seconds of each act of the demo, and the load of the trace."""
+
+    rate_per_s: float = 4.5
+    steady_s: float = 72.0
+    after_price_s: float = 30.0
+    after_load_s: float = 45.0
+    after_kill_s: float = 15.0
+
+
+def write_config(folder: Path, *, rate_per_s: float, port: int) -> Path:
+    """The demo's config file and its empty price file, in `folder`."""
+    prices = folder / "prices.csv"
+    prices.write_text(PRICE_COLUMNS + "\n", encoding="utf-8")
+    path = folder / "bouted.yaml"
+    text = CONFIG.format(state_dir=folder / "state", rate_per_s=rate_per_s, prices=prices, port=port)
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,83 @@
+"""The cheap judge: what the profiles say about a design. And what makes a design break a constraint."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from bouted.perf.profile import Metric
+from bouted.planner.capacity import Capacities
+from bouted.planner.design import Design, Estimate, Judge, ScoredDesign
+from bouted.planner.latency import MixedTails, ReplicaLoad, replica_loads
+from bouted.planner.problem import PlanningProblem
+from bouted.quality.curve import QualityCurve
+
+
+class ProfilesJudge:
+    """Judges designs of one problem by looking replicas up in its profiles."""
+
+    def __init__(self, problem: PlanningProblem, capacities: Capacities, curve: QualityCurve) -> None:
+        self._problem = problem
+        self._capacities = capacities
+        self._curve = curve
+        self._tails = MixedTails(problem.profiles)
+        self._spreads = {p.shape.id: p.costs.spread for p in problem.profiles.profiles}
+
+    def score(self, design: Design, quality: tuple[float, float] | None = None) -> ScoredDesign | None:
+        """The design with its estimate; None when a model has queries but no replica, or an unknown shape.
+
+        `quality` is the split's mean and low, where the caller has them.
+        """
+        known = all(shape.id in self._spreads for node in design.nodes for shape in node.template.replicas)
+        if not known or not serves_every_share(design):
+            return None
+        loads = replica_loads(design, self._problem.workload.rate_per_s, self._capacities)
+        mean, low = quality or self.quality(design)
+        estimate = Estimate(
+            usd_per_hour=design.usd_per_hour,
+            ttft_p95_s=self._tails.p95_s(Metric.TTFT, loads),
+            tpot_p95_s=self._tails.p95_s(Metric.TPOT, loads),
+            e2e_p95_s=self._tails.p95_s(Metric.E2E, loads),
+            quality=mean,
+            quality_low=low,
+            bound_usd_per_hour=0.0,
+            judge=Judge.PROFILES,
+            spread=self.spread(loads),
+        )
+        return ScoredDesign(
+            design=design, estimate=estimate, violated=violations(self._problem, estimate, loads)
+        )
+
+    def quality(self, design: Design) -> tuple[float, float]:
+        """Mean and low quality of the design's split."""
+        shares = [item.share for item in design.shares]
+        return self._curve.mean(shares), self._curve.low(shares)
+
+    def spread(self, loads: Sequence[ReplicaLoad]) -> float:
+        """How unsure the step costs are, over all queries: errors are taken to go the same way."""
+        served = sum(load.count * load.rate_per_s for load in loads)
+        return sum(load.count * load.rate_per_s * self._spreads[load.shape_id] for load in loads) / served
+
+
+def serves_every_share(design: Design) -> bool:
+    """Whether each model that gets queries has a replica."""
+    served = {shape.model for node in design.nodes for shape in node.template.replicas}
+    return all(item.model in served for item in design.shares if item.share > 0)
+
+
+def violations(
+    problem: PlanningProblem, estimate: Estimate, loads: Sequence[ReplicaLoad]
+) -> tuple[str, ...]:
+    """Names of the constraints that a design breaks: budget, quality_min, a P95 target, capacity.
+
+    Capacity is broken when the high end of the load would make some queue grow without bound.
+    """
+    workload, targets = problem.workload, problem.targets
+    surge = max(1.0, workload.rate_high_per_s / workload.rate_per_s)
+    broken = {
+        "budget": estimate.usd_per_hour > problem.budget.usd_per_hour + Decimal("1e-9"),
+        "quality_min": estimate.quality_low < targets.quality_min - 1e-9,
+        "capacity": any(load.rate_per_s * surge > load.max_rate_per_s * (1 + 1e-9) for load in loads),
+    }
+    for metric in Metric:
+        limit = targets.of(metric)
+        broken[f"{metric.value}_p95"] = limit is not None and estimate.p95_s(metric) > limit * (1 + 1e-9)
+    return tuple(name for name, is_broken in broken.items() if is_broken)

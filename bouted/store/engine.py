@@ -1,0 +1,59 @@
+"""Makes engines: one set of SQLite settings for all, and clear refusals of URLs that cannot work."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from bouted.errors import Misconfigured
+from bouted.store.urls import shown, sqlite_path
+
+_SPELLING = "write sqlite:////folder/bouted.db"
+
+WRITES = "bouted_writes"
+"""Execution option of connections whose transactions take SQLite's write lock at once."""
+
+
+def make_engine(url: str, *, migrating: bool = False) -> Engine:
+    """An engine for `url`; nothing is opened yet. Misconfigured when the URL or its driver will not do.
+
+    `migrating` leaves foreign keys unenforced and pools nothing: SQLite rebuilds tables to alter them.
+    """
+    path = sqlite_path(url)
+    if (path is None and url.startswith("sqlite")) or path in (Path(), Path(":memory:")):
+        raise Misconfigured(shown(url), "not a database file", hint=_SPELLING)
+    try:
+        engine = create_engine(url, poolclass=NullPool) if migrating else create_engine(url)
+    except (ArgumentError, NoSuchModuleError) as cause:
+        raise Misconfigured(shown(url), "not a database URL", hint=_SPELLING) from cause
+    except ModuleNotFoundError as cause:
+        hint = "pip install 'bouted[postgres]'"
+        raise Misconfigured(shown(url), f"needs the Python package {cause.name}", hint=hint) from cause
+    if path is not None:
+        _set_up_sqlite(engine, enforce_keys=not migrating)
+    return engine
+
+
+def _set_up_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
+    """Sets what SQLite wants per connection, and takes the transactions' BEGIN out of the driver's hands."""
+    pragmas = (
+        "busy_timeout = 5000",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        f"foreign_keys = {'ON' if enforce_keys else 'OFF'}",
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    # A transaction that reads first and writes later cannot wait for another writer: it must fail. So
+    # whoever means to write says so at BEGIN.
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

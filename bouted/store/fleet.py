@@ -1,0 +1,241 @@
+"""Nodes and replicas. Every move is checked against the table of moves and told as an event, and a
+node's money starts and stops in the same transaction."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from bouted.errors import Gone
+from bouted.events import Event, EventKind, Severity
+from bouted.reconcile.fleet import FleetState, Node, Replica
+from bouted.reconcile.states import (
+    NODE_LIVE,
+    NODE_PAID,
+    REPLICA_LIVE,
+    NodeStatus,
+    Reason,
+    ReplicaStatus,
+    require_node_move,
+    require_replica_move,
+)
+from bouted.store.events import add_to
+from bouted.store.session import Store
+from bouted.store.spend import close_interval, correct_start, open_interval
+from bouted.store.tables import Nodes, Replicas
+
+RECENT = timedelta(hours=1)
+"""How long what has ended stays in the fleet's picture."""
+
+_REFUSED = frozenset({Reason.NO_CAPACITY, Reason.QUOTA})
+
+
+def load_fleet(store: Store, now: datetime) -> FleetState:
+    """All that is live or ended within the last hour, and the latest replica at each place of a live node.
+
+    Incarnations are counted over every node there ever was.
+    """
+    cutoff = now - RECENT
+    current = or_(Nodes.status.in_(NODE_LIVE), Nodes.ended_at >= cutoff)
+    with store.reading() as session:
+        nodes = session.scalars(select(Nodes).where(current).order_by(Nodes.name))
+        counts = session.execute(
+            select(Nodes.slot, func.max(Nodes.incarnation)).group_by(Nodes.slot).order_by(Nodes.slot)
+        )
+        return FleetState(
+            nodes=tuple(_node(row) for row in nodes),
+            replicas=_replicas(session, cutoff),
+            incarnations=tuple((slot, int(highest)) for slot, highest in counts),
+        )
+
+
+def add_node(store: Store, node: Node) -> None:
+    """Writes a node: an intent before launching, or one found running, whose money then starts at once.
+
+    A node that the store has already stays as it is.
+    """
+    with store.writing() as session:
+        if session.get(Nodes, node.name) is not None:
+            return
+        session.add(
+            Nodes(
+                name=node.name,
+                slot=node.slot,
+                incarnation=node.incarnation,
+                plan_id=node.plan_id,
+                offer=node.offer,
+                template=node.template,
+                launcher=node.launcher,
+                status=node.status,
+                reason=node.reason,
+                since=node.since,
+                launched_at=node.launched_at,
+                ended_at=None if node.live else node.since,
+                note=node.note,
+            )
+        )
+        session.flush()
+        if node.paid:
+            start, known = node.launched_at or node.since, node.launched_at is not None
+            open_interval(session, node.name, start, node.offer.usd_per_hour, estimated=not known)
+
+
+def add_replica(store: Store, replica: Replica) -> None:
+    """Writes a replica, whose node must be in the store; one that the store has already stays as it is."""
+    with store.writing() as session:
+        if session.get(Replicas, replica.name) is not None:
+            return
+        session.add(
+            Replicas(
+                name=replica.name,
+                node=replica.node,
+                position=replica.position,
+                incarnation=replica.incarnation,
+                shape=replica.shape,
+                status=replica.status,
+                reason=replica.reason,
+                since=replica.since,
+                endpoint=replica.endpoint,
+                note=replica.note,
+            )
+        )
+
+
+def move_node(
+    store: Store,
+    name: str,
+    status: NodeStatus,
+    reason: Reason,
+    now: datetime,
+    *,
+    launched_at: datetime | None = None,
+    note: str = "",
+) -> Node:
+    """The node, now in `status`. Its money starts with the first status that may cost and ends when it is
+    gone or has failed.
+
+    A node that is in `status` already stays as it is, but for a new `note` or `launched_at`. ValueError
+    for a move that the table of moves forbids; Gone when there is no such node.
+    """
+    with store.writing() as session:
+        row = session.get(Nodes, name, with_for_update=True)
+        if row is None:
+            raise Gone(f"the store has no node {name}")
+        before = row.status
+        if launched_at is not None:
+            row.launched_at = launched_at
+            correct_start(session, name, launched_at)
+        if status is before:
+            row.note = note or row.note
+            return _node(row)
+        require_node_move(before, status)
+        row.status, row.reason, row.since, row.note = status, reason, now, note
+        row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
+        _move_money(session, row, before, now)
+        failed = status is NodeStatus.FAILED
+        moved = _told("node", name, before, status, reason, note)
+        add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
+        return _node(row)
+
+
+def move_replica(
+    store: Store,
+    name: str,
+    status: ReplicaStatus,
+    reason: Reason,
+    now: datetime,
+    *,
+    endpoint: str | None = None,
+    note: str = "",
+) -> Replica:
+    """The replica, now in `status`; `endpoint` is kept unless a new one is given.
+
+    A replica that is in `status` already stays as it is, but for a new `endpoint` or `note`. ValueError
+    for a move that the table of moves forbids; Gone when there is no such replica.
+    """
+    with store.writing() as session:
+        row = session.get(Replicas, name, with_for_update=True)
+        if row is None:
+            raise Gone(f"the store has no replica {name}")
+        before = row.status
+        if endpoint is not None:
+            row.endpoint = endpoint
+        if status is before:
+            row.note = note or row.note
+            return _replica(row)
+        require_replica_move(before, status)
+        row.status, row.reason, row.since, row.note = status, reason, now, note
+        failed = status is ReplicaStatus.FAILED
+        moved = _told("replica", name, before, status, reason, note)
+        add_to(session, _event(EventKind.REPLICA_STATUS, name, moved, now, failed=failed))
+        return _replica(row)
+
+
+def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:
+    """Opens or closes the node's spend interval when it starts or stops to cost."""
+    if row.status in NODE_PAID and before not in NODE_PAID:
+        start, known = row.launched_at or now, row.launched_at is not None
+        open_interval(session, row.name, start, row.offer.usd_per_hour, estimated=not known)
+    elif row.status not in NODE_PAID and before in NODE_PAID:
+        refused = row.reason in _REFUSED and row.launched_at is None
+        close_interval(session, row.name, now, refused=refused)
+
+
+def _replicas(session: Session, cutoff: datetime) -> tuple[Replica, ...]:
+    """Live and recent replicas, and the last of each place on a live node: its number must not be reused."""
+    other = aliased(Replicas)
+    latest = (
+        select(func.max(other.incarnation))
+        .where(other.node == Replicas.node, other.position == Replicas.position)
+        .scalar_subquery()
+    )
+    last_in_place = Nodes.status.in_(NODE_LIVE) & (Replicas.incarnation == latest)
+    rows = session.scalars(
+        select(Replicas)
+        .join(Nodes, Nodes.name == Replicas.node)
+        .where(or_(Replicas.status.in_(REPLICA_LIVE), Replicas.since >= cutoff, last_in_place))
+        .order_by(Replicas.name)
+    )
+    return tuple(_replica(row) for row in rows)
+
+
+def _told(what: str, name: str, before: str, after: str, reason: Reason, note: str) -> str:
+    moved = f"{what} {name}: {before} -> {after} ({reason})"
+    return f"{moved}: {note}" if note else moved
+
+
+def _event(kind: EventKind, subject: str, message: str, now: datetime, *, failed: bool) -> Event:
+    severity = Severity.WARNING if failed else Severity.INFO
+    return Event(at=now, kind=kind, severity=severity, subject=subject, message=message)
+
+
+def _node(row: Nodes) -> Node:
+    return Node(
+        name=row.name,
+        slot=row.slot,
+        incarnation=row.incarnation,
+        plan_id=row.plan_id,
+        offer=row.offer,
+        template=row.template,
+        launcher=row.launcher,
+        status=row.status,
+        reason=row.reason,
+        since=row.since,
+        launched_at=row.launched_at,
+        note=row.note,
+    )
+
+
+def _replica(row: Replicas) -> Replica:
+    return Replica(
+        name=row.name,
+        node=row.node,
+        position=row.position,
+        incarnation=row.incarnation,
+        shape=row.shape,
+        status=row.status,
+        reason=row.reason,
+        since=row.since,
+        endpoint=row.endpoint,
+        note=row.note,
+    )

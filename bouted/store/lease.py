@@ -1,0 +1,94 @@
+"""One active daemon: a lease row with a fencing token that only grows."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import case, or_, select, update
+from sqlalchemy.orm import Session
+
+from bouted.errors import AlreadyRunning
+from bouted.store.names import DAEMON_LEASE
+from bouted.store.session import Store
+from bouted.store.tables import Leases
+from bouted.store.upsert import insert_into
+
+__all__ = ["DAEMON_LEASE", "LeaseInfo", "lease_holder", "release_lease", "renew_lease", "take_lease"]
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseInfo:
+    """Who holds a lease, under which token, until when."""
+
+    name: str
+    holder: str
+    token: int
+    expires_at: datetime
+
+
+def take_lease(store: Store, name: str, holder: str, now: datetime, ttl_s: float) -> int:
+    """Takes or keeps the lease until `now + ttl_s`; returns its fencing token.
+
+    `holder` names one process, never two. The token grows whenever the holder changes.
+    AlreadyRunning, naming the holder, while somebody else's lease has not expired.
+    """
+    with store.writing() as session:
+        insert = insert_into(session, Leases).values(
+            name=name, holder=holder, token=1, expires_at=now + timedelta(seconds=ttl_s)
+        )
+        token = session.scalar(
+            insert.on_conflict_do_update(
+                index_elements=[Leases.name],
+                set_={
+                    "holder": insert.excluded.holder,
+                    "expires_at": insert.excluded.expires_at,
+                    "token": Leases.token + case((Leases.holder != holder, 1), else_=0),
+                },
+                where=or_(Leases.holder == holder, Leases.expires_at <= now),
+            ).returning(Leases.token)
+        )
+        if token is None:
+            raise _held(session, name)
+    return int(token)
+
+
+def renew_lease(store: Store, name: str, holder: str, token: int, now: datetime, ttl_s: float) -> bool:
+    """Extends a lease still held under this token; False when somebody else has taken it."""
+    mine = update(Leases).where(Leases.name == name, Leases.holder == holder, Leases.token == token)
+    with store.writing() as session:
+        extended = mine.values(expires_at=now + timedelta(seconds=ttl_s)).returning(Leases.token)
+        return session.scalar(extended) is not None
+
+
+def release_lease(store: Store, name: str, holder: str, token: int) -> None:
+    """Lets the lease go, if it is still held under this token; the token is never used again."""
+    mine = update(Leases).where(Leases.name == name, Leases.holder == holder, Leases.token == token)
+    with store.writing() as session:
+        session.execute(mine.values(holder="", expires_at=_LONG_AGO))
+
+
+def lease_holder(store: Store, name: str, now: datetime) -> LeaseInfo | None:
+    """Who holds the lease at `now`; None when nobody does."""
+    with store.reading() as session:
+        row = session.scalar(select(Leases).where(Leases.name == name, Leases.expires_at > now))
+        return None if row is None else _info(row)
+
+
+def require_token(session: Session, name: str, token: int) -> None:
+    """AlreadyRunning unless `token` is the lease's newest: a holder that was overtaken writes nothing."""
+    newest = session.scalar(select(Leases.token).where(Leases.name == name).with_for_update())
+    if newest != token:
+        raise _held(session, name)
+
+
+def _held(session: Session, name: str) -> AlreadyRunning:
+    holder = session.scalar(select(Leases.holder).where(Leases.name == name)) or "nobody"
+    return AlreadyRunning(
+        f"the {name} lease is held by {holder}",
+        hint="stop that one first, or wait for its lease to expire if it has died",
+    )
+
+
+def _info(row: Leases) -> LeaseInfo:
+    return LeaseInfo(name=row.name, holder=row.holder, token=row.token, expires_at=row.expires_at)

@@ -1,0 +1,7 @@
+"""Names that the store shares with readers that do without SQLAlchemy."""
+
+SCHEMA_REVISION = "0001"
+"""The newest migration this bouted knows. Revisions are four digits and only grow."""
+
+DAEMON_LEASE = "daemon"
+"""The lease that the one active daemon holds."""

@@ -1,0 +1,88 @@
+"""Opens the store, making or upgrading its schema first, and says clearly when it cannot."""
+
+import sqlite3
+
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from bouted.errors import Misconfigured
+from bouted.store import refuse
+from bouted.store.engine import make_engine
+from bouted.store.names import SCHEMA_REVISION
+from bouted.store.readonly import read_only, revision_of
+from bouted.store.session import Store
+from bouted.store.urls import shown, sqlite_path, sqlite_url
+
+__all__ = ["Store", "check_store", "open_store", "sqlite_url"]
+
+
+def open_store(url: str) -> Store:
+    """The store behind `url`, at this bouted's schema.
+
+    An empty database is filled and an older one upgraded (an SQLite file after a backup beside it); the
+    folder of an SQLite file is made. Misconfigured, with a hint, for a damaged, foreign or newer database;
+    Retryable while another process holds it locked.
+    """
+    engine = make_engine(url)
+    try:
+        _make_folder(url)
+        if _revision(engine) != SCHEMA_REVISION:
+            # Alembic is loaded only when there is something to upgrade.
+            from bouted.store.upgrade import upgrade
+
+            upgrade(url)
+    except (DBAPIError, sqlite3.Error) as cause:
+        engine.dispose()
+        raise refuse.unusable(url, cause.orig or cause if isinstance(cause, DBAPIError) else cause) from cause
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine=engine, url=url)
+
+
+def check_store(url: str) -> None:
+    """Checks that the store can be used, without writing: nothing for a sound, older or missing one.
+
+    Misconfigured, with a hint, for a damaged, foreign or newer one. An SQLite file is read whole.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        _check_server(url)
+    elif path.exists():
+        with read_only(path, url) as connection:
+            revision_of(connection, url)
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if verdict != "ok":
+            raise refuse.unusable(url, sqlite3.DatabaseError(f"malformed: {verdict}"))
+
+
+def _check_server(url: str) -> None:
+    engine = make_engine(url)
+    try:
+        revision = _revision(engine)
+    except DBAPIError as cause:
+        raise refuse.unusable(url, cause.orig or cause) from cause
+    finally:
+        engine.dispose()
+    if revision is not None and revision > SCHEMA_REVISION:
+        raise refuse.future(url, revision)
+
+
+def _revision(engine: Engine) -> str | None:
+    """The schema's revision; None when there is none yet."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return revision
+
+
+def _make_folder(url: str) -> None:
+    path = sqlite_path(url)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        hint = "check state_dir and who may write there"
+        raise Misconfigured(shown(url), f"its folder cannot be made: {cause.strerror}", hint=hint) from cause

@@ -1,0 +1,107 @@
+"""Every plan that was made, and which one is in force."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bouted.errors import Misconfigured
+from bouted.planner.plan import Plan, PlanStatus
+from bouted.store import tables
+from bouted.store.control import control_row
+from bouted.store.lease import DAEMON_LEASE, require_token
+from bouted.store.session import Store
+from bouted.store.tables import Plans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """A plan and what became of it."""
+
+    plan: Plan
+    status: PlanStatus
+
+
+def save_plan(store: Store, plan: Plan, status: PlanStatus) -> None:
+    """Keeps a new plan; the problem it was made from must be in the store already."""
+    with store.writing() as session:
+        session.add(
+            Plans(
+                id=plan.id,
+                created_at=plan.created_at,
+                trigger=plan.trigger,
+                status=status,
+                problem_hash=plan.problem_hash,
+                config_hash=plan.config_hash,
+                usd_per_hour=plan.estimate.usd_per_hour,
+                p95_s=plan.estimate.p95_s(plan.objective),
+                quality=plan.estimate.quality,
+                gap=plan.estimate.gap_to_bound,
+                seconds_to_plan=plan.seconds_to_plan,
+                body=plan,
+            )
+        )
+
+
+def load_plan(store: Store, id_prefix: str) -> Plan:
+    """The one plan whose id starts so; Misconfigured when there is none or more than one."""
+    with store.reading() as session:
+        exact = session.get(Plans, id_prefix)
+        if exact is not None:
+            return exact.body
+        starts = Plans.id.startswith(id_prefix, autoescape=True)
+        found = session.scalars(select(Plans).where(starts).order_by(Plans.id).limit(4)).all()
+        if len(found) == 1:
+            return found[0].body
+    if not found:
+        raise _unknown(id_prefix)
+    listed = ", ".join(row.id for row in found[:3]) + (", ..." if len(found) > 3 else "")
+    raise Misconfigured("plan", f"{id_prefix!r} fits {listed}", hint="give more of the id")
+
+
+def set_plan_status(store: Store, plan_id: str, status: PlanStatus) -> None:
+    """Says what became of a plan; Misconfigured when the store has no such plan."""
+    with store.writing() as session:
+        _row(session, plan_id).status = status
+
+
+def list_plans(store: Store, limit: int) -> tuple[PlanRow, ...]:
+    """The latest plans, newest first."""
+    newest = select(Plans).order_by(Plans.created_at.desc(), Plans.id).limit(limit)
+    with store.reading() as session:
+        return tuple(PlanRow(plan=row.body, status=row.status) for row in session.scalars(newest))
+
+
+def desired_plan(store: Store) -> Plan | None:
+    """The plan in force; None before the first."""
+    with store.reading() as session:
+        control = session.get(tables.Control, 1)
+        if control is None or control.desired_plan_id is None:
+            return None
+        return session.get_one(Plans, control.desired_plan_id).body
+
+
+def set_desired_plan(store: Store, plan_id: str, token: int) -> None:
+    """Puts a plan in force: it becomes APPLIED and the one before SUPERSEDED, together or not at all.
+
+    `token` is the caller's daemon lease; AlreadyRunning when another daemon has taken over since.
+    """
+    with store.writing() as session:
+        require_token(session, DAEMON_LEASE, token)
+        control = control_row(session)
+        before = control.desired_plan_id
+        if before is not None and before != plan_id:
+            _row(session, before).status = PlanStatus.SUPERSEDED
+        _row(session, plan_id).status = PlanStatus.APPLIED
+        control.desired_plan_id = plan_id
+
+
+def _row(session: Session, plan_id: str) -> Plans:
+    row = session.get(Plans, plan_id, with_for_update=True)
+    if row is None:
+        raise _unknown(plan_id)
+    return row
+
+
+def _unknown(plan_id: str) -> Misconfigured:
+    return Misconfigured("plan", f"no plan {plan_id!r}", hint="`bouted history` lists them")
