@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; the daemon holds a real one, tests hold `bouted.testing.ManualClock`."""
+    """Tells the time; the daemon holds a real one, tests hold `bouted.testing.clock.ManualClock`."""
 
     def now(self) -> datetime:
         """The current instant, aware and in UTC."""

@@ -1,8 +1,9 @@
 """Frozen values to JSON bytes and back, exactly: Decimal as text, times with their zone, enums by value."""
 
+from collections.abc import Hashable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -16,12 +17,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def dump(kind: type[T], value: T) -> bytes:
     """`value` as JSON bytes: the same value gives the same bytes."""
-    return _adapter(kind).dump_json(value)
+    return _adapter(cast(Hashable, kind)).dump_json(value)
 
 
 def parse(kind: type[T], body: bytes | str) -> T:
     """The value of type `kind` in `body`; pydantic.ValidationError when it does not fit."""
-    value: T = _adapter(kind).validate_json(body)
+    value: T = _adapter(cast(Hashable, kind)).validate_json(body)
     return value
 
 

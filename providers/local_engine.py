@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"replica {files.name} runs already", file=sys.stderr)
         return EXIT_TAKEN
     if args.lock_fd is not None:
-        os.closerange(args.lock_fd + 1, os.sysconf("SC_OPEN_MAX"))  # what the daemon's parent left open
+        os.closerange(args.lock_fd + 1, os.sysconf("SC_OPEN_MAX"))  # what the daemon itself inherited
     files.write_pid(os.getpid())
     spec = EngineSpec.read(files.spec)
     if spec is None:
@@ -124,10 +124,13 @@ async def _end_when_unwanted(files: ReplicaFiles, ending: asyncio.Event) -> None
     misses = 0
     while misses < _MISSES:
         await asyncio.sleep(_WATCH_S)
-        lease = read_lease(files.folder)
+        try:
+            lease = read_lease(files.folder) if files.spec.exists() else None
+        except OSError:
+            lease = None
         if lease is not None and lease < datetime.now(UTC):
             break
-        misses = 0 if lease is not None and files.spec.exists() else misses + 1
+        misses = misses + 1 if lease is None else 0
     ending.set()
 
 

@@ -36,17 +36,20 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; empty when the file is missing or is not one."""
+    """The JSON object in `path`; empty when the file is missing or is not one.
+
+    Any other trouble is raised: a disk that fails must not look like a fleet that is gone.
+    """
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """What a paced engine is told. `time_scale` 2 runs it twice as fast as `costs` say."""
+    """What a paced engine is told. `time_scale` 2 runs it twice as fast as `costs` say, metrics included."""
 
     replica: str
     node: str

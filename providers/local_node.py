@@ -38,7 +38,7 @@ class NodeFolder:
         """The node's record; None when there is no such node."""
         try:
             return codec.parse(NodeRecord, (self.path / "node.json").read_bytes())
-        except (OSError, ValidationError):
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
 
     def create(self, record: NodeRecord, lease_until: datetime) -> None:

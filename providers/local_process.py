@@ -45,8 +45,8 @@ def signal_group(process: ProcessId, number: signal.Signals) -> bool:
 def spawn(argv: tuple[str, ...], *, log: Path, lock_fd: int) -> int:
     """Start `argv` in a session of its own and return its pid.
 
-    It shares nothing with this process but the lock behind `lock_fd`, which it holds as LOCK_FD until it
-    ends, however it ends. Its output goes to `log`. The environment is cut to what Python needs, so no
+    Of all that this process opened it has only the lock behind `lock_fd`, which it holds as LOCK_FD until
+    it ends, however it ends. Its output goes to `log`. The environment is cut to what Python needs, so no
     cloud credentials leak into it.
     """
     held = fcntl.fcntl(lock_fd, fcntl.F_DUPFD_CLOEXEC, 10)  # clear of the four descriptors set below

@@ -5,7 +5,6 @@ hazard_per_hour, observed_on, confidence, source may be left out or empty.
 """
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -48,9 +47,7 @@ class _Wrong(Exception):
     """Why a row is dropped."""
 
 
-def read_price_table(
-    text: str, *, file: str, source: str, undated_at: datetime, now: datetime
-) -> PriceTable:
+def read_price_table(text: str, *, file: str, source: str, undated_at: datetime, now: datetime) -> PriceTable:
     """The offers in `text`; SourceFailed naming file and line when it is no price table or no row is right.
 
     Offers name `source` (and the row's own, after a colon) as where they come from. A row without a date was
@@ -59,9 +56,10 @@ def read_price_table(
     offers: dict[int, Offer] = {}
     rejected: list[Rejected] = []
     lines: dict[str, int] = {}
-    for line, row in _rows(text, file):
+    header, rows = _table(text, file)
+    for line, cells in rows:
         try:
-            offer = _offer(row, source, undated_at, now)
+            offer = _offer(_row(header, cells), source, undated_at, now)
             if offer.id in lines:
                 raise _Wrong(f"{offer.id} again, first on line {lines[offer.id]}")
         except _Wrong as wrong:
@@ -79,28 +77,24 @@ def read_price_table(
     return PriceTable(offers=tuple(offers.values()), rejected=tuple(rejected))
 
 
-def _rows(text: str, file: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, row) of every row that is not blank or a comment; SourceFailed where it is no table."""
+def _table(text: str, file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and (line, cells) of every row that is not blank or a comment; SourceFailed if no table."""
     reader = csv.reader(StringIO(text.removeprefix("\ufeff")), strict=True)
-    header: list[str] | None = None
+    rows: list[tuple[int, list[str]]] = []
     try:
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if not any(cells) or cells[0].startswith("#"):
-                continue
-            if header is None:
-                header = cells
-                _check_header(header, file, reader.line_num)
-                continue
-            if len(cells) > len(header):
-                cells = ["", *cells]  # kept as a row that names itself wrong
-                yield reader.line_num, {"": f"{len(cells) - 1} cells under {len(header)} columns"}
-                continue
-            yield reader.line_num, dict(zip(header, cells, strict=False))
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped) and not stripped[0].startswith("#"):
+                rows.append((reader.line_num, stripped))
     except csv.Error as error:
-        raise SourceFailed(f"{file}:{reader.line_num}: not CSV: {error}", hint="save it as plain CSV") from error
-    if header is None:
-        raise SourceFailed(f"{file}:1: empty", hint=f"the first row names the columns: {', '.join(NEEDED)}")
+        at = f"{file}:{reader.line_num}"
+        raise SourceFailed(f"{at}: not CSV: {error}", hint="save it as plain CSV") from error
+    if not rows:
+        hint = f"the first row names the columns: {', '.join(NEEDED)}"
+        raise SourceFailed(f"{file}:1: the file is empty", hint=hint)
+    line, header = rows.pop(0)
+    _check_header(header, file, line)
+    return header, rows
 
 
 def _check_header(header: list[str], file: str, line: int) -> None:
@@ -112,12 +106,19 @@ def _check_header(header: list[str], file: str, line: int) -> None:
         raise SourceFailed(f"{file}:{line}: the header {what[:200]}", hint=f"columns are {columns}")
 
 
-def _offer(row: dict[str, str], source: str, undated_at: datetime, now: datetime) -> Offer:
-    if "" in row:
-        raise _Wrong(row[""])
+def _row(header: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise _Wrong(f"{len(cells)} cells under {len(header)} columns")
+    if not all(cell.isprintable() for cell in cells):
+        raise _Wrong("holds a control character")
+    row = dict(zip(header, cells, strict=True))
     for name in NEEDED:
-        if not row.get(name):
+        if not row[name]:
             raise _Wrong(f"no {name}")
+    return row
+
+
+def _offer(row: dict[str, str], source: str, undated_at: datetime, now: datetime) -> Offer:
     market = _market(row["market"])
     gpu_count = _whole(row["gpu_count"], "gpu_count", 1, MOST_GPUS)
     price = _decimal(row["usd_per_hour"], "usd_per_hour")

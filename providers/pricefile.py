@@ -1,5 +1,6 @@
 """Prices from a CSV file of your own: contracts, quotes, anything the other sources get wrong."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from bouted.market.offers import Offer
 
 from .pricecsv import Rejected, read_price_table
 
+log = logging.getLogger(__name__)
+
 
 class PriceFile:
     """The offers in one file, read anew each time; rank 10, so they win over the snapshot's.
@@ -19,9 +22,9 @@ class PriceFile:
 
     rank = 10
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, name: str = "") -> None:
         self.path = path
-        self.name = f"file:{path.name}"
+        self.name = name or f"file:{path.name}"
         self.rejected: tuple[Rejected, ...] = ()
 
     @classmethod
@@ -33,11 +36,10 @@ class PriceFile:
         path = options.get("path")
         if not isinstance(path, str) or not path:
             raise Misconfigured("prices.sources", "file needs a path", hint="{name: file, path: prices.csv}")
-        return cls(config_dir / path)
+        return cls(config_dir / path, name=f"file:{path}")
 
     def fetch(self, now: datetime) -> tuple[Offer, ...]:
-        """Every right row of the file; `rejected` then holds the wrong ones."""
-        self.rejected = ()
+        """Every right row of the file; `rejected` then holds the wrong ones, logged when they change."""
         try:
             written_at = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
             text = self.path.read_text(encoding="utf-8")
@@ -46,8 +48,9 @@ class PriceFile:
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise SourceFailed(f"{self.path}:{line}: not UTF-8 text", hint="save it as plain CSV") from error
-        table = read_price_table(
-            text, file=str(self.path), source=self.name, undated_at=written_at, now=now
-        )
+        table = read_price_table(text, file=str(self.path), source=self.name, undated_at=written_at, now=now)
+        if table.rejected != self.rejected:
+            for row in table.rejected:
+                log.warning("%s:%d: row dropped: %s", self.path, row.line, row.reason)
         self.rejected = table.rejected
         return table.offers

@@ -25,7 +25,9 @@ class SnapshotPrices:
     def from_config(cls, options: Mapping[str, Any], *, config_dir: Path) -> "SnapshotPrices":
         """A source as a config names it; it has no options."""
         if options:
-            raise Misconfigured("prices.sources", f"snapshot has no option {min(options)!r}", hint="remove it")
+            raise Misconfigured(
+                "prices.sources", f"snapshot has no option {min(options)!r}", hint="remove it"
+            )
         return cls()
 
     def fetch(self, now: datetime) -> tuple[Offer, ...]:

@@ -95,7 +95,7 @@ def monthly_budget(spend: SpendView, now: datetime) -> Alert | None:
         f" forecast ${spend.forecast_month_usd:,.2f}",
         usd_per_hour=spend.usd_per_hour,
         did="goes on within the hourly budget",
-        command="bouted pause" if level >= 100 else "bouted plan",
+        command="bouted status",
         plan_id=spend.plan_id,
     )
 

@@ -11,6 +11,7 @@ from slack_sdk.http_retry.builtin_handlers import (
     RateLimitErrorRetryHandler,
     ServerErrorRetryHandler,
 )
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
@@ -54,12 +55,16 @@ def _usable(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SlackSender:
-    """Posts to one webhook. Never shown or logged: the URL is all that a stranger needs to post there too."""
+    """Posts to one webhook, trying again after `pause_s` where Slack fails or cannot be reached.
+
+    Never shown or logged: the URL is all that a stranger needs to post there too.
+    """
 
     webhook_url: str
+    pause_s: float = 2.0
 
     def send(self, text: str) -> None:
-        """Post `text` as one message. Blocks, retries included, for a minute or so at most: call it in a thread.
+        """Post `text` as one message. Blocks for a minute or so at most, retries included: use a thread.
 
         Retryable when Slack cannot be reached, is overloaded or fails; Misconfigured when it refuses the
         webhook or the message.
@@ -78,9 +83,9 @@ class SlackSender:
             timeout=TIMEOUT_S,
             logger=_mute(),
             retry_handlers=[
-                ConnectionErrorRetryHandler(max_retry_count=RETRIES),
+                ConnectionErrorRetryHandler(RETRIES, FixedValueRetryIntervalCalculator(self.pause_s)),
                 _PatientWithinReason(max_retry_count=RETRIES),
-                ServerErrorRetryHandler(max_retry_count=RETRIES),
+                ServerErrorRetryHandler(RETRIES, FixedValueRetryIntervalCalculator(self.pause_s)),
             ],
         )
 

@@ -3,7 +3,7 @@
 import click
 
 _VERDICTS = {"OK": "green", "STARTING": "yellow", "CONVERGING": "yellow", "PAUSED": "yellow"}
-_LABELS = {"DAEMON": "red", "WHY": "yellow", "PAUSED": "yellow", "CONFIG": "red", "PRICES": "yellow"}
+_LABELS = {"DAEMON": "red", "NOTE": "yellow", "PAUSED": "yellow", "CONFIG": "red", "PRICES": "yellow"}
 _ALARMS = ("  OVER by ", "  BELOW by ", " failed ", "PAGE: ")
 
 

@@ -4,25 +4,19 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 WIDTH = 100
+_TIE = "\N{NO-BREAK SPACE}"
 
 
-def columns(
-    rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), indent: str = ""
-) -> list[str]:
-    """Rows as aligned lines of at most WIDTH characters. Columns in `right` are set to the right.
-
-    What does not fit is cut at the end of the line, marked `...`.
-    """
-    if not rows:
-        return []
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Rows as aligned lines, as long as they need to be; columns in `right` are set to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = [
             cell.rjust(width) if at in right else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append(cut(indent + "  ".join(cells).rstrip()))
+        lines.append("  ".join(cells).rstrip())
     return lines
 
 
@@ -31,16 +25,23 @@ def cut(line: str, width: int = WIDTH) -> str:
     return line if len(line) <= width else line[: width - 3] + "..."
 
 
-def fields(head: str, parts: Sequence[str], *, width: int = WIDTH) -> list[str]:
-    """`head`, then parts two spaces apart; where a line is full they go on below, under the first part."""
-    lines = [head]
-    for part in parts:
-        if len(lines[-1]) + 2 + len(part) > width and lines[-1].strip():
-            lines.append(" " * len(head))
-        lines[-1] += "  " + part
+def fields(parts: Sequence[str], *, indent: int, width: int = WIDTH) -> list[str]:
+    """Parts two spaces apart; where a line is full they go on in the next, indented."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 2 + len(part) > width:
+            lines.append(" " * indent + part)
+        else:
+            lines[-1] += "  " + part
     return lines
 
 
 def paragraph(label: str, text: str, *, width: int = WIDTH) -> list[str]:
-    """`LABEL  text`, wrapped at words, going on under the text."""
-    return wrap(f"{label}  {text}", width, subsequent_indent=" " * (len(label) + 2)) or [label]
+    """`LABEL  text`, wrapped at words but not inside a `whole`, going on under the text."""
+    lines = wrap(f"{label}  {text}", width, subsequent_indent=" " * (len(label) + 2), break_long_words=False)
+    return [line.replace(_TIE, " ") for line in lines]
+
+
+def whole(command: str) -> str:
+    """Keeps a command that somebody will copy on one line of a paragraph."""
+    return command.replace(" ", _TIE)

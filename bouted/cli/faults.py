@@ -1,4 +1,4 @@
-"""Errors as people see them: `error: what happened`, then `hint: what to do`, on stderr; exit 1, no traceback.
+"""Errors as people see them: `error: what happened`, `hint: what to do`, on stderr; exit 1, no traceback.
 
 Only errors that somebody can act on are told this way. Anything else is a bug and keeps its traceback.
 """
@@ -38,14 +38,11 @@ def told(call: Callable[[], Any]) -> int:
 
 def tell(error: BoutedError) -> None:
     """Says what went wrong on stderr; an error that holds several problems has a line for each."""
-    problems = getattr(error, "problems", ())
-    if not problems:
+    if getattr(error, "problems", ()):
+        for line in str(error).splitlines():
+            say_error(line, "")
+    else:
         say_error(error.message, error.hint)
-        return
-    for line in str(error).splitlines():
-        say_error(line, "")
-    if len(problems) > 1:
-        click.echo(f"hint: {len(problems)} problems, all listed; mend them and run: bouted check", err=True)
 
 
 def say_error(message: str, hint: str) -> None:

@@ -20,7 +20,7 @@ class Life(StrEnum):
 
 
 def daemon_life(stored: StoredStatus, state_dir: Path, now: datetime) -> Life:
-    """What the signs say at `now`. A dead process on this machine is seen at once, another when its lease ends."""
+    """What the signs say `now`. Here a dead process shows at once, elsewhere when its lease ends."""
     here = _runs(state_dir, stored)
     leased = stored.daemon_alive(now)
     if here is False or (here is None and not leased):

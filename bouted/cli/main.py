@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 import click
 
+from bouted import __version__
 from bouted.cli.faults import told
 from bouted.cli.group import CommandGroup
 from bouted.cli.place import place_options
 
+_HELP = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
-@click.group(cls=CommandGroup, invoke_without_command=True)
-@click.version_option(package_name="bouted", message="%(prog)s %(version)s")
+
+@click.group(cls=CommandGroup, invoke_without_command=True, context_settings=_HELP)
+@click.version_option(__version__, message="bouted %(version)s")
 @place_options
 @click.pass_context
 def cli(context: click.Context) -> None:

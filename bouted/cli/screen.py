@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bouted.board import Board, BoardPlan, BoardTarget, age_s
-from bouted.cli.columns import columns, fields, paragraph
+from bouted.cli.columns import columns, cut, fields, paragraph, whole
 from bouted.cli.life import Life
 from bouted.cli.screen_fleet import fleet_table
 from bouted.cli.units import age, clock, figure, seconds, share, usd, usd_change, usd_round
@@ -20,7 +20,7 @@ def screen(board: Board, *, life: Life, now: datetime) -> list[str]:
         _targets(board),
         _routes(board),
         fleet_table(board.nodes, board.replicas, now),
-        _events(board, now),
+        _events(board),
     )
     return "\n\n".join("\n".join(part) for part in parts if part).splitlines()
 
@@ -29,10 +29,17 @@ def _verdict(board: Board, life: Life, now: datetime) -> list[str]:
     plan = f"plan {board.plan.id} ({age(age_s(board.plan.created_at, now))})" if board.plan else "no plan yet"
     month = f"month {usd_round(board.spent_month_usd)} -> {usd_round(board.forecast_month_usd)} forecast"
     rate = f"{usd(board.usd_per_hour)}/h of {usd(board.budget_usd_per_hour)}/h"
-    return fields(
+    today, mode = f"today {usd(board.spent_today_usd)}", f"mode {board.mode}"
+    parts = (
         f"bouted: {_word(board, life)}",
-        (plan, rate, f"today {usd(board.spent_today_usd)}", month, f"mode {board.mode}"),
+        plan,
+        rate,
+        today,
+        month,
+        mode,
+        f"deployment {board.deployment}",
     )
+    return fields(parts, indent=LABEL + 2)
 
 
 def _word(board: Board, life: Life) -> str:
@@ -45,12 +52,14 @@ def _word(board: Board, life: Life) -> str:
 def _warnings(board: Board, life: Life, now: datetime) -> list[str]:
     """What a person should know before reading on, a paragraph each."""
     lines = [] if life is Life.RUNNING else _line("DAEMON", _absent(board, life, now))
-    if board.note:
-        lines += _line("WHY", board.note)
+    if board.note and board.verdict != "PAUSED":
+        lines += _line("NOTE", board.note)
     if board.paused:
-        lines += _line("PAUSED", "nothing is launched, moved or stopped; go on with: bouted resume")
+        lines += _line(
+            "PAUSED", f"nothing is launched, moved or stopped; go on with: {whole('bouted resume')}"
+        )
     if board.config_error:
-        lines += _line("CONFIG", f"{board.config_error}; the last good config stays in force")
+        lines += _line("CONFIG", _config_error(board.config_error))
     for source in board.stale_sources:
         lines += _line("PRICES", f"stale: {source}")
     if board.proposed:
@@ -63,12 +72,13 @@ def _absent(board: Board, life: Life, now: datetime) -> str:
     ago = age((now - seen).total_seconds())
     if life is Life.SILENT:
         stuck = f"pid {board.pid} has written nothing for {ago}; what follows is as of then"
-        return f"{stuck}; see journalctl -u bouted, then: systemctl restart bouted"
+        return f"{stuck}; see {whole('journalctl -u bouted')}, then: {whole('systemctl restart bouted')}"
     since = f"not running since {clock(seen, now)} UTC ({ago} ago)"
-    start = "start it: bouted run, or systemctl start bouted"
+    start = f"start it: {whole('bouted run')}, or {whole('systemctl start bouted')}"
     if board.verdict == "DOWN":
         return f"{since}; {start}"
-    return f"{since}, pid {board.pid} is gone; the fleet goes on and costs money; {start}"
+    gone = f"pid {board.pid} is gone; what follows is as of then; the fleet goes on and costs money"
+    return f"{since}, {gone}; {start}"
 
 
 def _proposal(plan: BoardPlan, current: BoardPlan | None) -> str:
@@ -76,7 +86,13 @@ def _proposal(plan: BoardPlan, current: BoardPlan | None) -> str:
     if current:
         change = f" ({usd_change(Decimal(plan.usd_per_hour) - Decimal(current.usd_per_hour))}/h)"
     figures = f"{usd(plan.usd_per_hour)}/h{change}, p95 {seconds(plan.p95_s)}, quality {plan.quality:.3f}"
-    return f"plan {plan.id} at {figures}; accept it: bouted apply {plan.id}"
+    return f"plan {plan.id} at {figures}; accept it: {whole(f'bouted apply {plan.id}')}"
+
+
+def _config_error(text: str) -> str:
+    first, *others = text.splitlines()
+    more = f", and {len(others)} more ({whole('bouted check')} lists them)" if others else ""
+    return f"{first}{more}; the last good config stays in force"
 
 
 def _load(board: Board) -> list[str]:
@@ -89,7 +105,8 @@ def _targets(board: Board) -> list[str]:
     if not board.targets:
         return []
     head = ("TARGET", "LIMIT", "PLANNED", "MEASURED", "")
-    return columns([head, *(_target(target) for target in board.targets)], right=frozenset({1, 2, 3}))
+    lines = columns([head, *(_target(target) for target in board.targets)], right=frozenset({1, 2, 3}))
+    return [cut(line) for line in lines]
 
 
 def _target(target: BoardTarget) -> tuple[str, ...]:
@@ -102,7 +119,7 @@ def _target(target: BoardTarget) -> tuple[str, ...]:
 
 def _judged(target: BoardTarget) -> str:
     if target.measured is None:
-        return "not measured yet"
+        return "not measured"
     if target.at_least:
         short = target.target - target.measured
         return "ok" if short <= 0 else f"BELOW by {figure(short, target.unit, like=target.target)}"
@@ -119,18 +136,18 @@ def _routes(board: Board) -> list[str]:
         missing = route.wanted - route.ready
         note = f"{missing} missing" if missing > 0 else f"{-missing} more than planned" if missing else ""
         rows.append((route.model, share(route.planned_share), seen, f"{route.ready} of {route.wanted}", note))
-    lines = columns(rows, right=frozenset({1, 2, 3}))
+    lines = [cut(line) for line in columns(rows, right=frozenset({1, 2, 3}))]
     if board.plan and board.plan.thresholds:
         at = ", ".join(f"{threshold:.3f}" for threshold in board.plan.thresholds)
         lines.append(f"split at router score {at}")
     return lines
 
 
-def _events(board: Board, now: datetime) -> list[str]:
+def _events(board: Board) -> list[str]:
     latest = sorted(board.events, key=lambda event: event.at)[-EVENTS_SHOWN:]
-    lines = [] if not latest else ["EVENTS (UTC)"]
+    lines = ["EVENTS (UTC)"] if latest else []
     for event in latest:
-        at = clock(datetime.fromisoformat(event.at), now)
+        at = f"{datetime.fromisoformat(event.at):%m-%d %H:%M:%S}"
         severity = "" if event.severity == "info" else f"{event.severity.upper()}: "
         lines += paragraph(at, severity + event.message)
     return lines

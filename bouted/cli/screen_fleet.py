@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bouted.board import BoardNode, BoardReplica, age_s
-from bouted.cli.columns import columns, paragraph
+from bouted.cli.columns import columns, cut, paragraph
 from bouted.cli.units import age, usd
 
 _HEAD = ("NODE / REPLICA", "STATUS", "FOR", "$/H", "WHAT", "WHERE")
@@ -26,7 +26,7 @@ def fleet_table(nodes: Sequence[BoardNode], replicas: Sequence[BoardReplica], no
                 remarks.append(_remark(replica.reason, ""))
     lines: list[str] = []
     for line, remark in zip(columns(rows, right=frozenset({2, 3})), remarks, strict=True):
-        lines.append(line)
+        lines.append(cut(line))
         lines += paragraph("     ", remark) if remark else []
     return lines
 
@@ -39,10 +39,16 @@ def _node(node: BoardNode, now: datetime) -> tuple[str, ...]:
 
 def _replica(replica: BoardReplica, now: datetime) -> tuple[str, ...]:
     name = "  " + replica.name.removeprefix(f"{replica.node}-")
-    shape = replica.shape.partition(":")[2] if "@" in replica.shape else replica.shape
     pid = f" pid {replica.pid}" if replica.pid else ""
     where = f"{replica.endpoint.removeprefix('http://')}{pid}".strip()
-    return (name, replica.status, age(age_s(replica.since, now)), "", f"{replica.model} {shape}", where)
+    return (
+        name,
+        replica.status,
+        age(age_s(replica.since, now)),
+        "",
+        f"{replica.model} {replica.shape}",
+        where,
+    )
 
 
 def _remark(reason: str, note: str) -> str:

@@ -1,6 +1,9 @@
 """`bouted status`: one screen, from one row of the store; it needs no daemon."""
 
 import json
+import os
+import shutil
+import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,7 +28,7 @@ REFRESH_S = 1.0
 @click.option("--watch", "-w", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @pass_place
 def status(place: Place, as_json: bool, watch: bool) -> None:
-    """Show how the deployment is: cost, targets, split, fleet, what happened.
+    """Show how it goes: cost, targets, split, fleet, events.
 
     Works with the daemon dead, and says so. Exit status: 0, or 1 when there is nothing to show.
     """
@@ -43,20 +46,29 @@ def _text(url: str, state_dir: Path, as_json: bool) -> str:
     life = daemon_life(stored, state_dir, now)
     if as_json:
         return json.dumps({**asdict(stored.board), "daemon": life.value}, indent=2)
-    return "\n".join(coloured(screen(stored.board, life=life, now=now)))
+    lines = screen(stored.board, life=life, now=now)
+    return "\n".join(lines if os.environ.get("NO_COLOR") else coloured(lines))
 
 
 def _watch(url: str, state_dir: Path) -> None:
     """Redraws until Ctrl-C, which ends it well. What cannot be read now is said, and tried again."""
+    click.clear()
     try:
         while True:
             try:
-                text = _text(url, state_dir, as_json=False)
-                click.clear()
-                click.echo(text)
+                _draw(_text(url, state_dir, as_json=False))
             except BoutedError as error:
                 click.clear()
                 tell(error)
             time.sleep(REFRESH_S)
     except KeyboardInterrupt:
         click.echo("")
+
+
+def _draw(text: str) -> None:
+    """Over what stood there before, without a flicker, as much as the terminal is high."""
+    if not sys.stdout.isatty():
+        click.echo(text + "\n")
+        return
+    lines = text.splitlines()[: shutil.get_terminal_size().lines - 1]
+    click.echo("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J", nl=False)

@@ -14,9 +14,9 @@ def usd(amount: Decimal | str | float) -> str:
 
 
 def usd_round(amount: Decimal | str | float) -> str:
-    """Dollars for sums that are read at a glance: no cents from $1,000 on."""
+    """Dollars for sums that are read at a glance: no cents from $100 on."""
     value = Decimal(str(amount))
-    return f"${value:,.0f}" if abs(value) >= 1000 else usd(value)
+    return f"${value:,.0f}" if value >= 100 else usd(value)
 
 
 def usd_change(amount: Decimal) -> str:
@@ -37,7 +37,7 @@ def age(seconds: float) -> str:
 
 
 def seconds(value: float, *, like: float | None = None) -> str:
-    """A latency: `640 ms` below a second, else `1.84 s`. `like` picks the unit, so that two figures compare."""
+    """A latency: `640 ms` below a second, else `1.84 s`. `like` picks the unit, so that figures compare."""
     if abs(value if like is None else like) < 1:
         return f"{value * 1000:.0f} ms"
     return f"{value:.3g} s" if abs(value) < 100 else f"{value:.0f} s"

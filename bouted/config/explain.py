@@ -48,7 +48,8 @@ def _problem(item: ErrorDetails, tree: Tree) -> Problem:
     context: dict[str, Any] = item.get("ctx") or {}
     path: Path = (*item["loc"], context["key"]) if context.get("key") else item["loc"]
     message, hint = _words(item, context)
-    return Problem(path=dotted(path), message=message, hint=hint, line=tree.line_of(path))
+    line = None if item["type"] == "missing" and len(path) == 1 else tree.line_of(path)
+    return Problem(path=dotted(path), message=message, hint=hint, line=line)
 
 
 def _words(item: ErrorDetails, context: dict[str, Any]) -> tuple[str, str]:

@@ -12,10 +12,10 @@ from re import compile as pattern
 from typing import Any
 
 from bouted.errors import Misconfigured
+from bouted.store.urls import sqlite_url
 
 SYSTEM_CONFIG = Path("/etc/bouted/bouted.yaml")
 SYSTEM_STATE = Path("/var/lib/bouted")
-DATABASE = "bouted.db"
 
 _STATE_LINE = pattern(
     r"^state_dir:[ \t]*(?P<q>['\"]?)(?P<value>[^\s'\"#][^'\"#\n]*?)(?P=q)[ \t]*(#.*)?$", MULTILINE
@@ -70,7 +70,7 @@ def database_url(state_dir: Path, url: str | None, url_file: str | None) -> str:
         return url
     if url_file:
         return read_secret(Path(url_file), "database.url_file")
-    return f"sqlite:///{state_dir / DATABASE}"
+    return sqlite_url(state_dir)
 
 
 def read_secret(path: Path, key: str) -> str:

@@ -44,9 +44,9 @@ class ConfigErrors(Misconfigured):
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     """`did you mean x?` for the nearest of `known`, also when only the unit differs; "" when none is near."""
+    names = {name.lower(): name for name in known}
     stem = _UNIT.sub("", word.lower())
-    siblings = tuple(name for name in known if _UNIT.sub("", name) == stem)
-    close = get_close_matches(word.lower(), siblings, n=1, cutoff=0.0) or get_close_matches(
-        word.lower(), known, n=1, cutoff=0.6
-    )
-    return f"did you mean {close[0]}?" if close else ""
+    siblings = [name for name in names if _UNIT.sub("", name) == stem]
+    close = get_close_matches(word.lower(), siblings, n=1, cutoff=0.0)
+    close = close or get_close_matches(word.lower(), list(names), n=1, cutoff=0.6)
+    return f"did you mean {names[close[0]]}?" if close else ""

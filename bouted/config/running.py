@@ -81,7 +81,7 @@ class LauncherSettings(Section):
     @classmethod
     def _plain_options(cls, value: Any) -> Any:
         if isinstance(value, dict) and "options" in value:
-            return {**value, "options": plugin_options(value["options"])}
+            return {**value, "options": plugin_options(value["options"], "options.")}
         return value
 
     @model_validator(mode="after")

@@ -26,13 +26,13 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def plugin_options(options: Any) -> Any:
+def plugin_options(options: Any, under: str = "") -> Any:
     """Options for a plug-in; refused where one would hold a secret itself."""
     if not isinstance(options, dict):
         return options
     for key in options:
         if _SECRET_OPTION.search(str(key).lower()):
             raise refusal(
-                "secrets stay out of this file", f"put it in a file and use {key}_file", key=str(key)
+                "secrets stay out of this file", f"put it in a file and use {key}_file", key=f"{under}{key}"
             )
     return plain(options)

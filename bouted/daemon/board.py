@@ -134,9 +134,9 @@ def _without_plan(inputs: BoardInputs) -> tuple[str, str]:
 
 
 def _missed(target: BoardTarget) -> bool:
-    if target.measured is None or target.name == "quality":
+    if target.measured is None:
         return False
-    return target.measured > target.target
+    return target.measured < target.target if target.at_least else target.measured > target.target
 
 
 def _plan(plan: Plan | None) -> BoardPlan | None:
@@ -181,6 +181,7 @@ def _targets(inputs: BoardInputs) -> tuple[BoardTarget, ...]:
             target=inputs.targets.quality_min,
             planned=quality,
             measured=None,
+            at_least=True,
         )
     )
     return tuple(lines)
@@ -245,4 +246,3 @@ def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
 
 def _usd(amount: Decimal) -> str:
     return str(amount.quantize(CENT))
-

@@ -48,9 +48,7 @@ class HealthProber:
         except httpx.HTTPError:
             return Health(replica=replica.name, ok=False, running=0, waiting=0)
         running, waiting = (_gauge(metrics.text, name) for name in _GAUGES)
-        return Health(
-            replica=replica.name, ok=health.status_code == 200, running=running, waiting=waiting
-        )
+        return Health(replica=replica.name, ok=health.status_code == 200, running=running, waiting=waiting)
 
 
 def _gauge(text: str, name: str) -> int:

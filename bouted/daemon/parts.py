@@ -1,5 +1,6 @@
 """Builds the parts that a config names. Used by the daemon, by one-shot planning and by `down`."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -7,10 +8,12 @@ from typing import cast
 from bouted import plugins
 from bouted.catalog.load import Catalog, load_catalog
 from bouted.config.load import load_config
+from bouted.config.locate import locate
 from bouted.config.schema import Config
 from bouted.daemon.planning import Selects
 from bouted.market.collect import open_sources
 from bouted.market.source import PriceSource
+from bouted.planner.situation import ReplanPolicy
 from bouted.reconcile.launcher import Launcher
 
 HOUR_S = 3600.0
@@ -27,13 +30,19 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read and check the config at `path`; ConfigErrors with every problem."""
+    """Read and check the config at `path`; ConfigErrors with every problem.
+
+    A state folder named in BOUTED_STATE (or with --state) takes the place of the config's.
+    """
     catalog = load_catalog()
     config = load_config(
         path,
         known_models=tuple(model.name for model in catalog.models),
         known_gpus=tuple(gpu.name for gpu in catalog.gpus),
     )
+    if os.environ.get("BOUTED_STATE"):
+        state_dir = locate(path, None, os.environ).state_dir
+        config = config.model_copy(update={"state_dir": state_dir})
     return Loaded(path=path.absolute(), config=config, catalog=catalog)
 
 
@@ -66,3 +75,17 @@ def selection_of(config: Config) -> Selects:
     """The selection policy, set up as the config says."""
     plugin = plugins.load("bouted.policies", "cheapest")
     return cast(Selects, plugin(min_payback_h=config.changes.min_payback_minutes / 60))
+
+
+def replan_policy_of(config: Config) -> ReplanPolicy:
+    """The policy that says when to plan again, set up as the config says."""
+    plugin = plugins.load("bouted.policies", "drift")
+    return cast(
+        ReplanPolicy,
+        plugin(
+            price_step_pct=config.prices.step_pct,
+            load_step_pct=config.changes.load_step_pct,
+            load_settle_s=config.changes.load_settle_s,
+            min_gap_s=config.changes.min_replan_gap_s,
+        ),
+    )

@@ -166,15 +166,11 @@ def _usable(config: Config, catalog: Catalog, offers: tuple[Offer, ...]) -> tupl
     known = {gpu.name for gpu in catalog.gpus}
     usable = tuple(o for o in allowed_offers(offers, config.supply_rules()) if o.gpu in known)
     if not usable:
-        raise Misconfigured(
-            "supply", "no offer is allowed", hint="see what there is with: bouted prices"
-        )
+        raise Misconfigured("supply", "no offer is allowed", hint="see what there is with: bouted prices")
     return tuple(sorted(usable, key=lambda offer: offer.id))
 
 
-def _profile_request(
-    config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
-) -> ProfileRequest:
+def _profile_request(config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile) -> ProfileRequest:
     return ProfileRequest(
         models=tuple(
             ModelWanted(

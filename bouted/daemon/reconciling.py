@@ -77,7 +77,7 @@ class Reconciler:
         changes = diff(wanted, fleet)
         actions: tuple[Action, ...] = _stray_actions(observation)
         if not control.paused or control.down_requested:
-            actions += self._decide(changes, fleet, plan, health)
+            actions += self._decide(changes, fleet, plan, health, observation.unseen)
         outcomes = await self._act(actions, plan)
         return Pass(
             fleet=load_fleet(self.store, self.clock.now()),
@@ -138,6 +138,7 @@ class Reconciler:
         fleet: FleetState,
         plan: Plan | None,
         health: tuple[Health, ...],
+        unseen: frozenset[str],
     ) -> tuple[Action, ...]:
         return order(
             changes,
@@ -148,6 +149,7 @@ class Reconciler:
             launcher=self.launcher_name,
             plan_id=plan.id if plan is not None else "",
             idle=self._idle(fleet, health),
+            unseen=unseen,
         )
 
     def _idle(self, fleet: FleetState, health: tuple[Health, ...]) -> frozenset[str]:
@@ -179,7 +181,7 @@ class Reconciler:
 
 def scorer_file(plan: Plan) -> str:
     """Name of the scorer's file in the state folder."""
-    return f"scorer-{plan.split.scorer_hash}.json"
+    return f"scorer-{plan.split.scorer_hash[:12]}.json"
 
 
 def _stray_actions(observation: Observation) -> tuple[Action, ...]:

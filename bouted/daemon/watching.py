@@ -12,7 +12,9 @@ log = logging.getLogger(__name__)
 DEBOUNCE_MS = 400
 
 
-async def watch_files(paths: Callable[[], tuple[Path, ...]], changed: Callable[[], None], stop: asyncio.Event) -> None:
+async def watch_files(
+    paths: Callable[[], tuple[Path, ...]], changed: Callable[[], None], stop: asyncio.Event
+) -> None:
     """Call `changed` once per burst of edits to any of `paths`, until `stop` is set.
 
     A file that is replaced has a new inode, and a mounted config map swaps a link beside it; both show

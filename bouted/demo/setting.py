@@ -10,7 +10,7 @@ mode: apply
 state_dir: {state_dir}
 budget: {{usd_per_hour: 30, surge_usd_per_hour: 30}}
 targets: {{e2e_p95_s: 12, ttft_p95_ms: 2500, quality_min: 0.78}}
-workload: {{rate_per_s: {rate_per_s}, prompt_tokens: 260, output_tokens: 110, window_s: 25}}
+workload: {{rate_per_s: {rate_per_s}, prompt_tokens: 260, output_tokens: 110, window_s: 20}}
 models:
   - {{name: small, spec: llama-3.1-8b, context_tokens: 4096}}
   - {{name: medium, spec: qwen2.5-32b, context_tokens: 4096}}
@@ -48,9 +48,10 @@ class Acts:
 
     rate_per_s: float = 4.5
     steady_s: float = 72.0
-    after_price_s: float = 30.0
-    after_load_s: float = 45.0
-    after_kill_s: float = 15.0
+    after_price_s: float = 20.0
+    after_load_s: float = 25.0
+    doubled_s: float = 36.0
+    after_kill_s: float = 8.0
 
 
 def write_config(folder: Path, *, rate_per_s: float, port: int) -> Path:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from bouted.demo.driver import Sent
 from bouted.planner.plan import Plan, PlanStatus
@@ -94,3 +95,29 @@ def request_counts(sent: Sequence[Sent], killed_replica: str) -> dict[str, objec
         "failures": dict(Counter(s.error for s in failed)),
         "fraction_by_model": {m: round(n / total, 4) for m, n in sorted(models.items())},
     }
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """The summary as a person reads it."""
+    lines = [
+        f"plan {row['id']}  {row['trigger']:<8} {row['status']:<10} ${row['usd_per_hour']:.2f}/h  "
+        f"p95 {row['p95_s']:.1f} s  quality {row['quality']:.3f}  gap to bound {row['gap_to_bound']:.1%}  "
+        f"made in {row['seconds_to_plan']:.1f} s"
+        for row in summary["plans"]
+    ]
+    lines += [
+        f"p95 under {row['window']}: planned {row['p95_planned_s']:.1f} s, seen {row['p95_measured_s']:.1f} s "
+        f"({row['error']:+.0%}) over {row['requests']} requests"
+        for row in summary["p95"]
+        if row["p95_measured_s"] is not None
+    ]
+    shares = ", ".join(f"{model} {share:.0%}" for model, share in summary["fraction_by_model"].items())
+    lines.append(
+        f"requests: {summary['requests_ok']} ok, {summary['requests_failed']} failed, "
+        f"{summary['requests_cut_by_kill']} cut by the kill; {shares}"
+    )
+    lines.append(
+        f"replicas: {summary['replicas_started']} started, {summary['replicas_left']} left; "
+        f"${summary['spend_usd']:.2f} would have been spent in {summary['seconds']:.0f} s"
+    )
+    return lines

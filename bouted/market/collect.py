@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Thread, enumerate as live_threads
+from threading import Thread
+from threading import enumerate as live_threads
 from time import monotonic
 from typing import Any, Protocol
 
@@ -107,7 +108,7 @@ def _ask(cell: _Answer, now: datetime) -> None:
         cell.error = str(error)
     except Exception as error:  # the edge of a thread: a plug-in's bug must not take the others' prices along
         log.exception("price source %s", name)
-        cell.error = f"bug in the source: {type(error).__name__}: {error}"
+        cell.error = f"bug in the source: {type(error).__name__}: {' '.join(str(error).split())}"
     else:
         cell.offers = tuple(
             offer if belongs_to(offer, name) else replace(offer, source=f"{name}: {offer.source}")
@@ -124,9 +125,7 @@ def _settle(ranked: list[tuple[int, Offer]]) -> tuple[Offer, ...]:
     return tuple(best[offer_id] for offer_id in sorted(best))
 
 
-def _events(
-    answers: list[_Answer], before: Mapping[str, StaleSource], now: datetime
-) -> tuple[Event, ...]:
+def _events(answers: list[_Answer], before: Mapping[str, StaleSource], now: datetime) -> tuple[Event, ...]:
     events = []
     for answer in answers:
         name = answer.source.name

@@ -56,10 +56,7 @@ def price_drift(before: tuple[Offer, ...], after: tuple[Offer, ...], held: tuple
         appeared=tuple(sorted(new.keys() - old.keys())),
         vanished=tuple(sorted(old.keys() - new.keys())),
         fleet_delta_usd_per_hour=sum(
-            (
-                nodes[step.offer_id] * (step.after_usd_per_hour - step.before_usd_per_hour)
-                for step in steps
-            ),
+            (nodes[step.offer_id] * (step.after_usd_per_hour - step.before_usd_per_hour) for step in steps),
             Decimal(0),
         ),
     )

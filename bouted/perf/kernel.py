@@ -29,9 +29,6 @@ REPLICA = np.dtype(
 """Costs, then state. `context` is the KV entries of decoding requests, `partial` the request whose prefill
 is unfinished (-1: none) and `read` its prompt tokens read so far."""
 
-_inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
-"""Called from `run` only: without an entry from Python there is a third less to compile."""
-
 
 @njit(cache=True, error_model="numpy")
 def run(
@@ -73,7 +70,7 @@ def run(
         )  # fmt: skip
 
 
-@_inner
+@njit(error_model="numpy")
 def _advance(
     rep: Any, until_s: float, decoders: Ints, last_step: Ints, fresh: Ints,
     following: Ints, prompt: Ints, output: Ints, first_s: Floats, end_s: Floats,
@@ -89,7 +86,7 @@ def _advance(
         _end(rep, decoders, last_step, fresh, prompt, output, first_s, end_s)
 
 
-@_inner
+@njit(error_model="numpy")
 def _decode(rep: Any, until_s: float) -> None:
     """The short way through steps that only decode, up to the last before a request ends or `until_s`."""
     now_s, context = rep.now_s, rep.context
@@ -104,7 +101,7 @@ def _decode(rep: Any, until_s: float) -> None:
     rep.now_s, rep.context = now_s, context
 
 
-@_inner
+@njit(error_model="numpy")
 def _enqueue(rep: Any, request: int, now_s: float, following: Ints) -> None:
     if rep.outstanding == 0:
         rep.now_s = now_s
@@ -116,7 +113,7 @@ def _enqueue(rep: Any, request: int, now_s: float, following: Ints) -> None:
     rep.outstanding += 1
 
 
-@_inner
+@njit(error_model="numpy")
 def _begin(rep: Any, fresh: Ints, following: Ints, prompt: Ints, output: Ints) -> None:
     """Start a step at `now_s`, if there is work."""
     budget = max(0, rep.max_step_tokens - rep.decoding)
@@ -153,7 +150,7 @@ def _begin(rep: Any, fresh: Ints, following: Ints, prompt: Ints, output: Ints) -
         rep.in_step = 1
 
 
-@_inner
+@njit(error_model="numpy")
 def _end(
     rep: Any, decoders: Ints, last_step: Ints, fresh: Ints,
     prompt: Ints, output: Ints, first_s: Floats, end_s: Floats,
@@ -179,7 +176,7 @@ def _end(
     rep.fresh = 0
 
 
-@_inner
+@njit(error_model="numpy")
 def _finish_decoders(
     rep: Any, decoders: Ints, last_step: Ints, prompt: Ints, output: Ints, end_s: Floats
 ) -> None:
@@ -198,7 +195,7 @@ def _finish_decoders(
     rep.decoding = kept
 
 
-@_inner
+@njit(error_model="numpy")
 def _leave(rep: Any, request: int, prompt: Ints, output: Ints, end_s: Floats) -> None:
     end_s[request] = rep.now_s
     rep.outstanding -= 1

@@ -7,6 +7,7 @@ rows come before money; the guards look at fresh rows just before spending.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from bouted.errors import (
     QuotaExceeded,
     Retryable,
 )
+from bouted.perf.shapes import ReplicaShape, StepCosts
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import (
     Action,
@@ -35,7 +37,6 @@ from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.guards import refuse_launch
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
-from bouted.perf.shapes import ReplicaShape, StepCosts
 from bouted.store.actions import begin_action, finish_action
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
 from bouted.store.open import Store
@@ -94,9 +95,9 @@ class Executor:
         """Do one action now, blocking; never raises for what the world does."""
         kind, subject = type(action).__name__, subject_of(action)
         if isinstance(action, LaunchNode):
-            self._write_node_intent(action.node)
+            add_node(self.store, action.node)
         if isinstance(action, StartReplica):
-            self._write_replica_intent(action.replica)
+            add_replica(self.store, action.replica)
         row = begin_action(self.store, context.plan_id, kind, subject, self.clock.now())
         try:
             outcome = self._perform(action, context)
@@ -119,22 +120,13 @@ class Executor:
                     self._stop_replica(action.replica)
                 case StopNode():
                     self._stop_node(action.node)
-        except NotYet as wait:
+        except (NotYet, Gone) as wait:  # a node that is gone shows as such in the next pass
             return self._later(action, str(wait), RETRY_S)
         except Retryable as wait:
             return self._later(action, str(wait), wait.after_s)
         except (NoCapacity, QuotaExceeded, BudgetRefused, Misconfigured) as error:
             return self._failed(action, error)
         return self._outcome(action, True, "")
-
-    def _write_node_intent(self, node: Node) -> None:
-        if not any(known.name == node.name for known in load_fleet(self.store, self.clock.now()).nodes):
-            add_node(self.store, node)
-
-    def _write_replica_intent(self, replica: Replica) -> None:
-        fleet = load_fleet(self.store, self.clock.now())
-        if not any(known.name == replica.name for known in fleet.replicas):
-            add_replica(self.store, replica)
 
     def _launch(self, node: Node, context: Context) -> None:
         fleet = load_fleet(self.store, self.clock.now())
@@ -156,10 +148,8 @@ class Executor:
         self._move_replica(replica, ReplicaStatus.STARTING, replica.reason)
 
     def _stop_replica(self, replica: Replica) -> None:
-        try:
+        with suppress(Gone):
             self.launcher.stop_replica(replica.name, replica.node)
-        except Gone:
-            pass
         if replica.live:
             drained = replica.status is ReplicaStatus.DRAINING
             reason = Reason.DRAINED if drained else Reason.SUPERSEDED
@@ -173,10 +163,8 @@ class Executor:
             return
         if node.status is not NodeStatus.STOPPING and node.status is not NodeStatus.GONE:
             move_node(self.store, node.name, NodeStatus.STOPPING, Reason.SUPERSEDED, now)
-        try:
+        with suppress(Gone):
             self.launcher.stop_node(node.name)
-        except Gone:
-            pass
         if node.status is not NodeStatus.GONE:
             move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, self.clock.now())
 
@@ -194,9 +182,7 @@ class Executor:
         if isinstance(action, LaunchNode):
             move_node(self.store, action.node.name, NodeStatus.FAILED, reason, now, note=str(error))
         if isinstance(action, StartReplica):
-            move_replica(
-                self.store, action.replica.name, ReplicaStatus.FAILED, reason, now, note=str(error)
-            )
+            move_replica(self.store, action.replica.name, ReplicaStatus.FAILED, reason, now, note=str(error))
         return self._outcome(action, False, str(error))
 
     def _later(self, action: Action, detail: str, after_s: float) -> Outcome:
@@ -209,9 +195,7 @@ class Executor:
         )
 
     def _outcome(self, action: Action, ok: bool, detail: str) -> Outcome:
-        return Outcome(
-            action=type(action).__name__, subject=subject_of(action), ok=ok, detail=detail
-        )
+        return Outcome(action=type(action).__name__, subject=subject_of(action), ok=ok, detail=detail)
 
 
 def subject_of(action: Action) -> str:

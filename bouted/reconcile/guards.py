@@ -7,9 +7,7 @@ from bouted.reconcile.actions import Limits
 from bouted.reconcile.fleet import FleetState, Node
 
 
-def refuse_launch(
-    node: Node, fleet: FleetState, limits: Limits, rules: tuple[ModelRules, ...]
-) -> str | None:
+def refuse_launch(node: Node, fleet: FleetState, limits: Limits, rules: tuple[ModelRules, ...]) -> str | None:
     """Why this launch must not be made now, or None. `fleet` is fresh from the store."""
     return _over_cap(node, fleet, limits) or _out_of_bounds(node, rules)
 

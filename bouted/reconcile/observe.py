@@ -47,13 +47,15 @@ class ReplicaMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Moves to write, and things that run although their row has ended (to be stopped again)."""
+    """Moves to write, things that run although their row has ended (to be stopped again), names that run
+    without a row, and nodes that are launching without being seen."""
 
     nodes: tuple[NodeMove, ...]
     replicas: tuple[ReplicaMove, ...]
     stray_nodes: tuple[Node, ...]
     stray_replicas: tuple[Replica, ...]
     unknown: tuple[str, ...]
+    unseen: frozenset[str]
 
 
 def observe(
@@ -86,6 +88,9 @@ def observe(
         stray_nodes=tuple(n for n in fleet.nodes if not n.live and n.name in running),
         stray_replicas=tuple(r for r in fleet.replicas if not r.live and r.name in engines),
         unknown=tuple(sorted((running | set(engines)) - known)),
+        unseen=frozenset(
+            n.name for n in fleet.nodes if n.status is NodeStatus.LAUNCHING and n.name not in nodes
+        ),
     )
 
 
@@ -105,9 +110,7 @@ def _node_move(node: Node, seen: SeenNode | None, limits: Limits, now: datetime)
     return None
 
 
-def _launching_move(
-    node: Node, seen: SeenNode | None, limits: Limits, now: datetime
-) -> NodeMove | None:
+def _launching_move(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:
     if seen is not None and seen.ended_at is not None:
         return NodeMove(name=node.name, status=NodeStatus.FAILED, reason=Reason.LOST)
     if seen is not None and seen.up:
@@ -137,15 +140,11 @@ def _replica_move(
         case ReplicaStatus.PLANNED:
             if seen is None:
                 return None
-            return ReplicaMove(
-                name=replica.name, status=ReplicaStatus.STARTING, reason=Reason.OBSERVED
-            )
+            return ReplicaMove(name=replica.name, status=ReplicaStatus.STARTING, reason=Reason.OBSERVED)
         case ReplicaStatus.DRAINING:
             if seen is not None:
                 return None
-            return ReplicaMove(
-                name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED
-            )
+            return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
         case ReplicaStatus.STARTING | ReplicaStatus.WARMING:
             return _starting_move(replica, seen, health, limits, age_s)
         case _:
@@ -173,9 +172,7 @@ def _starting_move(
         )
     if age_s > limits.ready_timeout_s:
         note = f"not ready after {limits.ready_timeout_s:g} s"
-        return ReplicaMove(
-            name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.TIMEOUT, note=note
-        )
+        return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.TIMEOUT, note=note)
     if seen.endpoint and replica.status is ReplicaStatus.STARTING:
         return ReplicaMove(
             name=replica.name,
@@ -199,7 +196,5 @@ def _ready_move(
     failing = health.failing_since if health is not None else None
     if failing is not None and (now - failing).total_seconds() > UNHEALTHY_AFTER_S:
         note = f"/health has failed for {(now - failing).total_seconds():.0f} s"
-        return ReplicaMove(
-            name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.UNHEALTHY, note=note
-        )
+        return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.UNHEALTHY, note=note)
     return None

@@ -38,15 +38,19 @@ def order(
     launcher: str,
     plan_id: str,
     idle: frozenset[str] = frozenset(),
+    unseen: frozenset[str] = frozenset(),
 ) -> tuple[Action, ...]:
     """The next actions.
 
-    `idle` names draining replicas with no running request. Reading the fleet again and calling this
-    again continues where any prefix stopped.
+    `idle` names draining replicas with no running request. `unseen` names nodes that are launching but
+    that the launcher does not list: their launch is asked for again, because the process may have died
+    between the row and the call. Reading the fleet again and calling this again continues where any
+    prefix stopped.
     """
     launches, blocked = _launches(changes, fleet, limits, now, deployment, launcher, plan_id)
     return (
         *_stops(changes, fleet, limits, now, idle),
+        *(LaunchNode(node=node) for node in changes.keep if node.name in unseen),
         *launches,
         *_starts(changes, fleet, now),
         *_drains(changes, fleet, blocked),
@@ -162,9 +166,7 @@ def _drains(changes: ChangeSet, fleet: FleetState, blocked: bool) -> list[Action
         covered = all(ready[model] >= wanted[model] for model in here)
         others_serve = all(serving[model] > count for model, count in here.items())
         if covered or (blocked and others_serve) or _must_make_way(node, changes, blocked):
-            actions += [
-                DrainReplica(replica=r) for r in live if r.status is ReplicaStatus.READY
-            ]
+            actions += [DrainReplica(replica=r) for r in live if r.status is ReplicaStatus.READY]
             serving -= here
     return actions
 
@@ -172,8 +174,7 @@ def _drains(changes: ChangeSet, fleet: FleetState, blocked: bool) -> list[Action
 def _must_make_way(node: Node, changes: ChangeSet, blocked: bool) -> bool:
     """An owned machine that the plan cuts differently can only be re-cut after it is emptied."""
     return blocked and any(
-        planned.offer.id == node.offer.id and planned.offer.obtainable <= 1
-        for planned in changes.launch
+        planned.offer.id == node.offer.id and planned.offer.obtainable <= 1 for planned in changes.launch
     )
 
 

@@ -16,9 +16,7 @@ def ready_by_model(fleet: FleetState) -> Counter[str]:
 
 def wanted_by_model(plan: Plan) -> Counter[str]:
     """Replicas the plan wants, per model."""
-    return Counter(
-        shape.model for node in plan.design.nodes for shape in node.template.replicas
-    )
+    return Counter(shape.model for node in plan.design.nodes for shape in node.template.replicas)
 
 
 def split_in_force(plan: Plan, previous: RouteSplit | None, fleet: FleetState) -> RouteSplit:

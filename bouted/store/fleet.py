@@ -239,3 +239,10 @@ def _replica(row: Replicas) -> Replica:
         endpoint=row.endpoint,
         note=row.note,
     )
+
+
+def count_replicas(store: Store) -> int:
+    """Replicas that were ever started."""
+    started = select(func.count()).select_from(Replicas).where(Replicas.status != ReplicaStatus.PLANNED)
+    with store.reading() as session:
+        return int(session.scalar(started) or 0)

@@ -62,9 +62,7 @@ def a_template(gpu: str, gpu_count: int, **replicas: int) -> Template:
     """A cut with `model=count` replicas, each on an equal share of the GPUs."""
     tp = max(1, gpu_count // max(1, sum(replicas.values())))
     shapes = tuple(
-        ReplicaShape(
-            model=model, gpu=gpu, tp=tp, pp=1, precision=Precision.BF16, engine=Engine.VLLM
-        )
+        ReplicaShape(model=model, gpu=gpu, tp=tp, pp=1, precision=Precision.BF16, engine=Engine.VLLM)
         for model, count in sorted(replicas.items())
         for _ in range(count)
     )
@@ -74,9 +72,7 @@ def a_template(gpu: str, gpu_count: int, **replicas: int) -> Template:
 def planned(offer: Offer, count: int = 1, **replicas: int) -> tuple[PlannedNode, ...]:
     """`count` equal nodes of an offer, cut as `model=count`."""
     template = a_template(offer.gpu, offer.gpu_count, **replicas)
-    return tuple(
-        PlannedNode(offer=offer, template=template, ordinal=n) for n in range(count)
-    )
+    return tuple(PlannedNode(offer=offer, template=template, ordinal=n) for n in range(count))
 
 
 def limits(cap: str = "100", surge: str = "100", **changes: float) -> Limits:
@@ -118,9 +114,7 @@ class FleetWorld:
     def decide(self, wanted: tuple[PlannedNode, ...]) -> tuple[Action, ...]:
         """What the reconciler would do now."""
         fleet = self.fleet()
-        idle = frozenset(
-            r.name for r in self.replicas.values() if r.status is ReplicaStatus.DRAINING
-        )
+        idle = frozenset(r.name for r in self.replicas.values() if r.status is ReplicaStatus.DRAINING)
         return order(
             diff(wanted, fleet),
             fleet,
@@ -185,10 +179,7 @@ class FleetWorld:
 
     def ready(self, model: str) -> int:
         """Replicas of a model that serve."""
-        return sum(
-            r.shape.model == model and r.status is ReplicaStatus.READY
-            for r in self.replicas.values()
-        )
+        return sum(r.shape.model == model and r.status is ReplicaStatus.READY for r in self.replicas.values())
 
     def _node(self, name: str, status: NodeStatus, reason: Reason = Reason.PLAN) -> None:
         require_node_move(self.nodes[name].status, status)
@@ -196,6 +187,4 @@ class FleetWorld:
 
     def _replica(self, name: str, status: ReplicaStatus, reason: Reason = Reason.PLAN) -> None:
         require_replica_move(self.replicas[name].status, status)
-        self.replicas[name] = replace(
-            self.replicas[name], status=status, reason=reason, since=self.now
-        )
+        self.replicas[name] = replace(self.replicas[name], status=status, reason=reason, since=self.now)

@@ -77,6 +77,7 @@ def a_plan(
         trigger=Trigger.FIRST,
         design=design,
         split=RouteSplit(models=("small",), shares=(1.0,), thresholds=(), scorer_hash="s"),
+        shapes=(),
         estimate=Estimate(
             usd_per_hour=design.usd_per_hour,
             ttft_p95_s=0.1 + 0.2,

@@ -39,15 +39,23 @@ def bundles(gpu_count: int) -> list[tuple[int, int]]:
     return [(n, gpu_count - n) for n in range(gpu_count + 1)]
 
 
-def brute_force(offers: list[Offer], rates: dict[ReplicaShape, float], needs: tuple[float, float]) -> Decimal | None:
+def brute_force(
+    offers: list[Offer], rates: dict[ReplicaShape, float], needs: tuple[float, float]
+) -> Decimal | None:
     """The cheapest price of all multisets of nodes that carry both needs."""
     best: Decimal | None = None
     choices = [
-        [Counter(dict(zip(bundles(o.gpu_count), n, strict=True))) for n in product(range(o.obtainable + 1), repeat=o.gpu_count + 1) if sum(n) <= o.obtainable]
+        [
+            Counter(dict(zip(bundles(o.gpu_count), n, strict=True)))
+            for n in product(range(o.obtainable + 1), repeat=o.gpu_count + 1)
+            if sum(n) <= o.obtainable
+        ]
         for o in offers
     ]
     for chosen in product(*choices):
-        price = sum((o.usd_per_hour * sum(c.values()) for o, c in zip(offers, chosen, strict=True)), Decimal(0))
+        price = sum(
+            (o.usd_per_hour * sum(c.values()) for o, c in zip(offers, chosen, strict=True)), Decimal(0)
+        )
         if best is not None and price >= best:
             continue
         small = sum(rates[SMALL] * a * n for c in chosen for (a, _), n in c.items())
@@ -130,7 +138,10 @@ def test_spot_never_covers_more_than_its_share_of_the_need() -> None:
         fleet = Inside(one_gpu_problem([spot, steady])).cheapest_fleet(ask(1.0, spot=share))
         assert fleet is not None
         assert carried(fleet, rates, "small", spot=False) >= (1 - share) * 10.0 - 1e-9
-        assert sum(1 for node in fleet.nodes if node.offer is not spot and node.offer.provider == "steady") == dear
+        assert (
+            sum(1 for node in fleet.nodes if node.offer is not spot and node.offer.provider == "steady")
+            == dear
+        )
 
 
 def test_a_model_stays_on_the_clouds_and_regions_it_is_allowed() -> None:
@@ -157,9 +168,7 @@ def test_min_replicas_hold_even_for_a_model_without_load() -> None:
 
 def running(offer: Offer, count: int, first: int = 0) -> Incumbent:
     template = Template(gpu="L4", gpu_count=1, replicas=(SMALL,))
-    nodes = tuple(
-        PlannedNode(offer=offer, template=template, ordinal=n) for n in range(first, first + count)
-    )
+    nodes = tuple(PlannedNode(offer=offer, template=template, ordinal=n) for n in range(first, first + count))
     return Incumbent(plan_id="old", nodes=nodes, shares=(ModelShare(model="small", share=1.0),))
 
 

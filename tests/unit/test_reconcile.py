@@ -27,7 +27,9 @@ def plans() -> st.SearchStrategy[tuple[PlannedNode, ...]]:
         [(L4, {"small": 1}), (L4_GCP, {"small": 1}), (A100, {"large": 1}), (A100, {"large": 1, "small": 3}),
          (H100, {"large": 1}), (H100, {"small": 2}), (OWNED, {"small": 4}), (OWNED, {"large": 1})]
     )  # fmt: skip
-    return st.lists(st.tuples(kinds, st.integers(1, 3)), min_size=1, max_size=4, unique_by=lambda item: str(item[0])).map(_plan)
+    return st.lists(
+        st.tuples(kinds, st.integers(1, 3)), min_size=1, max_size=4, unique_by=lambda item: str(item[0])
+    ).map(_plan)
 
 
 def _plan(items: list[tuple[tuple[object, dict[str, int]], int]]) -> tuple[PlannedNode, ...]:

@@ -22,9 +22,7 @@ from bouted.testing.fleet import START
 from bouted.testing.store import fresh_store
 
 ENGINE = create_engine("sqlite://")
-VALUES = Table(
-    "v", MetaData(), Column("at", UtcDateTime()), Column("usd", Money()), Column("body", Packed())
-)
+VALUES = Table("v", MetaData(), Column("at", UtcDateTime()), Column("usd", Money()), Column("body", Packed()))
 VALUES.metadata.create_all(ENGINE)
 
 

@@ -27,9 +27,7 @@ def every_cut(offered: list[Offered], gpu_count: int) -> Iterator[tuple[tuple[fl
 
 
 sizes = st.sampled_from([(1, 1), (2, 1), (1, 2), (4, 1)])
-models_offered = st.lists(
-    st.dictionaries(sizes, st.integers(0, 9), max_size=3), min_size=1, max_size=3
-)
+models_offered = st.lists(st.dictionaries(sizes, st.integers(0, 9), max_size=3), min_size=1, max_size=3)
 
 
 @given(models_offered, st.sampled_from([1, 2, 4]), st.integers(0, 2))

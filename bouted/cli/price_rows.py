@@ -1,0 +1,74 @@
+"""Offers as rows, for text and for JSON. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bouted.cli.columns import columns
+from bouted.cli.units import age, usd
+from bouted.market.offers import Offer
+
+_HEAD = ("GPU", "N", "$/H", "$/GPU-H", "MARKET", "WHERE", "INSTANCE", "OBTAINABLE", "AGE", "SOURCE", "TRUST")
+
+
+def matching(
+    offers: Iterable[Offer], *, gpu: str | None, market: str | None, provider: str | None
+) -> list[Offer]:
+    """The offers that fit every filter that is given: by GPU name, then cheapest per GPU first."""
+    kept = [
+        offer
+        for offer in offers
+        if (gpu is None or gpu.casefold() in offer.gpu.casefold())
+        and (market is None or offer.market == market.replace("-", "_"))
+        and (provider is None or provider.casefold() == offer.provider.casefold())
+    ]
+    return sorted(kept, key=lambda offer: (offer.gpu, _per_gpu(offer), offer.id))
+
+
+def table(offers: Sequence[Offer], now: datetime) -> list[str]:
+    """One line per offer."""
+    return columns([_HEAD, *(_row(offer, now) for offer in offers)], right=frozenset({1, 2, 3, 7, 8}))
+
+
+def document(offers: Sequence[Offer]) -> list[dict[str, Any]]:
+    """The same for JSON; money is decimal strings."""
+    return [
+        {
+            "id": offer.id,
+            "provider": offer.provider,
+            "region": offer.region,
+            "zone": offer.zone,
+            "instance_type": offer.instance_type,
+            "gpu": offer.gpu,
+            "gpu_count": offer.gpu_count,
+            "market": offer.market.value,
+            "usd_per_hour": str(offer.usd_per_hour),
+            "obtainable": offer.obtainable,
+            "hazard_per_hour": offer.hazard_per_hour,
+            "source": offer.source,
+            "observed_at": offer.observed_at.isoformat(),
+            "confidence": offer.confidence.value,
+        }
+        for offer in offers
+    ]
+
+
+def _row(offer: Offer, now: datetime) -> tuple[str, ...]:
+    return (
+        offer.gpu,
+        str(offer.gpu_count),
+        usd(offer.usd_per_hour),
+        usd(_per_gpu(offer)),
+        offer.market.replace("_", "-"),
+        f"{offer.provider}/{offer.zone or offer.region}",
+        offer.instance_type,
+        str(offer.obtainable),
+        age((now - offer.observed_at).total_seconds()),
+        offer.source,
+        offer.confidence.value,
+    )
+
+
+def _per_gpu(offer: Offer) -> Decimal:
+    return offer.usd_per_hour / offer.gpu_count

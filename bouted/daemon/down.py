@@ -1,0 +1,96 @@
+"""`bouted down`: stop the whole fleet, through the daemon where one runs, by itself where none does."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bouted.clock import Clock, SystemClock
+from bouted.config.locate import Located
+from bouted.daemon.health import HealthProber
+from bouted.daemon.lock import StateLock
+from bouted.daemon.parts import Loaded, launcher_of, load
+from bouted.daemon.reconciling import Reconciler
+from bouted.daemon.run import ROUTES
+from bouted.errors import AlreadyRunning, Misconfigured
+from bouted.reconcile.execute import Executor
+from bouted.store.control import update_control
+from bouted.store.fleet import load_fleet
+from bouted.store.open import Store, open_store
+
+DEADLINE_S = 180.0
+LOOK_S = 0.5
+
+
+def tear_down(config_path: Path | None, located: Located, say: Callable[[str], None]) -> int:
+    """Ask for everything to stop and see it done. 0 when nothing is left, 1 when the deadline passed."""
+    if config_path is None:
+        raise Misconfigured("", "no config file says which launcher to stop", hint="give --config FILE")
+    loaded = load(config_path)
+    store = open_store(located.database_url)
+    clock = SystemClock()
+    try:
+        update_control(store, clock.now(), "operator", down_requested=True)
+        lock = StateLock(loaded.config.state_dir)
+        try:
+            lock.take()
+        except AlreadyRunning:
+            say("the daemon is stopping everything")
+            return _wait(store, clock, say)
+        try:
+            say("no daemon runs; stopping everything from here")
+            return asyncio.run(_stop_all(loaded, store, clock, say))
+        finally:
+            lock.release()
+    finally:
+        store.close()
+
+
+def _left(store: Store, clock: Clock) -> int:
+    fleet = load_fleet(store, clock.now())
+    return sum(node.live for node in fleet.nodes) + sum(r.live for r in fleet.replicas)
+
+
+def _wait(store: Store, clock: Clock, say: Callable[[str], None]) -> int:
+    """Watch the daemon do it."""
+    until = time.monotonic() + DEADLINE_S
+    told = -1
+    while time.monotonic() < until:
+        left = _left(store, clock)
+        if left == 0:
+            say("everything is stopped; start again with: bouted resume")
+            return 0
+        if left != told:
+            say(f"{left} nodes and replicas left")
+            told = left
+        time.sleep(LOOK_S)
+    say(f"{told} nodes and replicas are still there; see: bouted status")
+    return 1
+
+
+async def _stop_all(loaded: Loaded, store: Store, clock: Clock, say: Callable[[str], None]) -> int:
+    """The reconciler's own passes, with nothing wanted."""
+    config = loaded.config
+    launcher = launcher_of(config)
+    prober = HealthProber(clock)
+    reconciler = Reconciler(
+        store=store,
+        launcher=launcher,
+        launcher_name=config.launcher.name,
+        deployment=config.deployment,
+        executor=Executor(store=store, launcher=launcher, clock=clock),
+        prober=prober,
+        clock=clock,
+        routes_path=config.state_dir / ROUTES,
+        limits=config.limits,
+        rules=lambda: config.model_rules(tuple(model.name for model in config.models)),
+    )
+    until = time.monotonic() + DEADLINE_S
+    while _left(store, clock) and time.monotonic() < until:
+        await reconciler.run_pass()
+        await asyncio.sleep(LOOK_S)
+    await reconciler.executor.settle()
+    await prober.close()
+    left = _left(store, clock)
+    say("everything is stopped; start again with: bouted resume" if not left else f"{left} left")
+    return 1 if left else 0

@@ -1,0 +1,65 @@
+"""The config in force. An edit replaces it whole or not at all."""
+
+from dataclasses import dataclass
+
+from bouted.config.change import ConfigChange, Scope, config_change
+from bouted.config.schema import Config
+from bouted.daemon.parts import Loaded, load, sources_of
+from bouted.errors import BoutedError
+from bouted.market.source import PriceSource
+from bouted.planner.problem import ModelRules
+from bouted.reconcile.actions import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What reading the config again came to. `sources` are set when the price sources changed.
+
+    `rejected` says why the last good config stays in force; "" when the edit was taken up.
+    """
+
+    change: ConfigChange | None = None
+    sources: tuple[PriceSource, ...] | None = None
+    rejected: str = ""
+
+
+@dataclass(slots=True)
+class HeldConfig:
+    """Holds what `load` returned last. `error` is why the newest edit is not in force, "" if it is."""
+
+    loaded: Loaded
+    error: str = ""
+
+    @property
+    def config(self) -> Config:
+        """The config in force."""
+        return self.loaded.config
+
+    def limits(self) -> Limits:
+        """Bounds on acting, as of now."""
+        return self.config.limits()
+
+    def rules(self) -> tuple[ModelRules, ...]:
+        """Where each model may run, as of now."""
+        return self.config.model_rules(tuple(model.name for model in self.config.models))
+
+    def reload(self) -> Edit:
+        """Read the file again; a broken or restart-only edit leaves everything as it was."""
+        try:
+            fresh = load(self.loaded.path)
+            sources = sources_of(fresh)
+        except BoutedError as error:
+            return self._refused(f"config edit rejected: {error}")
+        change = config_change(self.config, fresh.config)
+        if change.scope is Scope.RESTART:
+            return self._refused(f"restart bouted to take up the change of {', '.join(change.paths)}")
+        self.error = ""
+        if change.scope is Scope.NONE:
+            return Edit()
+        repriced = fresh.config.prices != self.config.prices
+        self.loaded = fresh
+        return Edit(change=change, sources=sources if repriced else None)
+
+    def _refused(self, why: str) -> Edit:
+        known, self.error = self.error == why, why
+        return Edit() if known else Edit(rejected=why)

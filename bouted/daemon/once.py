@@ -1,0 +1,76 @@
+"""`bouted plan`: one plan, made now and stored, with nothing started or stopped."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bouted.clock import Clock, SystemClock
+from bouted.daemon.parts import Loaded, load, selection_of, sources_of
+from bouted.daemon.planning import Made, PlanMaker
+from bouted.daemon.prices import MarketKeeper
+from bouted.daemon.run import made
+from bouted.daemon.traffic import Traffic
+from bouted.planner.client import PlanningWorker
+from bouted.planner.design import Progress
+from bouted.planner.plan import Plan, Trigger
+from bouted.reconcile.actions import ChangeSet
+from bouted.reconcile.diff import diff
+from bouted.store.fleet import load_fleet
+from bouted.store.open import Store, open_store
+from bouted.store.plans import desired_plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A plan made now, what it would change, and the plan in force (None: there is none)."""
+
+    plan: Plan
+    held: bool
+    changes: ChangeSet
+    current: Plan | None
+
+
+def propose(config_path: Path, on_progress: Callable[[Progress], None]) -> Proposal:
+    """Make and store a plan from the prices and the load of now. BoutedError when there can be none."""
+    loaded = load(config_path)
+    made(loaded.config.state_dir)
+    store = open_store(loaded.config.database_url())
+    try:
+        return asyncio.run(_propose(loaded, store, SystemClock(), on_progress))
+    finally:
+        store.close()
+
+
+async def _propose(
+    loaded: Loaded, store: Store, clock: Clock, on_progress: Callable[[Progress], None]
+) -> Proposal:
+    config = loaded.config
+    market = MarketKeeper(store=store, clock=clock, sources=sources_of(loaded))
+    traffic = Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}")
+    worker = PlanningWorker()
+    maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
+    try:
+        await market.refresh(config)
+        await traffic.poll()
+        workload = traffic.workload(
+            config.declared_workload(config.planner.seed),
+            clock.now().timestamp(),
+            config.workload.window_s,
+        )
+        result = await maker.make(config, market.offers(config), workload, Trigger.OPERATOR, on_progress)
+    finally:
+        await worker.close()
+        await traffic.close()
+    return _proposal(store, clock, result)
+
+
+def _proposal(store: Store, clock: Clock, result: Made) -> Proposal:
+    current = desired_plan(store)
+    wanted = current.design.nodes if result.held and current is not None else result.plan.design.nodes
+    return Proposal(
+        plan=result.plan,
+        held=result.held,
+        changes=diff(wanted, load_fleet(store, clock.now())),
+        current=current,
+    )

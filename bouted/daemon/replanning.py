@@ -1,0 +1,196 @@
+"""Decides when to plan again, has it done, and does with the plan what the mode says."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bouted.clock import Clock
+from bouted.codec import parse
+from bouted.config.change import planning_hash
+from bouted.config.schema import Config, Mode
+from bouted.daemon.planning import Made, PlanMaker
+from bouted.errors import BoutedError, Infeasible, Misconfigured
+from bouted.events import Event, EventKind, Severity
+from bouted.market.offers import Offer
+from bouted.planner.design import Progress
+from bouted.planner.plan import Plan, PlanStatus, Trigger
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.situation import LoadShift, ReplanPolicy, ReplanReason, Situation
+from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.states import NodeStatus, Reason
+from bouted.store.control import load_control, update_control
+from bouted.store.documents import get_document
+from bouted.store.events import add_events
+from bouted.store.fleet import load_fleet
+from bouted.store.open import Store
+from bouted.store.plans import desired_plan, list_plans, set_desired_plan
+from bouted.workload.profile import WorkloadProfile
+
+log = logging.getLogger(__name__)
+
+RETRY_FAILED_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beliefs:
+    """What planning reads, as of one instant."""
+
+    config: Config
+    offers: tuple[Offer, ...]
+    workload: WorkloadProfile
+    targets_met: bool | None
+
+
+@dataclass(slots=True)
+class Replanner:
+    """Holds what the last plan was made for, and the planning under way, if any."""
+
+    store: Store
+    maker: PlanMaker
+    policy: Callable[[Config], ReplanPolicy]
+    clock: Clock
+    token: int
+    previous: Situation | None = None
+    shift: LoadShift | None = None
+    task: "asyncio.Task[None] | None" = None
+    error: str = ""
+    failure: BoutedError | None = None
+    failed_at: float = 0.0
+    progress: Progress | None = None
+    applied: Callable[[Plan | None, Plan], None] = field(default=lambda before, after: None)
+
+    @property
+    def planning(self) -> bool:
+        """A plan is being made."""
+        return self.task is not None and not self.task.done()
+
+    def recall(self, config: Config) -> None:
+        """After a restart: the situation of the newest plan, so that nothing is planned without a reason."""
+        newest = list_plans(self.store, 1)
+        if not newest:
+            return
+        plan = newest[0].plan
+        problem = parse(PlanningProblem, get_document(self.store, plan.problem_hash))
+        fleet = load_fleet(self.store, self.clock.now())
+        self.previous = Situation(
+            at=plan.created_at,
+            config_hash=plan.config_hash,
+            offers=problem.offers,
+            held=tuple(node.offer.id for node in plan.design.nodes),
+            rate_per_s=plan.rate_per_s,
+            out_of_stock=_out_of_stock(fleet),
+            lost_nodes=_lost(fleet),
+        )
+
+    def consider(self, beliefs: Beliefs) -> None:
+        """Start planning if there is a reason to and no plan is being made."""
+        self._accept()
+        if self.planning or load_control(self.store).down_requested:
+            return
+        current = self._situation(beliefs)
+        reason = self.policy(beliefs.config).reason(self.previous, current, current.at)
+        if reason is None or self._too_soon_after_failure(current, reason):
+            return
+        self._tell(EventKind.REPLAN, Severity.INFO, "", f"planning again: {reason.detail}")
+        self.task = asyncio.create_task(self._plan(beliefs, current, reason))
+
+    def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:
+        waited = current.at.timestamp() - self.failed_at
+        return bool(self.error) and reason.trigger is not Trigger.CONFIG and waited < RETRY_FAILED_S
+
+    def _situation(self, beliefs: Beliefs) -> Situation:
+        now = self.clock.now()
+        fleet = load_fleet(self.store, now)
+        plan = desired_plan(self.store)
+        load = beliefs.workload
+        planned = self.previous.rate_per_s if self.previous is not None else load.rate_per_s
+        self.shift = self.policy(beliefs.config).load_shift(
+            planned, load.rate_low_per_s, load.rate_high_per_s, self.shift, now
+        )
+        return Situation(
+            at=now,
+            config_hash=planning_hash(beliefs.config),
+            offers=beliefs.offers,
+            held=tuple(node.offer.id for node in plan.design.nodes) if plan is not None else (),
+            rate_per_s=load.rate_per_s,
+            load_shift=self.shift,
+            out_of_stock=_out_of_stock(fleet),
+            lost_nodes=_lost(fleet),
+            targets_met=beliefs.targets_met,
+        )
+
+    async def _plan(self, beliefs: Beliefs, current: Situation, reason: ReplanReason) -> None:
+        try:
+            made = await self.maker.make(
+                beliefs.config, beliefs.offers, beliefs.workload, reason.trigger, self._note_progress
+            )
+        except BoutedError as error:
+            self._failed(error)
+            if isinstance(error, Infeasible | Misconfigured) and self.previous is not None:
+                self.previous = current
+            return
+        except Exception as error:  # the loop's edge: a bug in planning must not end the daemon
+            log.exception("planning failed")
+            self._failed(BoutedError(f"a bug in planning: {type(error).__name__}: {error}"))
+            return
+        self.error, self.failure, self.previous, self.shift = "", None, current, None
+        self.progress = None
+        self._settle(made, beliefs.config, reason)
+
+    def _note_progress(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def _failed(self, error: BoutedError) -> None:
+        self.progress = None
+        if str(error) != self.error:
+            self._tell(EventKind.PLAN_FAILED, Severity.WARNING, "", f"planning failed: {error}")
+        self.error, self.failure, self.failed_at = str(error), error, self.clock.now().timestamp()
+
+    def _settle(self, made: Made, config: Config, reason: ReplanReason) -> None:
+        """Keep the incumbent, propose, or apply."""
+        plan = made.plan
+        first = made.plan.why[0] if made.plan.why else reason.detail
+        if made.held:
+            self._tell(EventKind.PLAN_HELD, Severity.INFO, plan.id, f"held: {first}")
+        elif config.mode is Mode.APPLY:
+            self._apply(plan)
+        else:
+            message = f"plan {plan.id} is proposed: ${plan.design.usd_per_hour}/h, {first}; act: bouted apply"
+            self._tell(EventKind.PLAN_PROPOSED, Severity.NOTICE, plan.id, message)
+
+    def _accept(self) -> None:
+        """Apply the plan an operator accepted with `bouted apply`."""
+        control = load_control(self.store)
+        if control.accepted_plan_id is None:
+            return
+        for row in list_plans(self.store, 100):
+            if row.plan.id == control.accepted_plan_id and row.status is PlanStatus.PROPOSED:
+                self._apply(row.plan)
+        update_control(self.store, self.clock.now(), "daemon", accepted_plan_id=None)
+
+    def _apply(self, plan: Plan) -> None:
+        before = desired_plan(self.store)
+        set_desired_plan(self.store, plan.id, self.token)
+        first = plan.why[0] if plan.why else ""
+        message = f"plan {plan.id} applied: ${plan.design.usd_per_hour}/h; {first}"
+        self._tell(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)
+        self.applied(before, plan)
+
+    def _tell(self, kind: EventKind, severity: Severity, subject: str, message: str) -> None:
+        log.info("%s", message)
+        event = Event(at=self.clock.now(), kind=kind, severity=severity, subject=subject, message=message)
+        add_events(self.store, (event,))
+
+
+def _out_of_stock(fleet: FleetState) -> tuple[str, ...]:
+    refused = (Reason.NO_CAPACITY, Reason.QUOTA)
+    return tuple(
+        sorted({n.offer.id for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in refused})
+    )
+
+
+def _lost(fleet: FleetState) -> tuple[str, ...]:
+    """Nodes that vanished or never came up; the diff replaces them, planning may find something better."""
+    ended = (Reason.LOST, Reason.TIMEOUT)
+    return tuple(sorted(n.name for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in ended))

@@ -1,0 +1,274 @@
+"""The daemon: holds the parts, runs them on a schedule, and tells what it sees."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bouted.clock import Clock
+from bouted.daemon.alerting import Alerter
+from bouted.daemon.board import BoardInputs, Spend, compose_board
+from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.money import spend_so_far
+from bouted.daemon.parts import deadman_s
+from bouted.daemon.prices import MarketKeeper
+from bouted.daemon.reconciling import Pass, Reconciler
+from bouted.daemon.replanning import Beliefs, Replanner
+from bouted.daemon.traffic import Traffic
+from bouted.daemon.watching import watch_files
+from bouted.errors import AlreadyRunning, BoutedError, Infeasible, Misconfigured
+from bouted.events import Event, EventKind, Severity
+from bouted.planner.plan import PlanStatus
+from bouted.store.board import publish_board
+from bouted.store.control import load_control
+from bouted.store.events import add_events, list_events
+from bouted.store.lease import DAEMON_LEASE, release_lease, renew_lease
+from bouted.store.open import Store
+from bouted.store.plans import desired_plan, list_plans
+from bouted.systemd_notify import notify
+from bouted.workload.observe import Measured
+from bouted.workload.profile import WorkloadProfile
+
+log = logging.getLogger(__name__)
+
+PASS_S = 1.0
+POLL_S = 1.0
+ALERT_S = 10.0
+LEASE_S = 15.0
+STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
+BOARD_EVENTS = 8
+
+
+def lease_name(state_dir: Path) -> str:
+    """The lease holder's name. The folder's lock makes it one process; a restart keeps the lease."""
+    return f"{socket.gethostname()}:{state_dir}"
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything that runs on a schedule. Each job is a few lines; the parts do the work."""
+
+    held: HeldConfig
+    store: Store
+    token: int
+    clock: Clock
+    market: MarketKeeper
+    traffic: Traffic
+    reconciler: Reconciler
+    replanner: Replanner
+    alerter: Alerter
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    last: Pass | None = None
+    fatal: BoutedError | None = None
+    reload_wanted: bool = False
+
+    async def run(self) -> None:
+        """Serve until a signal or a fatal error; the fleet goes on either way."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._want_reload)
+        self._tell(EventKind.DAEMON_STARTED, Severity.INFO, f"bouted started (pid {os.getpid()})")
+        self.replanner.recall(self.held.config)
+        await self.market.refresh(self.held.config)
+        await self.run_pass()
+        watcher = asyncio.create_task(
+            watch_files(lambda: (self.held.loaded.path,), self._want_reload, self.stop)
+        )
+        scheduler = self._schedule()
+        notify("READY=1", f"STATUS={self._status_line()}")
+        await self.stop.wait()
+        notify("STOPPING=1")
+        scheduler.shutdown(wait=False)
+        await watcher
+        await self._close()
+        if self.fatal is not None:
+            raise self.fatal
+
+    def _schedule(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        now = datetime.now(UTC)
+        jobs = (
+            (self.run_pass, PASS_S),
+            (self.poll_traffic, POLL_S),
+            (self.consider, PASS_S),
+            (self.refresh_prices, self.held.config.prices.refresh_s),
+            (self.send_alerts, ALERT_S),
+            (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
+        )
+        for job, every_s in jobs:
+            scheduler.add_job(job, "interval", seconds=every_s, next_run_time=now, id=job.__name__)
+        scheduler.start()
+        return scheduler
+
+    async def run_pass(self) -> None:
+        """One pass of the reconciler; keeps the lease, feeds the watchdog, writes the board."""
+        self._keep_lease()
+        if self.stop.is_set():
+            return
+        if self.reload_wanted:
+            self.reload_wanted = False
+            self.reload()
+        self.last = await self.reconciler.run_pass()
+        for name in self.last.unknown:
+            log.warning("%s runs, but no row says why; left alone", name)
+        self._publish()
+        notify("WATCHDOG=1", f"STATUS={self._status_line()}")
+
+    async def poll_traffic(self) -> None:
+        """Fetch what the gateway saw."""
+        await self.traffic.poll()
+
+    async def refresh_prices(self) -> None:
+        """Ask the price sources."""
+        await self.market.refresh(self.held.config)
+
+    async def consider(self) -> None:
+        """Plan again if there is a reason; give up if there is no plan and can be none."""
+        offers = self.market.offers(self.held.config)
+        if not offers:
+            return
+        self.replanner.consider(
+            Beliefs(
+                config=self.held.config,
+                offers=offers,
+                workload=self.traffic.workload(
+                    self._declared(), self.clock.now().timestamp(), self._window_s()
+                ),
+                targets_met=self._targets_met(),
+            )
+        )
+        failure = self.replanner.failure
+        impossible = isinstance(failure, Infeasible | Misconfigured)
+        if impossible and desired_plan(self.store) is None and not self._anything_runs():
+            self.fatal = failure
+            self.stop.set()
+
+    async def send_alerts(self) -> None:
+        """Tell Slack what is due."""
+        if self.last is not None:
+            await self.alerter.tell(self.held.config, self.last.plan, self.last.fleet, self._spend())
+
+    async def renew_deadman(self) -> None:
+        """Hold the dead-man switch of every live node."""
+        self._renew(1)
+
+    def reload(self) -> None:
+        """Take up an edit of the config file, or say why not."""
+        edit = self.held.reload()
+        if edit.rejected:
+            self._tell(EventKind.CONFIG_REJECTED, Severity.WARNING, edit.rejected)
+        if edit.sources is not None:
+            self.market.sources = edit.sources
+        if edit.change is not None:
+            paths = ", ".join(edit.change.paths)
+            self._tell(EventKind.CONFIG_CHANGED, Severity.INFO, f"config changed: {paths}")
+
+    def _want_reload(self) -> None:
+        self.reload_wanted = True
+
+    def _declared(self) -> WorkloadProfile:
+        return self.held.config.declared_workload(self.held.config.planner.seed)
+
+    def _window_s(self) -> float:
+        return self.held.config.workload.window_s
+
+    def _measured(self) -> Measured:
+        return self.traffic.measured(self.clock.now().timestamp(), self._window_s())
+
+    def _targets_met(self) -> bool | None:
+        targets, seen = self.held.config.targets_s(), self._measured()
+        pairs = (
+            (targets.e2e_p95_s, seen.e2e_p95_s),
+            (targets.ttft_p95_s, seen.ttft_p95_s),
+            (targets.tpot_p95_s, seen.tpot_p95_s),
+        )
+        judged = [value <= target for target, value in pairs if target is not None and value is not None]
+        return all(judged) if judged else None
+
+    def _anything_runs(self) -> bool:
+        return self.last is not None and any(node.live for node in self.last.fleet.nodes)
+
+    def _keep_lease(self) -> None:
+        """Extend the lease; without it nothing may be written any more."""
+        holder = lease_name(self.held.config.state_dir)
+        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, self.clock.now(), LEASE_S):
+            self.fatal = AlreadyRunning("another daemon took over this store", hint="see: bouted status")
+            self.stop.set()
+
+    def _renew(self, spans: int) -> None:
+        if self.last is None:
+            return
+        names = tuple(node.name for node in self.last.fleet.nodes if node.live)
+        until = self.clock.now() + timedelta(seconds=spans * deadman_s(self.held.config))
+        if names:
+            self.reconciler.launcher.renew(names, until)
+
+    def _spend(self) -> Spend:
+        fleet = self.last.fleet if self.last is not None else None
+        rate = fleet.committed_usd_per_hour() if fleet is not None else Decimal(0)
+        return spend_so_far(self.store, rate, self.clock.now())
+
+    def _publish(self) -> None:
+        if self.last is None:
+            return
+        config = self.held.config
+        newest = list_plans(self.store, 1)
+        proposed = newest[0].plan if newest and newest[0].status is PlanStatus.PROPOSED else None
+        board = compose_board(
+            BoardInputs(
+                now=self.clock.now(),
+                deployment=config.deployment,
+                mode=config.mode,
+                pid=os.getpid(),
+                control=load_control(self.store),
+                plan=self.last.plan,
+                proposed=proposed,
+                fleet=self.last.fleet,
+                seen=self.last.seen,
+                targets=config.targets_s(),
+                budget_usd_per_hour=config.budget.usd_per_hour,
+                spend=self._spend(),
+                measured=self._measured(),
+                requests_ok=self.traffic.ok,
+                requests_failed=self.traffic.failed,
+                events=list_events(self.store, limit=BOARD_EVENTS),
+                planning=self.replanner.planning,
+                plan_error=self.replanner.error,
+                config_error=self.held.error,
+                stale_sources=self.market.stale(),
+            )
+        )
+        publish_board(self.store, board, self.clock.now())
+
+    def _status_line(self) -> str:
+        if self.last is None or self.last.plan is None:
+            return "no plan yet"
+        fleet = self.last.fleet
+        nodes = sum(node.live for node in fleet.nodes)
+        return f"plan {self.last.plan.id}, {nodes} nodes, ${fleet.committed_usd_per_hour():.2f}/h"
+
+    def _tell(self, kind: EventKind, severity: Severity, message: str) -> None:
+        log.info("%s", message)
+        event = Event(at=self.clock.now(), kind=kind, severity=severity, subject="bouted", message=message)
+        add_events(self.store, (event,))
+
+    async def _close(self) -> None:
+        """Leave the fleet running, with time for somebody to come back."""
+        await self.reconciler.executor.settle()
+        await self.replanner.maker.worker.close()
+        self._renew(STOP_RENEWAL_FACTOR)
+        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
+        await self.traffic.close()
+        await self.reconciler.prober.close()
+        release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)

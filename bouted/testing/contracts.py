@@ -1,0 +1,230 @@
+"""What every launcher must keep, as tests. Subclass LauncherContract and give it a `bench` fixture.
+
+Needs pytest, which bouted itself does not install. To read failures in full, call
+`pytest.register_assert_rewrite("bouted.testing.contracts")` before the import.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+
+from bouted.clock import Clock
+from bouted.errors import Gone, NoCapacity, NotYet
+from bouted.reconcile.launcher import Launcher, SeenNode, SeenReplica
+from bouted.testing.orders import a_node_order, a_replica_order
+
+
+class LauncherBench(Protocol):
+    """A place to run launchers in, and the hand that does to it what launchers cannot."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the launchers go by."""
+        ...
+
+    def open(self, deployment: str = "ours", deadman_s: float = 3600.0) -> Launcher:
+        """A new launcher object on the same place, as after a restart of the daemon."""
+        ...
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Let time pass until `done()`; AssertionError when that does not come."""
+        ...
+
+    def stock_out(self, offers: str) -> None:
+        """Let offers whose id matches this glob be sold out."""
+        ...
+
+    def kill(self, replica: SeenReplica) -> None:
+        """End an engine from outside."""
+        ...
+
+
+class LauncherContract:
+    """The promises of `bouted.reconcile.launcher.Launcher`."""
+
+    def test_a_launched_node_comes_up(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.launch(a_node_order())
+        assert not _node(launcher).up
+        _come_up(bench, launcher)
+        assert _node(launcher).ended_at is None
+
+    def test_launching_the_same_name_twice_gives_one_node(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.launch(a_node_order())
+        started_at = _node(launcher).started_at
+        launcher.launch(a_node_order())
+        assert [node.started_at for node in launcher.seen().nodes] == [started_at]
+
+    def test_a_sold_out_offer_is_no_capacity_and_leaves_nothing(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        order = a_node_order()
+        bench.stock_out("*/us-east-1/*")
+        with pytest.raises(NoCapacity) as refused:
+            launcher.launch(order)
+        assert refused.value.offer_id == order.offer.id
+        assert launcher.seen().nodes == ()
+        launcher.launch(a_node_order("node-2", region="us-west-2"))
+
+    def test_a_sold_out_offer_does_not_disturb_the_node_it_gave_before(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.launch(a_node_order())
+        bench.stock_out("*")
+        launcher.launch(a_node_order())
+        assert [node.name for node in launcher.seen().nodes] == ["node-1"]
+
+    def test_a_replica_waits_for_its_node_to_be_up(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.launch(a_node_order())
+        with pytest.raises(NotYet):
+            launcher.start_replica(a_replica_order())
+        assert launcher.seen().replicas == ()
+
+    def test_a_replica_on_a_node_that_is_not_there_is_refused(self, bench: LauncherBench) -> None:
+        with pytest.raises(Gone):
+            bench.open().start_replica(a_replica_order())
+
+    def test_a_started_replica_is_seen_at_once_and_then_listens(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _come_up(bench, launcher)
+        launcher.start_replica(a_replica_order())
+        assert [(seen.name, seen.node) for seen in launcher.seen().replicas] == [("replica-1", "node-1")]
+        _listen(bench, launcher)
+        assert _replica(launcher).endpoint.startswith("http")
+
+    def test_starting_the_same_name_twice_gives_one_replica(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _start(bench, launcher)
+        before = launcher.seen().replicas
+        launcher.start_replica(a_replica_order())
+        assert launcher.seen().replicas == before
+
+    def test_a_stopped_replica_is_gone_and_its_node_stays(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _start(bench, launcher)
+        _done(bench, lambda: launcher.stop_replica("replica-1", "node-1"))
+        assert launcher.seen().replicas == ()
+        assert _node(launcher).up
+        launcher.stop_replica("replica-1", "node-1")
+
+    def test_a_stopped_node_takes_its_replicas_with_it(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _start(bench, launcher)
+        launcher.start_replica(a_replica_order("replica-2"))
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        assert _ended(launcher)
+        assert launcher.seen().replicas == ()
+        launcher.stop_node("node-1")
+
+    def test_no_replica_starts_on_a_node_that_was_stopped(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _come_up(bench, launcher)
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        with pytest.raises(Gone):
+            launcher.start_replica(a_replica_order())
+
+    def test_what_does_not_exist_counts_as_stopped(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.stop_node("never-was")
+        launcher.stop_replica("never-was", "never-was")
+        _come_up(bench, launcher)
+        launcher.stop_replica("never-was", "node-1")
+
+    def test_an_engine_that_dies_vanishes_and_can_be_started_again(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _start(bench, launcher)
+        first = _replica(launcher)
+        bench.kill(first)
+        bench.until(lambda: launcher.seen().replicas == ())
+        launcher.start_replica(a_replica_order())
+        _listen(bench, launcher)
+        assert _replica(launcher).pid != first.pid
+
+    def test_a_new_launcher_sees_and_stops_what_the_last_one_started(self, bench: LauncherBench) -> None:
+        before = bench.open()
+        _start(bench, before)
+        after = bench.open()
+        assert after.seen() == before.seen()
+        after.launch(a_node_order())
+        after.start_replica(a_replica_order())
+        assert after.seen() == before.seen()
+        _done(bench, lambda: after.stop_node("node-1"))
+        assert before.seen().replicas == ()
+
+    def test_another_deployment_is_neither_seen_nor_touched(self, bench: LauncherBench) -> None:
+        theirs, ours = bench.open("theirs"), bench.open("ours")
+        _start(bench, theirs)
+        assert ours.seen().nodes == ()
+        assert ours.seen().replicas == ()
+        before = theirs.seen()
+        ours.renew(("node-1",), bench.clock.now() - timedelta(seconds=1))
+        ours.stop_replica("replica-1", "node-1")
+        ours.stop_node("node-1")
+        assert theirs.seen() == before
+
+    def test_a_node_that_nobody_renews_ends_itself(self, bench: LauncherBench) -> None:
+        launcher = bench.open(deadman_s=3600.0)
+        _start(bench, launcher)
+        launcher.renew(("node-1",), bench.clock.now() + timedelta(seconds=1))
+        bench.until(lambda: _ended(launcher) and launcher.seen().replicas == ())
+
+    def test_a_node_that_is_renewed_outlives_its_first_lease(self, bench: LauncherBench) -> None:
+        launcher = bench.open(deadman_s=2.0)
+        launcher.launch(a_node_order())
+        first_lease_end = bench.clock.now() + timedelta(seconds=2)
+        launcher.renew(("node-1", "never-was"), bench.clock.now() + timedelta(hours=1))
+        bench.until(lambda: bench.clock.now() > first_lease_end)
+        assert not _ended(launcher)
+
+    def test_a_node_that_ended_is_not_renewed_back_to_life(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        launcher.launch(a_node_order())
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        launcher.renew(("node-1",), bench.clock.now() + timedelta(hours=1))
+        assert _ended(launcher)
+
+
+def _node(launcher: Launcher) -> SeenNode:
+    (node,) = launcher.seen().nodes
+    return node
+
+
+def _replica(launcher: Launcher) -> SeenReplica:
+    (replica,) = launcher.seen().replicas
+    return replica
+
+
+def _ended(launcher: Launcher) -> bool:
+    """A node that ended is listed with its end, or not any more."""
+    return all(node.ended_at is not None and not node.up for node in launcher.seen().nodes)
+
+
+def _come_up(bench: LauncherBench, launcher: Launcher) -> None:
+    launcher.launch(a_node_order())
+    bench.until(lambda: _node(launcher).up)
+
+
+def _listen(bench: LauncherBench, launcher: Launcher) -> None:
+    bench.until(lambda: any(seen.endpoint for seen in launcher.seen().replicas))
+
+
+def _start(bench: LauncherBench, launcher: Launcher) -> None:
+    """One node with one replica that listens."""
+    _come_up(bench, launcher)
+    launcher.start_replica(a_replica_order())
+    _listen(bench, launcher)
+
+
+def _done(bench: LauncherBench, stop: Callable[[], None]) -> None:
+    """Ask until it is done, as the reconciler does."""
+
+    def stopped() -> bool:
+        try:
+            stop()
+        except NotYet:
+            return False
+        return True
+
+    bench.until(stopped)

@@ -1,0 +1,50 @@
+"""Real processes in tests: wait for them with a deadline, and end what a test left running."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def until(done: Callable[[], object], patience_s: float = 30.0) -> None:
+    """Wait until `done()` is true; AssertionError when it is not in time."""
+    deadline = time.monotonic() + patience_s
+    while not done():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience_s} s in vain")
+        time.sleep(0.01)
+
+
+def end_engines(state_dir: Path) -> None:
+    """Kill every local engine that works in `state_dir`, and wait until they are gone."""
+
+    def none_left() -> bool:
+        pids = engines(state_dir)
+        for pid in pids:
+            _kill(pid)
+        return not pids
+
+    until(none_left)
+
+
+def engines(state_dir: Path) -> list[int]:
+    """The pids of local engines whose command names a file under `state_dir`."""
+    mark = f"{state_dir}/".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"bouted.providers.local_engine" in command and mark in command:
+            found.append(int(entry.name))
+    return found
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, os.WNOHANG)
+    except (ChildProcessError, ProcessLookupError):
+        return
