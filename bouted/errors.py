@@ -64,5 +64,9 @@ class SourceFailed(BoutedError):
     """A price source gave nothing usable: keep what is known, age it, try again later."""
 
 
+class SourceBroken(SourceFailed):
+    """A price source cannot be read until a person mends it: a daemon does not start with it."""
+
+
 class AlreadyRunning(BoutedError):
     """Another daemon holds this state folder: do not start."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
-from bouted.errors import SourceFailed
+from bouted.errors import SourceBroken
 from bouted.market.offers import Confidence, Market, Offer
 
 NEEDED = ("provider", "region", "instance_type", "gpu", "gpu_count", "market", "usd_per_hour")
@@ -48,7 +48,7 @@ class _Wrong(Exception):
 
 
 def read_price_table(text: str, *, file: str, source: str, undated_at: datetime, now: datetime) -> PriceTable:
-    """The offers in `text`; SourceFailed naming file and line when it is no price table or no row is right.
+    """The offers in `text`; SourceBroken naming file and line when it is no price table or no row is right.
 
     Offers name `source` (and the row's own, after a colon) as where they come from. A row without a date was
     observed at `undated_at`; no observation is later than `now`.
@@ -73,12 +73,12 @@ def read_price_table(text: str, *, file: str, source: str, undated_at: datetime,
     rejected.sort(key=lambda one: one.line)
     if not offers:
         first = f"; line {rejected[0].line}: {rejected[0].reason}" if rejected else ""
-        raise SourceFailed(f"{file}: no usable price{first}", hint="one row per offer under the header")
+        raise SourceBroken(f"{file}: no usable price{first}", hint="one row per offer under the header")
     return PriceTable(offers=tuple(offers.values()), rejected=tuple(rejected))
 
 
 def _table(text: str, file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and (line, cells) of every row that is not blank or a comment; SourceFailed if no table."""
+    """The header, and (line, cells) of every row that is not blank or a comment; SourceBroken if no table."""
     reader = csv.reader(StringIO(text.removeprefix("\ufeff")), strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:
@@ -88,10 +88,10 @@ def _table(text: str, file: str) -> tuple[list[str], list[tuple[int, list[str]]]
                 rows.append((reader.line_num, stripped))
     except csv.Error as error:
         at = f"{file}:{reader.line_num}"
-        raise SourceFailed(f"{at}: not CSV: {error}", hint="save it as plain CSV") from error
+        raise SourceBroken(f"{at}: not CSV: {error}", hint="save it as plain CSV") from error
     if not rows:
         hint = f"the first row names the columns: {', '.join(NEEDED)}"
-        raise SourceFailed(f"{file}:1: the file is empty", hint=hint)
+        raise SourceBroken(f"{file}:1: the file is empty", hint=hint)
     line, header = rows.pop(0)
     _check_header(header, file, line)
     return header, rows
@@ -103,7 +103,7 @@ def _check_header(header: list[str], file: str, line: int) -> None:
     if missing or unknown or len(set(header)) != len(header):
         what = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown) or 'a column twice'}"
         columns = ", ".join((*NEEDED, *OPTIONAL))
-        raise SourceFailed(f"{file}:{line}: the header {what[:200]}", hint=f"columns are {columns}")
+        raise SourceBroken(f"{file}:{line}: the header {what[:200]}", hint=f"columns are {columns}")
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bouted.errors import Misconfigured, SourceFailed
+from bouted.errors import Misconfigured, SourceBroken
 from bouted.market.offers import Offer
 
 from .pricecsv import Rejected, read_price_table
@@ -44,10 +44,10 @@ class PriceFile:
             written_at = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
             text = self.path.read_text(encoding="utf-8")
         except OSError as error:
-            raise SourceFailed(f"{self.path}: {error.strerror}", hint="check prices.sources") from error
+            raise SourceBroken(f"{self.path}: {error.strerror}", hint="check prices.sources") from error
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            raise SourceFailed(f"{self.path}:{line}: not UTF-8 text", hint="save it as plain CSV") from error
+            raise SourceBroken(f"{self.path}:{line}: not UTF-8 text", hint="save it as plain CSV") from error
         table = read_price_table(text, file=str(self.path), source=self.name, undated_at=written_at, now=now)
         if table.rejected != self.rejected:
             for row in table.rejected:

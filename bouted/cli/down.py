@@ -1,10 +1,15 @@
 """`bouted down`: ends every replica and gives every node back."""
 
+import logging
 import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from bouted.cli.life import Life, daemon_life
 from bouted.cli.place import Place, nothing_here, pass_place, place_options
 from bouted.errors import Misconfigured
 
@@ -32,8 +37,12 @@ def down(place: Place, yes: bool) -> int:
         _ask(read_status(found.database_url).board)
     from bouted.daemon.down import tear_down
 
+    logging.basicConfig(level=logging.ERROR, format="note: %(message)s")
     place.hand_on()
-    return tear_down(found.config_path, found, click.echo)
+    code = tear_down(found.config_path, found, click.echo)
+    if code == 0:
+        _close_board(found.database_url)
+    return code
 
 
 def _ask(board: "Board | None") -> None:
@@ -44,3 +53,28 @@ def _ask(board: "Board | None") -> None:
     if board is not None:
         what = f"{board.deployment}: {len(board.nodes)} nodes at ${board.usd_per_hour}/h"
     click.confirm(f"stop {what}? queries will fail", abort=True, err=True)
+
+
+def _close_board(url: str) -> None:
+    """Where no daemon lives to write it, puts on the board that nothing runs and nothing costs."""
+    from bouted.store.board import publish_board
+    from bouted.store.open import open_store
+    from bouted.store.read_board import read_status
+
+    stored, now = read_status(url), datetime.now(UTC)
+    if stored.board is None or daemon_life(stored, now) is not Life.GONE:
+        return
+    board = replace(
+        stored.board,
+        written_at=now.isoformat(),
+        verdict="DOWN",
+        note="everything is stopped; start again with: bouted resume",
+        usd_per_hour="0.00",
+        forecast_month_usd=stored.board.spent_month_usd,
+        rate_per_s=None,
+        routes=tuple(replace(route, ready=0, seen_share=None) for route in stored.board.routes),
+        nodes=(),
+        replicas=(),
+    )
+    with closing(open_store(url)) as store:
+        publish_board(store, board, now)

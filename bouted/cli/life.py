@@ -8,7 +8,7 @@ from pathlib import Path
 from bouted.store.read_board import StoredStatus
 
 SILENT_AFTER = timedelta(seconds=60)
-_LOCK = "daemon.lock"  # the daemon's lock file in the state folder; it holds the pid
+_PROCESSES = Path("/proc")
 
 
 class Life(StrEnum):
@@ -19,9 +19,9 @@ class Life(StrEnum):
     GONE = "gone"
 
 
-def daemon_life(stored: StoredStatus, state_dir: Path, now: datetime) -> Life:
+def daemon_life(stored: StoredStatus, now: datetime) -> Life:
     """What the signs say `now`. Here a dead process shows at once, elsewhere when its lease ends."""
-    here = _runs(state_dir, stored)
+    here = _runs(stored)
     leased = stored.daemon_alive(now)
     if here is False or (here is None and not leased):
         return Life.GONE
@@ -29,14 +29,20 @@ def daemon_life(stored: StoredStatus, state_dir: Path, now: datetime) -> Life:
     return Life.RUNNING if leased and now - written <= SILENT_AFTER else Life.SILENT
 
 
-def _runs(state_dir: Path, stored: StoredStatus) -> bool | None:
-    """Whether the board's process exists; None when that daemon is not of this machine."""
-    try:
-        pid = int((state_dir / _LOCK).read_text().strip())
-    except (OSError, ValueError):
+def _runs(stored: StoredStatus) -> bool | None:
+    """Whether the board's process exists; None when the lease is not of this machine ("host:folder")."""
+    if stored.board is None or stored.holder.partition(":")[0] != os.uname().nodename:
         return None
-    if stored.board is None or pid != stored.board.pid:
-        return None
+    return _exists(stored.board.pid)
+
+
+def _exists(pid: int) -> bool:
+    """A bouted runs under this pid: not one that has died and waits to be reaped, nor some other program."""
+    if _PROCESSES.is_dir():
+        try:
+            return b"bouted" in (_PROCESSES / str(pid) / "cmdline").read_bytes()
+        except OSError:
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -21,7 +21,7 @@ def operator() -> str:
 def who_acts(place: Place, what: str) -> str:
     """What happens next: the daemon does it now, or does it once it is started."""
     found = place.located()
-    life = daemon_life(read_status(found.database_url), found.state_dir, datetime.now(UTC))
+    life = daemon_life(read_status(found.database_url), datetime.now(UTC))
     if life is Life.GONE:
         return f"no daemon runs; it {what} once started: bouted run, or systemctl start bouted"
     return f"the daemon {what}; follow it with: bouted status --watch"

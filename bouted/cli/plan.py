@@ -1,6 +1,7 @@
 """`bouted plan`: what would be done now, and why; nothing is started or stopped."""
 
 import json
+import logging
 
 import click
 
@@ -25,6 +26,7 @@ def plan(place: Place, as_json: bool) -> int:
     from bouted.config.load import load_config
     from bouted.daemon.once import propose
 
+    logging.basicConfig(level=logging.WARNING, format="note: %(message)s")
     place.hand_on()
     path = place.config_path()
     config = load_config(path)

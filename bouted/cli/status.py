@@ -43,7 +43,7 @@ def _text(url: str, state_dir: Path, as_json: bool) -> str:
     stored, now = read_status(url), datetime.now(UTC)
     if stored.board is None:
         raise nothing_here(state_dir)
-    life = daemon_life(stored, state_dir, now)
+    life = daemon_life(stored, now)
     if as_json:
         return json.dumps({**asdict(stored.board), "daemon": life.value}, indent=2)
     lines = screen(stored.board, life=life, now=now)

@@ -52,6 +52,7 @@ async def _propose(
     maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
     try:
         await market.refresh(config)
+        market.require_sound()
         await traffic.poll()
         workload = traffic.workload(
             config.declared_workload(config.planner.seed),

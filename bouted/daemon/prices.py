@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bouted.clock import Clock
 from bouted.config.schema import Config
+from bouted.errors import SourceBroken
 from bouted.market.allowed import allowed_offers
 from bouted.market.collect import collect_market
 from bouted.market.offers import MarketSnapshot, Offer
@@ -40,6 +41,12 @@ class MarketKeeper:
         record_offers(self.store, collected.snapshot.offers, now)
         self._reprice(collected.snapshot, now)
         self.snapshot = collected.snapshot
+
+    def require_sound(self) -> None:
+        """SourceBroken when a source needs a person: a daemon must not start on a file it cannot read."""
+        broken = [s for s in self.snapshot.stale if s.needs_person] if self.snapshot is not None else []
+        if broken:
+            raise SourceBroken("; ".join(source.error for source in broken))
 
     def offers(self, config: Config) -> tuple[Offer, ...]:
         """What may be rented now: allowed offers, and the machines the config lists as owned."""

@@ -76,21 +76,26 @@ class Service:
             loop.add_signal_handler(number, self.stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._want_reload)
         self._tell(EventKind.DAEMON_STARTED, Severity.INFO, f"bouted started (pid {os.getpid()})")
+        try:
+            await self._serve()
+        finally:
+            await self._close()
+        if self.fatal is not None:
+            raise self.fatal
+
+    async def _serve(self) -> None:
         self.replanner.recall(self.held.config)
         await self.market.refresh(self.held.config)
+        self.market.require_sound()
         await self.run_pass()
-        watcher = asyncio.create_task(
-            watch_files(lambda: (self.held.loaded.path,), self._want_reload, self.stop)
-        )
+        watched = (self.held.loaded.path,)
+        watcher = asyncio.create_task(watch_files(watched, self._want_reload, self.stop))
         scheduler = self._schedule()
         notify("READY=1", f"STATUS={self._status_line()}")
         await self.stop.wait()
         notify("STOPPING=1")
         scheduler.shutdown(wait=False)
         await watcher
-        await self._close()
-        if self.fatal is not None:
-            raise self.fatal
 
     def _schedule(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(

@@ -13,6 +13,7 @@ from bouted.workload.profile import RequestSample, WorkloadProfile
 log = logging.getLogger(__name__)
 
 KEPT = 20_000
+PAGE = 5000
 TIMEOUT_S = 2.0
 
 
@@ -25,6 +26,8 @@ class Traffic:
         self._after = 0
         self._boot = ""
         self._away = False
+        self._profile: WorkloadProfile | None = None
+        self.arrivals: deque[float] = deque(maxlen=KEPT)
         self.samples: deque[RequestSample] = deque(maxlen=KEPT)
         self.ok = 0
         self.failed = 0
@@ -32,7 +35,7 @@ class Traffic:
     async def poll(self) -> None:
         """Fetch what is new. A restarted gateway counts from the beginning again."""
         try:
-            answer = await self._client.get(self._url, params={"after": self._after, "limit": 5000})
+            answer = await self._client.get(self._url, params=self._wanted())
             answer.raise_for_status()
         except httpx.HTTPError as error:
             if not self._away:
@@ -44,6 +47,10 @@ class Traffic:
         self._away = False
         self._take(answer.json())
 
+    def _wanted(self) -> dict[str, int | float]:
+        latest = self.arrivals[-1] if self.arrivals else 0.0
+        return {"after": self._after, "limit": PAGE, "arrivals_after": latest}
+
     def _take(self, page: dict[str, object]) -> None:
         boot = str(page["boot_id"])
         if self._boot and boot != self._boot:
@@ -53,12 +60,17 @@ class Traffic:
         new = parse(tuple[RequestSample, ...], json.dumps(page["samples"]))
         self._after = int(str(page["last_seq"]))
         self.samples.extend(new)
+        self.arrivals.extend(parse(tuple[float, ...], json.dumps(page["arrivals"])))
         self.ok += sum(sample.ok for sample in new)
         self.failed += sum(not sample.ok for sample in new)
 
     def workload(self, declared: WorkloadProfile, now_s: float, window_s: float) -> WorkloadProfile:
-        """The load to plan for, as of now."""
-        return profile_workload(self.samples, now_s=now_s, window_s=window_s, declared=declared)
+        """The load to plan for, as of now; the last one known while the gateway does not answer."""
+        if self._profile is None or not self._away:
+            self._profile = profile_workload(
+                self.samples, now_s=now_s, window_s=window_s, declared=declared, arrivals=self.arrivals
+            )
+        return self._profile
 
     def measured(self, now_s: float, window_s: float) -> Measured:
         """How the fleet did in the window."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bouted.demo.setting import PRICE_COLUMNS
+from bouted.demo.setting import FIRST_ROW, PRICE_COLUMNS
 from bouted.demo.stage import Stage, now
 from bouted.errors import Retryable
 from bouted.market.offers import Market, Offer
@@ -42,7 +42,7 @@ def step_price(stage: Stage, plan: Plan) -> str:
     )
     path = stage.config_path.parent / "prices.csv"
     fresh = path.with_suffix(".new")
-    fresh.write_text(f"{PRICE_COLUMNS}\n{row}\n", encoding="utf-8")
+    fresh.write_text(f"{PRICE_COLUMNS}\n{FIRST_ROW}\n{row}\n", encoding="utf-8")
     os.replace(fresh, path)
     return f"{offer.id}: ${offer.usd_per_hour}/h -> ${price}/h"
 

@@ -41,6 +41,8 @@ PRICE_COLUMNS = (
     "obtainable,hazard_per_hour,observed_on,confidence,source"
 )
 
+FIRST_ROW = "owned-quote,us-east-1,,1x_T4_quote,T4,1,on_demand,0.35,1,0.0005,2026-11-01,high,demo"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acts:
@@ -55,9 +57,9 @@ class Acts:
 
 
 def write_config(folder: Path, *, rate_per_s: float, port: int) -> Path:
-    """The demo's config file and its empty price file, in `folder`."""
+    """The demo's config file and its price file, in `folder`."""
     prices = folder / "prices.csv"
-    prices.write_text(PRICE_COLUMNS + "\n", encoding="utf-8")
+    prices.write_text(f"{PRICE_COLUMNS}\n{FIRST_ROW}\n", encoding="utf-8")
     path = folder / "bouted.yaml"
     text = CONFIG.format(state_dir=folder / "state", rate_per_s=rate_per_s, prices=prices, port=port)
     path.write_text(text, encoding="utf-8")

@@ -28,8 +28,8 @@ class Samples:
         self._arrived: deque[float] = deque(maxlen=KEPT)
 
     def arrived(self, at_s: float) -> None:
-        """A request came in."""
-        self._arrived.append(at_s)
+        """A request came in. Kept in order, whatever the clock does: readers ask for what is later."""
+        self._arrived.append(max(at_s, self._arrived[-1]) if self._arrived else at_s)
 
     def finished(self, sample: RequestSample) -> None:
         """A request is over; its number is given here."""

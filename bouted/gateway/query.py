@@ -24,7 +24,9 @@ class Query:
         """The request as it goes upstream: as it came, but for the model's name."""
         if model == self.model:
             return self.raw
-        return json.dumps({**self.fields, "model": model}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return json.dumps({**self.fields, "model": model}, ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
 
 
 def read_query(path: str, raw: bytes) -> Query | None:

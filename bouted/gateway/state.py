@@ -60,7 +60,7 @@ class RouteState:
             self.scorer = Scorer.load(path)
         except BoutedError as error:
             self.scorer = None
-            log.error("%s; until then every query goes to the most able model", error)
+            log.error("%s; until it can be read, queries go to the most able model", error)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -18,7 +18,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTable:
-    """Where queries go now. `version` only grows; `scorer_file` lies in the state folder, beside the table."""
+    """Where queries go now. `version` only grows; `scorer_file` lies beside the table in the state folder."""
 
     version: int
     plan_id: str

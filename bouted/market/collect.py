@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from bouted import plugins
-from bouted.errors import BoutedError
+from bouted.errors import BoutedError, SourceBroken
 from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import MarketSnapshot, Offer, StaleSource
 from bouted.market.source import PriceSource
@@ -34,6 +34,7 @@ class _Answer:
     source: PriceSource
     offers: tuple[Offer, ...] = ()
     error: str = "gave no answer in time"
+    needs_person: bool = False
 
 
 def collect_market(
@@ -61,6 +62,7 @@ def collect_market(
             name=answer.source.name,
             since=before[answer.source.name].since if answer.source.name in before else now,
             error=answer.error,
+            needs_person=answer.needs_person,
         )
         for answer in answers
         if answer.error
@@ -96,7 +98,7 @@ def _ask_all(sources: tuple[PriceSource, ...], now: datetime, timeout_s: float) 
     for thread, cell, answer in threads:
         thread.join(max(0.0, deadline - monotonic()))
         if not thread.is_alive():
-            answer.offers, answer.error = cell.offers, cell.error
+            answer.offers, answer.error, answer.needs_person = cell.offers, cell.error, cell.needs_person
     return answers
 
 
@@ -105,7 +107,7 @@ def _ask(cell: _Answer, now: datetime) -> None:
     try:
         offers = cell.source.fetch(now)
     except BoutedError as error:
-        cell.error = str(error)
+        cell.error, cell.needs_person = str(error), isinstance(error, SourceBroken)
     except Exception as error:  # the edge of a thread: a plug-in's bug must not take the others' prices along
         log.exception("price source %s", name)
         cell.error = f"bug in the source: {type(error).__name__}: {' '.join(str(error).split())}"

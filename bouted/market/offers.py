@@ -62,11 +62,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleSource:
-    """A source that gave nothing this time; what it last said is still in the snapshot."""
+    """A source that gave nothing this time; what it last said is still in the snapshot.
+
+    `needs_person` says that waiting will not help: somebody must change something.
+    """
 
     name: str
     since: datetime
     error: str
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,14 +21,10 @@ def incumbent_of(plan: Plan | None, offers: tuple[Offer, ...]) -> Incumbent | No
         return None
     now = {offer.id: offer for offer in offers}
     nodes = tuple(
-        PlannedNode(
-            offer=now.get(node.offer.id, node.offer), template=node.template, ordinal=node.ordinal
-        )
+        PlannedNode(offer=now.get(node.offer.id, node.offer), template=node.template, ordinal=node.ordinal)
         for node in plan.design.nodes
     )
-    shares = tuple(
-        ModelShare(model=item.model, share=item.share) for item in plan.design.shares
-    )
+    shares = tuple(ModelShare(model=item.model, share=item.share) for item in plan.design.shares)
     return Incumbent(plan_id=plan.id, nodes=nodes, shares=shares)
 
 
@@ -38,17 +34,14 @@ def without_refused(offers: tuple[Offer, ...], fleet: FleetState) -> tuple[Offer
     `fleet` remembers an hour of ended nodes, so a stock-out is forgotten after an hour.
     """
     refused = {
-        node.offer.id
-        for node in fleet.nodes
-        if node.status is NodeStatus.FAILED and node.reason in _REFUSED
+        node.offer.id for node in fleet.nodes if node.status is NodeStatus.FAILED and node.reason in _REFUSED
     }
     held: dict[str, int] = {}
     for node in fleet.nodes:
         if node.live:
             held[node.offer.id] = held.get(node.offer.id, 0) + 1
     return tuple(
-        replace(offer, obtainable=held.get(offer.id, 0)) if offer.id in refused else offer
-        for offer in offers
+        replace(offer, obtainable=held.get(offer.id, 0)) if offer.id in refused else offer for offer in offers
     )
 
 

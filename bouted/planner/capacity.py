@@ -35,7 +35,7 @@ class Capacities:
         self._found: dict[tuple[str, float], float] = {}
 
     def rate(self, shape_id: str, factor: float) -> float:
-        """Requests/s at which every targeted P95 is at most `factor` x its target; 0 if even idle it is not."""
+        """Requests/s at which every targeted P95 is at most `factor` x its target; 0 if not even idle."""
         key = (shape_id, factor)
         if key not in self._found:
             self._found[key] = self._measure(shape_id, factor)
@@ -47,7 +47,7 @@ class Capacities:
 
     def weight(self, shape_id: str) -> float:
         """What a replica's share of its model's queries is proportional to, so that tails are alike."""
-        return self.rate(shape_id, LOOSEST) or self.max_rate(shape_id)
+        return self.rate(shape_id, 1.0) or self.rate(shape_id, LOOSEST) or self.max_rate(shape_id)
 
     def _measure(self, shape_id: str, factor: float) -> float:
         rates = self._rates[shape_id]

@@ -87,7 +87,7 @@ class ColumnSource:
     def build(self, needs: Floats, factors: tuple[float, ...], *, switching: bool) -> Columns:
         """Columns for these loads (requests/s per model) and target factors.
 
-        With `switching`, nodes of the incumbent may be kept without paying to start them, and dropping them costs.
+        With `switching`, nodes of the incumbent are kept without a cost of starting, and dropping costs.
         """
         kept = self._held if switching else ()
         start = self._problem.switching.start_h / HORIZON_H if switching else 0.0
@@ -198,12 +198,7 @@ def _enough(pool: Pool, found: Cuts, needs: Floats, wanted: Sequence[int]) -> tu
 
     Some optimum never takes more nodes of a pool than cover every model's whole need one model at a time.
     """
-    most = found.rates.max(axis=0)
-    nodes = sum(ceil(need / rate) for need, rate in zip(needs, most, strict=True) if rate > 0)
+    most = found.rates.max(axis=0).tolist()
+    nodes = sum(ceil(need / rate) for need, rate in zip(needs.tolist(), most, strict=True) if rate > 0)
     nodes += sum(wanted)
-    enough, total = 0, 0
-    for enough, offer in enumerate(pool.offers, start=1):
-        total += offer.obtainable
-        if total >= nodes:
-            break
-    return pool.offers[:enough]
+    return pool.offers[: int(np.searchsorted(pool.before, nodes))]

@@ -1,4 +1,4 @@
-"""The exact half of planning: the cheapest fleet that carries a given split, and a bound on any such fleet."""
+"""The exact half of planning: the cheapest fleet that carries a given split, and a bound on any other."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MOST_COLUMNS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What the fleet must do. Per model: the share of queries, and the latency allowed as a factor of the target.
+    """What the fleet must do. Per model: its share of queries, and how much of the latency target it may use.
 
     `headroom` is extra load to carry, as a share. At most `spot_share` of each model's need may lie on
     spot. With `switching`, keeping nodes of the incumbent is cheaper than starting others.
@@ -168,9 +168,7 @@ def _relaxed(columns: Columns, rows: _Rows) -> tuple[float, Floats] | None:
     return float(found.fun), np.asarray(found.lower.marginals + found.upper.marginals)
 
 
-def _integers(
-    columns: Columns, rows: _Rows, relaxed: float, reduced: Floats
-) -> tuple[Ints, float] | None:
+def _integers(columns: Columns, rows: _Rows, relaxed: float, reduced: Floats) -> tuple[Ints, float] | None:
     """Counts per column, and a lower bound on the $/h of any counts at all.
 
     Only the columns of least reduced cost enter. Counts that use another cost at least the relaxed
@@ -201,7 +199,7 @@ def _without_spares(columns: Columns, rows: _Rows, counts: Ints) -> Ints:
     """The same counts less every paid node that is not needed, dearest first."""
     left = counts.copy()
     slack = np.where(np.isfinite(rows.lower), rows.matrix @ left - rows.lower, np.inf)
-    for i in sorted(np.flatnonzero(left), key=lambda i: (-columns.usd[i], i)):
+    for i in sorted(np.flatnonzero(left).tolist(), key=lambda i: (-columns.usd[i], i)):
         while left[i] and columns.usd[i] > 0 and np.all(slack >= rows.matrix[:, i] - 1e-9):
             left[i] -= 1
             slack = slack - np.where(np.isfinite(rows.lower), rows.matrix[:, i], 0.0)

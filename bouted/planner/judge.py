@@ -63,9 +63,7 @@ def serves_every_share(design: Design) -> bool:
     return all(item.model in served for item in design.shares if item.share > 0)
 
 
-def violations(
-    problem: PlanningProblem, estimate: Estimate, loads: Sequence[ReplicaLoad]
-) -> tuple[str, ...]:
+def violations(problem: PlanningProblem, estimate: Estimate, loads: Sequence[ReplicaLoad]) -> tuple[str, ...]:
     """Names of the constraints that a design breaks: budget, quality_min, a P95 target, capacity.
 
     Capacity is broken when the high end of the load would make some queue grow without bound.

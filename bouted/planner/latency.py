@@ -37,16 +37,16 @@ def replica_loads(design: Design, rate_per_s: float, capacities: Capacities) -> 
             counts[shape.model][shape.id] = counts[shape.model].get(shape.id, 0) + 1
     loads: list[ReplicaLoad] = []
     for item in design.shares:
-        whole = sum(capacities.weight(shape) * n for shape, n in counts[item.model].items())
-        for shape, n in sorted(counts[item.model].items()):
-            part = capacities.weight(shape) / whole
+        whole = sum(capacities.weight(shape_id) * n for shape_id, n in counts[item.model].items())
+        for shape_id, n in sorted(counts[item.model].items()):
+            part = capacities.weight(shape_id) / whole
             loads.append(
                 ReplicaLoad(
-                    shape_id=shape,
+                    shape_id=shape_id,
                     model=item.model,
                     count=n,
                     rate_per_s=item.share * rate_per_s * part,
-                    max_rate_per_s=capacities.max_rate(shape),
+                    max_rate_per_s=capacities.max_rate(shape_id),
                 )
             )
     return tuple(loads)

@@ -22,7 +22,7 @@ class Cube:
 
     Coordinates: direction of the split (M - 1), distance from the quality floor, common latency factor,
     its deviation per model (M), headroom, spot share, and whether switching costs count.
-    Low coordinates are cheap: on the floor, at the loosest latency, with no headroom and all the spot allowed.
+    Low coordinates are cheap: on the floor, loosest latency, no headroom, all the spot allowed.
     """
 
     models: int
@@ -50,7 +50,7 @@ class Cube:
         return found
 
     def grid(self, slacks: int, factors: int) -> Floats:
-        """Every slack with every common factor, on both sides of the best split: all there is for two models."""
+        """Every slack with every common factor, on both sides of the best split: all there is for two."""
         sides = [0.0, 1.0] if self.models == 2 else [0.5]
         found: list[Floats] = []
         for side in sides:

@@ -4,12 +4,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from bouted.market.offers import Market, Offer
 from bouted.planner.problem import ModelRules
 
+Ints = npt.NDArray[np.int64]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Pool:
     """Offers of equal GPUs, equally many, on which the same models may run. Cheapest first.
 
@@ -21,6 +27,11 @@ class Pool:
     allowed: tuple[bool, ...]
     spot: bool
     offers: tuple[Offer, ...]
+
+    @cached_property
+    def before(self) -> Ints:
+        """How many can be had of the offers before each, and of all."""
+        return np.cumsum([0, *(offer.obtainable for offer in self.offers)])
 
 
 def may_run(rules: ModelRules, offer: Offer) -> bool:

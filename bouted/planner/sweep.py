@@ -1,19 +1,17 @@
 """The dense half of the search: many asks, each answered exactly and judged by the profiles."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from math import inf
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bouted.perf.profile import Metric
 from bouted.planner.design import Design, ScoredDesign
-from bouted.planner.front import undominated_designs
+from bouted.planner.front import front, shortfall
 from bouted.planner.inside import Ask, Fleet, Inside, TooDear
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.outside import Cube
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem
+from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,16 +23,26 @@ PARENTS = 12
 RESCUED = 24
 # How many other splits are tried on the fleet that runs now.
 RESPLITS = 24
+TOLD_EVERY = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """A design found by the sweep. `bound` is the least $/h of any fleet for the same ask, where known."""
+    """A design found by the sweep, and the ask and point it answers.
+
+    `bound` is the least $/h of any fleet for the same ask, where known.
+    """
 
     point: Floats | None
-    ask: Ask | None
+    ask: Ask
     bound: float | None
     scored: ScoredDesign
+
+    @property
+    def key(self) -> tuple[tuple[str, ...], tuple[ModelShare, ...]]:
+        """Names the design whatever asked for it."""
+        design = self.scored.design
+        return tuple(node.slot for node in design.nodes), design.shares
 
 
 class Sweep:
@@ -46,6 +54,7 @@ class Sweep:
         cube: Cube,
         inside: Inside,
         judge: ProfilesJudge,
+        *,
         stop: Callable[[], bool],
         on_done: Callable[[int, float | None], None],
     ) -> None:
@@ -57,8 +66,11 @@ class Sweep:
         self._on_done = on_done
         self._rng = np.random.default_rng((problem.seed, 1))
         self._found: dict[tuple[tuple[str, ...], tuple[ModelShare, ...]], Candidate] = {}
-        self._dear: list[tuple[float, Floats, Ask]] = []
+        self._dear: list[tuple[float, Floats | None, Ask]] = []
+        self._cheapest: float | None = None
+        self.bound: float | None = None
         self.swept = 0
+        self.incumbent: Candidate | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -68,37 +80,114 @@ class Sweep:
     def run(self) -> None:
         """Spend the problem's sweep effort, or stop when told to."""
         total = self._problem.effort.sweep
-        self._incumbent()
-        wide = self._cube.sobol(int(total * WIDE), self._problem.seed)
-        if self._cube.models <= 2:
-            slacks = max(2, len(wide) // 10)
-            wide = self._cube.grid(slacks, 5 if self._cube.models == 2 else 10)
+        if self._problem.incumbent is not None:
+            self._start_from(self._problem.incumbent)
+        wide = self._wide(max(8, int(total * WIDE)))
         plain = self._cube.plain(wide[: len(wide) // 4])
         self._solve(np.vstack([plain, wide[len(plain) :]]))
         for part, step in ROUNDS:
-            parents = self._parents()
-            if parents is not None:
-                self._solve(self._cube.near(parents, int(total * part), step, self._rng))
+            self.refine(self._parents(), int(total * part), step)
         if not any("budget" not in item.scored.violated for item in self.candidates):
             self._rescue()
+        self._on_done(self.swept, self._cheapest)
 
-    def refine(self, parents: Floats, n: int) -> None:
+    def refine(self, parents: Sequence[Floats], n: int, step: float = ROUNDS[-1][1]) -> None:
         """Solve `n` more asks close to the parents."""
-        self._solve(self._cube.near(parents, n, ROUNDS[-1][1], self._rng))
+        if parents and n:
+            self._solve(self._cube.near(np.array(parents), n, step, self._rng))
+
+    def _wide(self, n: int) -> Floats:
+        """Points all over the cube. With at most two models, every split and latency on a grid as well."""
+        if self._cube.models == 1:
+            return np.vstack([self._cube.grid(1, n // 2), self._cube.sobol(n - n // 2, self._problem.seed)])
+        if self._cube.models == 2:
+            grid = self._cube.grid(max(2, n // 10), 5)
+            return np.vstack([grid, self._cube.sobol(max(1, n - len(grid)), self._problem.seed)])
+        return self._cube.sobol(n, self._problem.seed)
+
+    def _start_from(self, incumbent: Incumbent) -> None:
+        """The plan in force as it is, its fleet with other splits, its split with other fleets."""
+        shares = tuple(item.share for item in incumbent.shares)
+        ask = Ask(shares=shares, factors=(1.0,) * len(shares), headroom=0.0, spot_share=1.0, switching=True)
+        self._add(incumbent.nodes, ask, None, None)
+        self.incumbent = next(iter(self._found.values()), None)
+        directions = np.vstack([np.eye(self._cube.models), np.array([shares])])
+        weights = self._rng.dirichlet(np.ones(len(directions)), RESPLITS - len(directions))
+        directions = np.vstack([directions, weights @ directions])
+        spread = np.linspace(0, 1, len(directions)) ** 2 / 2
+        for split in self._cube.splits.toward(directions, spread):
+            self._add(incumbent.nodes, _with_shares(ask, split), None, None)
+        for switching in (True, False):
+            for factor in (1.0, 0.9, 1.1):
+                self._answer(
+                    None,
+                    Ask(
+                        shares=shares,
+                        factors=(factor,) * len(shares),
+                        headroom=0.0,
+                        spot_share=self._problem.spot_max_share,
+                        switching=switching,
+                    ),
+                )
 
     def _solve(self, points: Floats) -> None:
-        ceiling = float(self._problem.budget.usd_per_hour)
         for point, ask in zip(points, self._cube.asks(points), strict=True):
             if self._stop():
                 return
-            self._answer(point, ask, ceiling)
+            self._answer(point, ask)
 
-    def _answer(self, point: Floats, ask: Ask, ceiling: float) -> None:
-        fleet = self._inside.cheapest_fleet(ask, ceiling)
+    def _answer(self, point: Floats | None, ask: Ask, ceiling: float | None = None) -> None:
+        limit = float(self._problem.budget.usd_per_hour) if ceiling is None else ceiling
+        fleet = self._inside.cheapest_fleet(ask, limit)
         self.swept += 1
         if isinstance(fleet, TooDear):
             self._dear.append((fleet.at_least_usd_per_hour, point, ask))
         elif isinstance(fleet, Fleet):
-            self._add(fleet.nodes, ask.shares, Candidate_(point, ask, fleet.bound_usd_per_hour))
-        if self.swept % 16 == 0:
-            self._on_done(self.swept, self.best_usd_per_hour())
+            self._add(fleet.nodes, ask, point, fleet.bound_usd_per_hour)
+        if self.swept % TOLD_EVERY == 0:
+            self._on_done(self.swept, self._cheapest)
+
+    def _add(
+        self, nodes: tuple[PlannedNode, ...], ask: Ask, point: Floats | None, bound: float | None
+    ) -> None:
+        names = (rules.name for rules in self._problem.models)
+        shares = tuple(ModelShare(model=n, share=s) for n, s in zip(names, ask.shares, strict=True))
+        scored = self._judge.score(Design(nodes=nodes, shares=shares))
+        if scored is None:
+            return
+        if bound is not None and set(scored.violated) <= {"budget"}:
+            self.bound = bound if self.bound is None else min(self.bound, bound)
+        found = Candidate(point=point, ask=ask, bound=bound, scored=scored)
+        self._found.setdefault(found.key, found)
+        if not scored.violated:
+            usd = float(scored.design.usd_per_hour)
+            self._cheapest = usd if self._cheapest is None else min(usd, self._cheapest)
+
+    def _parents(self) -> list[Floats]:
+        """Points of the cheapest designs and of some along the front; of the least bad if none is."""
+        points = {id(item.scored): item.point for item in self.candidates if item.point is not None}
+        ranked = sorted(
+            (item.scored for item in self.candidates if id(item.scored) in points),
+            key=lambda scored: (round(shortfall(self._problem, scored), 6), scored.design.usd_per_hour),
+        )
+        along = [s for s in front(ranked, self._problem.targets.objective) if id(s) in points]
+        cheap = ranked[: PARENTS - PARENTS // 3]
+        some = along[:: max(1, len(along) // (PARENTS // 3))]
+        return [p for scored in (*cheap, *some) if (p := points[id(scored)]) is not None]
+
+    def _rescue(self) -> None:
+        """Solve the least dear of the asks that the budget ruled out."""
+        for _, point, ask in sorted(self._dear, key=lambda item: item[0])[:RESCUED]:
+            if self._stop():
+                return
+            self._answer(point, ask, ceiling=float("inf"))
+
+
+def _with_shares(ask: Ask, split: Floats) -> Ask:
+    return Ask(
+        shares=tuple(float(x) for x in split),
+        factors=ask.factors,
+        headroom=ask.headroom,
+        spot_share=ask.spot_share,
+        switching=ask.switching,
+    )

@@ -8,6 +8,7 @@ other cut can be replaced, on the same instance, by a kept one that does at leas
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def layouts(
     """The layouts of one model on at most `gpu_count` GPUs that none beats; the empty one first.
 
     `offered` is each shape with the requests/s that one replica of it carries. A layout is beaten by
-    another that takes no more GPUs, carries no less and has no fewer replicas, counted up to `replicas_wanted`.
+    another that takes no more GPUs, carries no less and has no fewer replicas (up to `replicas_wanted`).
     """
     best = [[EMPTY], *([] for _ in range(gpu_count))]
     for gpus in range(1, gpu_count + 1):
@@ -74,7 +75,7 @@ def cuts(parts: Sequence[tuple[Layout, ...]], gpu_count: int, wanted: Sequence[i
 
     `wanted` is the number of replicas up to which more replicas count, per model.
     """
-    picks = _fitting([np.array([layout.gpus for layout in part]) for part in parts], gpu_count)
+    picks = _fitting(tuple(tuple(layout.gpus for layout in part) for part in parts), gpu_count)
     rates = _gather([np.array([layout.rate_per_s for layout in part]) for part in parts], picks)
     counted = [
         np.array([min(len(layout.shapes), most) for layout in part], dtype=np.float64)
@@ -109,11 +110,12 @@ def _unbeaten(found: list[Layout], replicas_wanted: int) -> list[Layout]:
     return kept
 
 
-def _fitting(sizes: Sequence[Ints], gpu_count: int) -> Ints:
+@lru_cache(maxsize=4096)
+def _fitting(sizes: tuple[tuple[int, ...], ...], gpu_count: int) -> Ints:
     """Every choice of one layout per model that fits and is not empty: `choices x models`."""
     picks = np.zeros((1, 0), dtype=np.int64)
     used = np.zeros(1, dtype=np.int64)
-    for size in sizes:
+    for size in map(np.array, sizes):
         row, pick = np.nonzero(used[:, None] + size[None, :] <= gpu_count)
         picks = np.column_stack([picks[row], pick])
         used = used[row] + size[pick]

@@ -22,7 +22,7 @@ class Node:
     """One rented instance.
 
     `name` is derived from the deployment, the slot and the incarnation, so a retry finds what a crash
-    left behind. `offer` holds the price believed at launch. `launcher` names the plug-in that owns it.
+    left behind. `offer` holds the price believed now. `launcher` names the plug-in that owns it.
     """
 
     name: str
@@ -89,5 +89,5 @@ class FleetState:
         return tuple(replica for replica in self.replicas if replica.node == node)
 
     def committed_usd_per_hour(self) -> Decimal:
-        """What is or may be paid now: launching + up + stopping, at the prices believed at launch."""
+        """What is or may be paid now: launching + up + stopping, at the prices believed now."""
         return sum((node.offer.usd_per_hour for node in self.nodes if node.paid), Decimal(0))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from bouted.store.session import Store
-from bouted.store.tables import SpendIntervals
+from bouted.store.tables import Nodes, SpendIntervals
 
 _HOUR_US = 3_600_000_000
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,11 +46,16 @@ def committed_usd_per_hour(store: Store) -> Decimal:
 
 
 def reprice(store: Store, node: str, usd_per_hour: Decimal, now: datetime) -> None:
-    """From `now` on the node costs this. Nothing changes when it does already, or is not paid for."""
+    """From `now` on the node costs this, and its offer says so: caps count what is believed now.
+
+    Nothing changes when it costs that already, or is not paid for.
+    """
     with store.writing() as session:
         running = _running(session, node)
         if running is None or running.usd_per_hour == usd_per_hour:
             return
+        row = session.get_one(Nodes, node)
+        row.offer = replace(row.offer, usd_per_hour=usd_per_hour)
         if running.started_at >= now:
             running.usd_per_hour = usd_per_hour
             return

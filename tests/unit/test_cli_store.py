@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -118,24 +119,40 @@ def test_what_is_typed_wins_over_the_environment(here: Deployment, monkeypatch: 
     assert run(["status"]) == 1
 
 
-def _life(here: Deployment, *, pid: int, lock: str | None, leased: bool, written_s_ago: float = 0.0) -> Life:
-    if lock is not None:
-        (here.folder / "daemon.lock").write_text(lock)
-    written = NOW - timedelta(seconds=written_s_ago)
-    stored = StoredStatus(
-        board=replace(a_board(written), pid=pid),
-        holder="me",
-        expires_at=NOW + timedelta(seconds=15 if leased else -15),
-    )
-    return daemon_life(stored, here.folder, NOW)
+def life(*, pid: int, holder: str, leased: bool, written_s_ago: float = 0.0) -> Life:
+    board = replace(a_board(NOW - timedelta(seconds=written_s_ago)), pid=pid)
+    expires_at = NOW + timedelta(seconds=15 if leased else -15)
+    return daemon_life(StoredStatus(board=board, holder=holder, expires_at=expires_at), NOW)
 
 
-def test_a_daemon_that_was_killed_is_gone_before_its_lease_ends(here: Deployment) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    dead = int(child.stdout)
-    assert _life(here, pid=dead, lock=f"{dead}\n", leased=True) is Life.GONE
+HERE = f"{os.uname().nodename}:/var/lib/bouted"
+
+
+@pytest.fixture
+def a_process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that could be a bouted, by its command line; it ends when its stdin does."""
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "bouted", "run"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+
+
+def test_a_daemon_that_was_killed_is_gone_before_its_lease_ends(
+    a_process: "subprocess.Popen[bytes]",
+) -> None:
+    pid = a_process.pid
+    assert life(pid=pid, holder=HERE, leased=True) is Life.RUNNING
+    a_process.kill()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert life(pid=pid, holder=HERE, leased=True) is Life.GONE, "dead, and nobody has reaped it"
+    a_process.wait()
+    assert life(pid=pid, holder=HERE, leased=True) is Life.GONE
+
+
+def test_another_program_under_the_same_pid_is_no_daemon() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/") as process:
+        assert life(pid=process.pid, holder=HERE, leased=True) is Life.GONE
 
 
 @pytest.mark.parametrize(
@@ -144,26 +161,18 @@ def test_a_daemon_that_was_killed_is_gone_before_its_lease_ends(here: Deployment
     ids=["it writes", "it holds the lease but writes nothing", "its lease has run out"],
 )
 def test_a_process_that_is_here_runs_or_is_silent(
-    leased: bool, written_s_ago: float, expected: Life, here: Deployment
+    leased: bool, written_s_ago: float, expected: Life, a_process: "subprocess.Popen[bytes]"
 ) -> None:
-    me = os.getpid()
-    assert _life(here, pid=me, lock=f"{me}\n", leased=leased, written_s_ago=written_s_ago) is expected
+    assert life(pid=a_process.pid, holder=HERE, leased=leased, written_s_ago=written_s_ago) is expected
 
 
 @pytest.mark.parametrize(
-    ("lock", "leased", "expected"),
-    [
-        (None, True, Life.RUNNING),
-        (None, False, Life.GONE),
-        ("no number", False, Life.GONE),
-        ("1", True, Life.RUNNING),
-    ],
-    ids=["on another machine", "nowhere", "a torn lock file", "the lock is another process's"],
+    ("holder", "leased", "expected"),
+    [("elsewhere:/x", True, Life.RUNNING), ("elsewhere:/x", False, Life.GONE), ("", False, Life.GONE)],
+    ids=["held on another machine", "expired on another machine", "given back"],
 )
-def test_elsewhere_the_lease_decides(
-    lock: str | None, leased: bool, expected: Life, here: Deployment
-) -> None:
-    assert _life(here, pid=999_999, lock=lock, leased=leased) is expected
+def test_elsewhere_the_lease_decides(holder: str, leased: bool, expected: Life) -> None:
+    assert life(pid=999_999, holder=holder, leased=leased) is expected
 
 
 # apply

@@ -1,0 +1,106 @@
+"""Why there is no plan, and the nearest one that there could be."""
+
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, Decimal
+
+from bouted.errors import Infeasible
+from bouted.perf.profile import QUANTILES, Metric
+from bouted.planner.design import Frontier, ScoredDesign
+from bouted.planner.problem import PlanningProblem
+from bouted.quality.curve import QualityCurve
+
+P95 = QUANTILES.index(0.95)
+
+
+def explain_infeasible(problem: PlanningProblem, frontier: Frontier) -> Infeasible:
+    """The error that says which constraint cannot be met and what would do."""
+    return (
+        _floor(problem)
+        or _unreachable(problem)
+        or (_nearest(problem, frontier.nearest) if frontier.nearest is not None else _no_fleet(problem))
+    )
+
+
+def _floor(problem: PlanningProblem) -> Infeasible | None:
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    floor, best = problem.targets.quality_min, curve.best
+    if floor > best.mean:
+        return Infeasible(
+            f"quality_min {floor:g} is above what the best model reaches, {best.mean:.2f} ({best.name})",
+            hint=f"lower targets.quality_min to {_below(best.mean)}, or add a better model",
+        )
+    alone = [float(name == best.name) for name in curve.models]
+    low = curve.low(alone)
+    if floor > low:
+        return Infeasible(
+            f"quality_min {floor:g} is above what the best model surely reaches: {best.name} scores"
+            f" {best.mean:.3f} on the evals, but may be as low as {low:.3f}",
+            hint=f"lower targets.quality_min to {_below(low)}, or evaluate more prompts",
+        )
+    return None
+
+
+def _unreachable(problem: PlanningProblem) -> Infeasible | None:
+    """A target below the latency of every model on every GPU, even when idle."""
+    known = {offer.gpu for offer in problem.offers}
+    for metric in Metric:
+        limit = problem.targets.of(metric)
+        idle = [
+            (profile.points[0].of(metric)[P95], profile.shape.model, profile.shape.gpu)
+            for profile in problem.profiles.profiles
+            if profile.shape.gpu in known
+        ]
+        if limit is not None and idle and min(idle)[0] > limit:
+            seconds, model, gpu = min(idle)
+            return Infeasible(
+                f"no fleet reaches {metric} p95 of {limit:g} s: the best there is takes {seconds:.3g} s"
+                f" ({model} on {gpu}, idle)",
+                hint=f"raise targets.{metric}_p95_ms above {seconds * 1000:.0f}, or allow faster GPUs",
+            )
+    return None
+
+
+def _nearest(problem: PlanningProblem, found: ScoredDesign) -> Infeasible:
+    broken = tuple(name for name in found.violated if name != "budget")
+    usd, budget = found.design.usd_per_hour, problem.budget.usd_per_hour
+    if not broken:
+        least = usd.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
+        return Infeasible(
+            f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h",
+            hint=f"raise budget.usd_per_hour to at least {least}, or relax a target",
+        )
+    told = "; ".join(_missed(problem, found, broken))
+    return Infeasible(
+        f"no fleet that can be had meets the targets; the nearest costs ${usd:.2f}/h and has {told}",
+        hint="relax that target, or allow more GPUs, clouds or models",
+    )
+
+
+def _no_fleet(problem: PlanningProblem) -> Infeasible:
+    rate = problem.workload.rate_per_s
+    return Infeasible(
+        f"what is on sale cannot carry {rate:.3g} queries/s within the targets",
+        hint="allow more GPUs, clouds or spot, or relax a latency target",
+    )
+
+
+def _missed(problem: PlanningProblem, found: ScoredDesign, broken: Iterable[str]) -> list[str]:
+    return [missed(problem, found, name) for name in broken]
+
+
+def missed(problem: PlanningProblem, found: ScoredDesign, name: str) -> str:
+    """One broken constraint and by how much, e.g. `p95 e2e of 14.2 s against 12 s`."""
+    estimate, targets = found.estimate, problem.targets
+    for metric in Metric:
+        limit = targets.of(metric)
+        if name == f"{metric.value}_p95" and limit is not None:
+            return f"p95 {metric} of {estimate.p95_s(metric):.3g} s against {limit:g} s"
+    if name == "quality_min":
+        return f"quality of {estimate.quality_low:.3f} against {targets.quality_min:g}"
+    if name == "budget":
+        return f"${estimate.usd_per_hour:.2f}/h against ${problem.budget.usd_per_hour}/h"
+    return f"too little capacity for {problem.workload.rate_high_per_s:.3g} queries/s"
+
+
+def _below(value: float) -> str:
+    return f"{int(value * 100) / 100:.2f}"

@@ -1,0 +1,66 @@
+"""The front: feasible designs that no other beats on cost, latency and quality. And the least bad one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bouted.perf.profile import Metric
+from bouted.planner.design import ScoredDesign
+from bouted.planner.problem import PlanningProblem
+
+Floats = npt.NDArray[np.float64]
+
+
+def front(scored: Iterable[ScoredDesign], metric: Metric) -> tuple[ScoredDesign, ...]:
+    """The feasible designs that none beats on $/h, P95 of `metric` and low quality; cheapest first.
+
+    Of designs equal in all three the first given is kept.
+    """
+    feasible = [item for item in scored if not item.violated]
+    values = np.array([_values(item, metric) for item in feasible]).reshape(len(feasible), 3)
+    found = [item for i, item in enumerate(feasible) if not _beaten(values, i)]
+    return tuple(sorted(found, key=lambda item: (item.design.usd_per_hour, item.estimate.p95_s(metric))))
+
+
+def shortfall(problem: PlanningProblem, scored: ScoredDesign) -> float:
+    """How far a design is from the floor and the P95 targets, as shares of them, added up.
+
+    A broken budget does not count, a fleet that cannot carry the high end of the load counts 1.
+    """
+    estimate, targets = scored.estimate, problem.targets
+    total = float("capacity" in scored.violated)
+    if targets.quality_min > 0:
+        total += max(0.0, 1 - estimate.quality_low / targets.quality_min)
+    for metric in Metric:
+        limit = targets.of(metric)
+        if limit is not None:
+            total += max(0.0, estimate.p95_s(metric) / limit - 1)
+    return total
+
+
+def nearest(problem: PlanningProblem, scored: Iterable[ScoredDesign]) -> ScoredDesign | None:
+    """The design closest to the floor and the targets, whatever it costs; the cheapest of equals."""
+    return min(
+        scored,
+        key=lambda item: (round(shortfall(problem, item), 6), item.design.usd_per_hour),
+        default=None,
+    )
+
+
+def with_bound(scored: ScoredDesign, bound: float) -> ScoredDesign:
+    """The same design, its estimate naming the least that any such design could cost."""
+    least = min(bound, float(scored.design.usd_per_hour))
+    return replace(scored, estimate=replace(scored.estimate, bound_usd_per_hour=least))
+
+
+def _values(scored: ScoredDesign, metric: Metric) -> Sequence[float]:
+    """Less is better in each."""
+    estimate = scored.estimate
+    return float(estimate.usd_per_hour), estimate.p95_s(metric), -estimate.quality_low
+
+
+def _beaten(values: Floats, row: int) -> bool:
+    better = np.all(values <= values[row], axis=1) & np.any(values < values[row], axis=1)
+    return bool(better.any() or np.all(values[:row] == values[row], axis=1).any())

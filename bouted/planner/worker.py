@@ -1,0 +1,96 @@
+"""The planning worker: a child process that plans, profiles layouts and fits the router.
+
+Run as `python -m bouted.planner.worker` by `bouted.planner.client`. Requests come in on stdin and answers
+go out on stdout, one JSON object a line (`bouted.planner.wire`); what anything else prints goes to stderr.
+It ends when stdin does, and within a second of its parent's death even while it computes.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import BinaryIO
+
+from bouted.codec import dump, parse
+from bouted.errors import BoutedError
+from bouted.planner.design import Frontier, Progress
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
+from bouted.planner.wire import Request, dump_error, line
+
+NICENESS = 10
+WATCH_S = 1.0
+ORPHANED = 70
+
+Send = Callable[[bytes], None]
+
+
+def main() -> int:
+    """Serve requests until stdin ends."""
+    os.nice(NICENESS)
+    answers = _reserve_stdout()
+    parent = os.getppid()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_warm, daemon=True).start()
+
+    def send(body: bytes) -> None:
+        answers.write(body)
+        answers.flush()
+
+    for request in sys.stdin.buffer:
+        try:
+            send(line("answer", _answer(request, send)))
+        except BoutedError as error:
+            send(line("error", dump_error(error)))
+    return 0
+
+
+def _answer(request: bytes, send: Send) -> bytes:
+    envelope = json.loads(request)
+    body = json.dumps(envelope["body"])
+    match Request(envelope["request"]):
+        case Request.PLAN:
+            return _plan(parse(PlanningProblem, body), send)
+        case Request.PROFILES:
+            from bouted.planner.answers import answer_profiles
+
+            return dump(ProfileAnswer, answer_profiles(parse(ProfileRequest, body)))
+        case Request.QUALITY:
+            from bouted.planner.answers import answer_quality
+
+            return dump(QualityAnswer, answer_quality(parse(QualityRequest, body)))
+
+
+def _plan(problem: PlanningProblem, send: Send) -> bytes:
+    from bouted.planner.search import propose
+
+    def tell(progress: Progress) -> None:
+        send(line("progress", dump(Progress, progress)))
+
+    return dump(Frontier, propose(problem, tell, time.monotonic))
+
+
+def _reserve_stdout() -> BinaryIO:
+    """The pipe to the parent; from here on everything that prints, prints to stderr."""
+    kept = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(kept, "wb")
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(ORPHANED)
+
+
+def _warm() -> None:
+    """Import and compile what the first plan needs, while requests are still on their way."""
+    for name in ("bouted.planner.search", "bouted.planner.answers", "bouted.planner.surrogate"):
+        import_module(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

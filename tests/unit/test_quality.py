@@ -1,0 +1,130 @@
+"""How hard a prompt is, what a split is worth, and whether served shares are the planned ones."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bouted.errors import Misconfigured
+from bouted.planner.plan import RouteSplit
+from bouted.quality.curve import QualityCurve
+from bouted.quality.evals import EvalRecord, QualityModel
+from bouted.quality.scorer import Scorer, fit_scorer
+from bouted.quality.synthetic import synthetic_records
+
+MODELS = ("small", "medium", "large")
+SHARES = (0.5, 0.3, 0.2)
+
+
+@cache
+def fitted() -> tuple[Scorer, QualityModel]:
+    return fit_scorer(synthetic_records(1, 600), MODELS, 1)
+
+
+@cache
+def curve() -> QualityCurve:
+    return QualityCurve.from_model(fitted()[1], 1)
+
+
+def by_hand(*rows: tuple[float, float]) -> QualityCurve:
+    """A curve over these (small, large) scores, easiest first."""
+    quality = QualityModel(
+        models=("small", "large"),
+        router_scores=tuple((k + 0.5) / len(rows) for k in range(len(rows))),
+        scores=rows,
+        scorer_hash="x",
+    )
+    return QualityCurve.from_model(quality, 1)
+
+
+def test_a_score_lies_in_0_to_1_whatever_the_prompt() -> None:
+    scorer, _ = fitted()
+    for prompt in ("", "hi", "?" * 100_000, "\ud800", "prove " * 5000, "日本語"):
+        assert 0 <= scorer.score(prompt) < 1
+
+
+def test_the_same_evals_give_the_same_scorer() -> None:
+    again, _ = fit_scorer(synthetic_records(1, 600), MODELS, 1)
+    assert again.dump() == fitted()[0].dump()
+    assert again.hash == fitted()[0].hash
+
+
+def test_a_scorer_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    scorer, _ = fitted()
+    scorer.save(tmp_path / scorer.file_name)
+    loaded = Scorer.load(tmp_path / scorer.file_name)
+    assert loaded.hash == scorer.hash
+    for record in synthetic_records(3, 20):
+        assert loaded.score(record.prompt) == scorer.score(record.prompt)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"format": 1, "weights_f32": "AAAA"}'])
+def test_a_file_that_is_no_scorer_is_refused(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "scorer.json"
+    path.write_bytes(body)
+    with pytest.raises(Misconfigured, match=r"scorer\.json"):
+        Scorer.load(path)
+
+
+def test_served_shares_are_the_planned_ones_on_new_prompts() -> None:
+    scorer, quality = fitted()
+    split = RouteSplit(
+        models=MODELS, shares=SHARES, thresholds=curve().thresholds(SHARES), scorer_hash=quality.scorer_hash
+    )
+    served = [split.model_for(scorer.score(record.prompt)) for record in synthetic_records(99, 2000)]
+    for model, share in zip(MODELS, SHARES, strict=True):
+        assert served.count(model) / len(served) == pytest.approx(share, abs=0.05)
+
+
+def test_promised_quality_holds_on_new_prompts() -> None:
+    scorer, _ = fitted()
+    thresholds = (*curve().thresholds(SHARES), 1.0)
+    held_out = synthetic_records(98, 2000)
+    scores = []
+    for record in held_out:
+        index = next(i for i, bound in enumerate(thresholds) if scorer.score(record.prompt) < bound)
+        scores.append(dict(record.scores)[MODELS[index]])
+    assert float(np.mean(scores)) == pytest.approx(curve().mean(SHARES), abs=0.02)
+
+
+def test_routing_by_difficulty_beats_routing_by_lot() -> None:
+    alone = [curve().mean([float(k == at) for k in range(3)]) for at in range(3)]
+    assert alone == sorted(alone)
+    by_lot = sum(share * mean for share, mean in zip(SHARES, alone, strict=True))
+    assert curve().mean(SHARES) > by_lot + 0.01
+    assert curve().best.name == "large"
+
+
+def test_quality_is_the_mean_over_prompts_by_hand() -> None:
+    small = by_hand((1.0, 1.0), (0.8, 1.0), (0.4, 0.9), (0.0, 0.9))
+    assert small.mean((0.5, 0.5)) == pytest.approx((1.0 + 0.8 + 0.9 + 0.9) / 4)
+    assert small.mean((1.0, 0.0)) == pytest.approx(0.55)
+    assert small.mean((0.0, 1.0)) == pytest.approx(0.95)
+    assert small.thresholds((0.5, 0.5)) == pytest.approx((0.5,))
+    assert small.thresholds((0.0, 1.0)) == (0.0,)
+    assert small.thresholds((1.0, 0.0)) == (1.0,)
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).filter(lambda parts: sum(parts) > 0.01))
+def test_the_low_end_is_no_higher_than_the_mean(parts: list[float]) -> None:
+    shares = np.array(parts) / sum(parts)
+    assert 0 <= curve().low(shares) <= curve().mean(shares) + 1e-6 <= 1 + 1e-6
+    thresholds = curve().thresholds(shares)
+    assert list(thresholds) == sorted(thresholds)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.4), (1.5, -0.5), (0.3, 0.3, 0.4)])
+def test_what_is_no_split_is_refused(shares: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="shares"):
+        by_hand((1.0, 1.0), (0.0, 1.0)).mean(shares)
+
+
+def test_a_model_without_scores_is_named() -> None:
+    records = (EvalRecord(prompt="a", scores=(("small", 1.0),)),)
+    with pytest.raises(Misconfigured, match="huge"):
+        fit_scorer(records, ("small", "huge"), 1)
+    with pytest.raises(Misconfigured, match="no evaluated prompts"):
+        fit_scorer((), ("small",), 1)
