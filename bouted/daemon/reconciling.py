@@ -12,7 +12,7 @@ from bouted.errors import BoutedError
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.table import RouteTable
 from bouted.perf.shapes import ReplicaShape, StepCosts
-from bouted.planner.plan import Plan
+from bouted.planner.plan import Plan, RouteSplit
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNode, StopReplica
 from bouted.reconcile.diff import diff
@@ -120,13 +120,14 @@ class Reconciler:
         if self.table is None:
             self.table = _last_table(self.routes_path)
         previous = self.table.split if self.table is not None else None
+        split = split_in_force(plan, previous, fleet)
         table = route_table(
             plan,
-            split_in_force(plan, previous, fleet),
+            split,
             fleet,
             version=self.table.version + 1 if self.table is not None else 1,
             now=self.clock.now(),
-            scorer_file=scorer_file(plan),
+            scorer_file=scorer_file(split),
         )
         if self.table is None or not same_routing(self.table, table):
             write_table(self.routes_path, table)
@@ -179,9 +180,9 @@ class Reconciler:
         return outcomes
 
 
-def scorer_file(plan: Plan) -> str:
-    """Name of the scorer's file in the state folder."""
-    return f"scorer-{plan.split.scorer_hash[:12]}.json"
+def scorer_file(split: RouteSplit) -> str:
+    """Name, in the state folder, of the file of the scorer whose scores the thresholds are in."""
+    return f"scorer-{split.scorer_hash[:12]}.json"
 
 
 def _stray_actions(observation: Observation) -> tuple[Action, ...]:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -44,6 +45,7 @@ ALERT_S = 10.0
 LEASE_S = 15.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
 BOARD_EVENTS = 8
+QUIESCE_S = 10.0
 
 
 def lease_name(state_dir: Path) -> str:
@@ -68,6 +70,7 @@ class Service:
     last: Pass | None = None
     fatal: BoutedError | None = None
     reload_wanted: bool = False
+    under_way: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self) -> None:
         """Serve until a signal or a fatal error; the fleet goes on either way."""
@@ -94,7 +97,7 @@ class Service:
         notify("READY=1", f"STATUS={self._status_line()}")
         await self.stop.wait()
         notify("STOPPING=1")
-        scheduler.shutdown(wait=False)
+        await self._quiesce(scheduler)
         await watcher
 
     def _schedule(self) -> AsyncIOScheduler:
@@ -112,9 +115,28 @@ class Service:
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
         for job, every_s in jobs:
-            scheduler.add_job(job, "interval", seconds=every_s, next_run_time=now, id=job.__name__)
+            scheduler.add_job(
+                self._tracked, "interval", (job,), seconds=every_s, next_run_time=now, id=job.__name__
+            )
         scheduler.start()
         return scheduler
+
+    async def _tracked(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job so that stopping can wait for it: the scheduler itself would cancel it midway."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.under_way.add(task)
+        try:
+            await job()
+        finally:
+            self.under_way.discard(task)
+
+    async def _quiesce(self, scheduler: AsyncIOScheduler) -> None:
+        """Start no more jobs, let those under way finish."""
+        scheduler.pause()
+        if self.under_way:
+            await asyncio.wait(self.under_way, timeout=QUIESCE_S)
+        scheduler.shutdown(wait=False)
 
     async def run_pass(self) -> None:
         """One pass of the reconciler; keeps the lease, feeds the watchdog, writes the board."""

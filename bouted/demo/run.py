@@ -32,7 +32,7 @@ from bouted.store.plans import desired_plan, list_plans
 from bouted.store.spend import spend_usd
 from bouted.workload.declared import declared_profile
 
-READY_S = 120.0
+READY_S = 75.0
 REPLAN_S = 40.0
 LOOK_S = 0.5
 SEED = 11

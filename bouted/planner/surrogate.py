@@ -24,7 +24,7 @@ from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 
-THREADS = 2
+THREADS = 1
 SAMPLES = 64
 FIT_STEPS = 40
 # The least relative error the cheap judge is taken to have: a few equal ratios do not prove it exact.

@@ -66,25 +66,22 @@ def observe(
     engines = {replica.name: replica for replica in seen.replicas}
     answers = {answer.replica: answer for answer in health}
     node_moves = tuple(
-        move for node in fleet.nodes if (move := _node_move(node, nodes.get(node.name), limits, now))
+        moved for node in fleet.nodes if (moved := _node_move(node, nodes.get(node.name), limits, now))
     )
     ended = {m.name for m in node_moves if m.status in (NodeStatus.GONE, NodeStatus.FAILED)}
     ended |= {node.name for node in fleet.nodes if not node.live}
-    replica_moves = tuple(
-        move
+    replica_moves = (
+        _node_ended(replica)
+        if replica.node in ended
+        else _replica_move(replica, engines.get(replica.name), answers.get(replica.name), limits, now)
         for replica in fleet.replicas
         if replica.live
-        and (
-            move := _node_ended(replica)
-            if replica.node in ended
-            else _replica_move(replica, engines.get(replica.name), answers.get(replica.name), limits, now)
-        )
     )
     known = {node.name for node in fleet.nodes} | {replica.name for replica in fleet.replicas}
     running = {name for name, node in nodes.items() if node.ended_at is None}
     return Observation(
         nodes=node_moves,
-        replicas=replica_moves,
+        replicas=tuple(move for move in replica_moves if move is not None),
         stray_nodes=tuple(n for n in fleet.nodes if not n.live and n.name in running),
         stray_replicas=tuple(r for r in fleet.replicas if not r.live and r.name in engines),
         unknown=tuple(sorted((running | set(engines)) - known)),

@@ -1,5 +1,6 @@
 """The gateway as its clients meet it: a real process between real engines."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from bouted.providers.local_files import FOREVER, EngineSpec, ReplicaFiles, read_json, write_lease
 from bouted.providers.local_process import python_module
 
+from bouted.daemon.traffic import Traffic
 from bouted.gateway.publish import write_table
 from bouted.gateway.table import Route, RouteTable
 from bouted.planner.plan import RouteSplit
@@ -25,14 +27,18 @@ from bouted.quality.scorer import Scorer, fit_scorer
 from bouted.quality.synthetic import synthetic_records
 from bouted.testing.orders import EASY_COSTS
 from bouted.testing.processes import end_engines, until
+from bouted.workload.declared import declared_profile
 
 CHAT = "/v1/chat/completions"
 HI = [{"role": "user", "content": "hello " * 100}]
+DECLARED = declared_profile(
+    rate_per_s=5.0, prompt_tokens=500, output_tokens=100, arrival_cv=1.0, most_tokens=8192, seed=1
+)
 SERVE = """
 import sys
 from pathlib import Path
 from bouted.gateway.serve import serve
-serve(Path(sys.argv[1]), "127.0.0.1", 0, Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
 """
 
 
@@ -72,16 +78,17 @@ class Engine:
 class Gateway:
     """A gateway over `folder`."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, port: int = 0) -> None:
         self.folder = folder
         self.version = 0
-        command = [sys.executable, "-c", SERVE, str(folder), *words]
+        command = [sys.executable, "-c", SERVE, str(folder), str(port), *words]
         with (folder / "gateway.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
             )
         assert self.process.stdout is not None
-        url = self.process.stdout.readline().decode().split()[-1]
+        self.said = self.process.stdout
+        url = self.said.readline().decode().split()[-1]
         self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
         until(lambda: self.client.get("/metrics").status_code == 200)
 
@@ -126,7 +133,8 @@ class Gateway:
     def close(self) -> None:
         self.client.close()
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.said.close()
 
 
 Start = Callable[..., Gateway]
@@ -137,8 +145,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts gateways over `tmp_path`."""
     with ExitStack() as stack:
 
-        def one(*words: str) -> Gateway:
-            gateway = Gateway(tmp_path, *words)
+        def one(*words: str, port: int = 0) -> Gateway:
+            gateway = Gateway(tmp_path, *words, port=port)
             stack.callback(gateway.close)
             return gateway
 
@@ -414,6 +422,41 @@ def test_a_key_is_never_passed_on_and_only_the_model_changes(start: Start, tmp_p
     log = (tmp_path / "gateway.log").read_text()
     assert "secret" not in log
     assert "hello" not in log
+
+
+# What the daemon learns
+
+
+def test_the_daemon_counts_each_request_once_over_a_restart_of_the_gateway(
+    start: Start, engine: Callable[..., Engine]
+) -> None:
+    async def watch() -> None:
+        gateway, only = start(), engine("s1", "small")
+        traffic = Traffic(str(gateway.client.base_url).rstrip("/"))
+        try:
+            gateway.to(only)
+            for count in (3, 6):
+                for _ in range(3):
+                    gateway.chat(max_tokens=1)
+                await traffic.poll()
+                await traffic.poll()
+                assert (traffic.ok, len(traffic.samples), len(traffic.arrivals)) == (count,) * 3
+            now_s = time.time()
+            seen = traffic.workload(DECLARED, now_s, 60.0)
+            port = gateway.client.base_url.port
+            gateway.close()
+            await traffic.poll()
+            assert traffic.workload(DECLARED, now_s + 3600, 60.0) == seen, "no answer is not no load"
+            again = start(port=port or 0)
+            again.to(only)
+            again.chat(max_tokens=1)
+            for _ in range(2):
+                await traffic.poll()
+            assert (traffic.ok, traffic.failed, len(traffic.arrivals)) == (7, 0, 7)
+        finally:
+            await traffic.close()
+
+    asyncio.run(watch())
 
 
 # Changes

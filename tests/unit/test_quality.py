@@ -70,24 +70,34 @@ def test_a_file_that_is_no_scorer_is_refused(tmp_path: Path, body: bytes) -> Non
 
 
 def test_served_shares_are_the_planned_ones_on_new_prompts() -> None:
-    scorer, quality = fitted()
+    """One set of 600 evals may be off by some points; several sets are not off to one side."""
+    served = np.array([_served(seed) for seed in range(1, 5)])
+    assert np.abs(served.mean(axis=0) - SHARES).max() < 0.04
+    assert np.abs(served - SHARES).max() < 0.1
+
+
+def _served(seed: int) -> list[float]:
+    """The share of new prompts that each model gets with the scorer and thresholds from one evals set."""
+    scorer, quality = fit_scorer(synthetic_records(seed, 600), MODELS, seed)
     split = RouteSplit(
-        models=MODELS, shares=SHARES, thresholds=curve().thresholds(SHARES), scorer_hash=quality.scorer_hash
+        models=MODELS,
+        shares=SHARES,
+        thresholds=QualityCurve.from_model(quality, seed).thresholds(SHARES),
+        scorer_hash=quality.scorer_hash,
     )
-    served = [split.model_for(scorer.score(record.prompt)) for record in synthetic_records(99, 2000)]
-    for model, share in zip(MODELS, SHARES, strict=True):
-        assert served.count(model) / len(served) == pytest.approx(share, abs=0.05)
+    chosen = [split.model_for(scorer.score(record.prompt)) for record in synthetic_records(seed + 100, 500)]
+    return [chosen.count(model) / len(chosen) for model in MODELS]
 
 
 def test_promised_quality_holds_on_new_prompts() -> None:
     scorer, _ = fitted()
     thresholds = (*curve().thresholds(SHARES), 1.0)
-    held_out = synthetic_records(98, 2000)
+    held_out = synthetic_records(98, 1000)
     scores = []
     for record in held_out:
         index = next(i for i, bound in enumerate(thresholds) if scorer.score(record.prompt) < bound)
         scores.append(dict(record.scores)[MODELS[index]])
-    assert float(np.mean(scores)) == pytest.approx(curve().mean(SHARES), abs=0.02)
+    assert float(np.mean(scores)) == pytest.approx(curve().mean(SHARES), abs=0.03)
 
 
 def test_routing_by_difficulty_beats_routing_by_lot() -> None:
