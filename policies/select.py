@@ -136,27 +136,21 @@ def _first(frontier: Frontier, problem: PlanningProblem) -> tuple[str, ...]:
     n = len(frontier.designs)
     what = "the only design found" if n == 1 else f"cheapest of {n} designs"
     there = f"; plan {_plan_id(problem)} cannot be judged any more" if problem.incumbent is not None else ""
-    return (f"{what} that meets every target{there}" if n == 1 else f"{what} that meet every target{there}",)
+    return (f"{what} that meet{'s' if n == 1 else ''} every target{there}",)
 
 
 def _forced(best: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> tuple[str, ...]:
-    broken = ", ".join(_told_broken(old, problem, name) for name in old.violated)
-    more = best.design.usd_per_hour - old.design.usd_per_hour
-    change = f"costs ${more:.2f}/h more" if more > 0 else f"saves ${-more:.2f}/h"
-    if more == 0:
-        change = "costs the same"
-    moving = moving_cost(best.design, old.design.nodes, problem)
     plan = f"plan {_plan_id(problem)}"
-    return (
-        f"{plan} {broken}",
-        f"{change} than {plan}; moving costs ${moving:.2f}".replace(
-            f"saves ${-more:.2f}/h than", f"saves ${-more:.2f}/h over"
-        ).replace("the same than", "the same as"),
-    )
-
-
-def _told_broken(old: ScoredDesign, problem: PlanningProblem, name: str) -> str:
-    return f"would miss {missed(problem, old, name)}"
+    more = best.design.usd_per_hour - old.design.usd_per_hour
+    if more > 0:
+        change = f"costs ${more:.2f}/h more than {plan}"
+    elif more < 0:
+        change = f"saves ${-more:.2f}/h over {plan}"
+    else:
+        change = f"costs as much as {plan}"
+    moving = moving_cost(best.design, old.design.nodes, problem)
+    broken = "; ".join(missed(problem, old, name) for name in old.violated)
+    return f"{plan} would miss {broken}", f"{change}; moving costs ${moving:.2f}"
 
 
 def _saving(move: Move, problem: PlanningProblem) -> str:

@@ -1,5 +1,6 @@
 """Composes the status board from what one pass saw. Pure."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from bouted.events import Event
 from bouted.perf.profile import Metric
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Targets
+from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.launcher import Seen
 from bouted.reconcile.routes import ready_by_model, wanted_by_model
@@ -47,6 +49,7 @@ class BoardInputs:
     plan: Plan | None
     proposed: Plan | None
     fleet: FleetState
+    changes: ChangeSet
     seen: Seen
     targets: Targets
     budget_usd_per_hour: Decimal
@@ -108,21 +111,29 @@ def _verdict(inputs: BoardInputs) -> tuple[str, str]:
         return "PAUSED", "nothing is launched or stopped until: bouted resume"
     if inputs.plan is None:
         return _without_plan(inputs)
-    ready, wanted = ready_by_model(inputs.fleet), wanted_by_model(inputs.plan)
-    dead = [model for model, count in wanted.items() if count and not ready[model]]
-    short = sum(max(0, count - ready[model]) for model, count in wanted.items())
-    if not any(ready.values()):
-        return "STARTING", f"0 of {sum(wanted.values())} replicas ready"
+    serving, ready = ready_by_model(inputs.fleet), _ready_of_plan(inputs)
+    wanted = wanted_by_model(inputs.plan)
+    dead = [model for model, count in wanted.items() if count and not serving[model]]
+    total, short = sum(wanted.values()), sum(max(0, n - ready[model]) for model, n in wanted.items())
+    if not any(serving.values()):
+        return "STARTING", f"0 of {total} replicas ready"
     if dead:
         return "DEGRADED", f"no replica of {', '.join(sorted(dead))} serves; abler models take its queries"
-    if short:
-        return "CONVERGING", f"{sum(wanted.values()) - short} of {sum(wanted.values())} replicas ready"
+    if short or inputs.changes.surplus:
+        leaving = len(inputs.changes.surplus)
+        rest = f", {leaving} {'node' if leaving == 1 else 'nodes'} to leave" if leaving else ""
+        return "CONVERGING", f"{total - short} of {total} planned replicas ready{rest}"
     if inputs.plan_error:
         return "DEGRADED", f"planning failed, the last plan stands: {inputs.plan_error}"
     late = [t.name for t in _targets(inputs) if t.measured is not None and _missed(t)]
     if late:
         return "DEGRADED", f"missing its target: {', '.join(late)}"
     return "OK", "planning" if inputs.planning else ""
+
+
+def _ready_of_plan(inputs: BoardInputs) -> Counter[str]:
+    """Replicas that serve on nodes of the plan in force, per model: not those of a plan on its way out."""
+    return Counter(replica.shape.model for replica in inputs.changes.ready)
 
 
 def _without_plan(inputs: BoardInputs) -> tuple[str, str]:
@@ -190,7 +201,7 @@ def _targets(inputs: BoardInputs) -> tuple[BoardTarget, ...]:
 def _routes(inputs: BoardInputs) -> tuple[BoardRoute, ...]:
     if inputs.plan is None:
         return ()
-    ready, wanted = ready_by_model(inputs.fleet), wanted_by_model(inputs.plan)
+    ready, wanted = _ready_of_plan(inputs), wanted_by_model(inputs.plan)
     seen = dict(inputs.measured.share_by_model)
     return tuple(
         BoardRoute(

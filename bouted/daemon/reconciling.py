@@ -79,12 +79,13 @@ class Reconciler:
         if not control.paused or control.down_requested:
             actions += self._decide(changes, fleet, plan, health, observation.unseen)
         outcomes = await self._act(actions, plan)
+        fleet = load_fleet(self.store, self.clock.now())
         return Pass(
-            fleet=load_fleet(self.store, self.clock.now()),
+            fleet=fleet,
             seen=seen,
             health=health,
             plan=plan,
-            changes=changes,
+            changes=diff(wanted, fleet),
             outcomes=outcomes,
             unknown=observation.unknown,
         )

@@ -262,6 +262,7 @@ class Service:
                 plan=self.last.plan,
                 proposed=proposed,
                 fleet=self.last.fleet,
+                changes=self.last.changes,
                 seen=self.last.seen,
                 targets=config.targets_s(),
                 budget_usd_per_hour=config.budget.usd_per_hour,

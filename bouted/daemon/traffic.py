@@ -3,6 +3,7 @@
 import json
 import logging
 from collections import deque
+from dataclasses import replace
 
 import httpx
 
@@ -73,8 +74,11 @@ class Traffic:
         return self._profile
 
     def measured(self, now_s: float, window_s: float) -> Measured:
-        """How the fleet did in the window."""
-        return measured(self.samples, now_s=now_s, window_s=window_s)
+        """How the fleet did in the window; the rate is of arrivals, where there are any."""
+        seen = measured(self.samples, now_s=now_s, window_s=window_s)
+        if seen.rate_per_s is None or self._profile is None:
+            return seen
+        return replace(seen, rate_per_s=self._profile.rate_per_s)
 
     async def close(self) -> None:
         """Close the connection."""

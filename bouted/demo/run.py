@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
 from bouted.board import Board
 from bouted.demo.acts import Killed, kill_one, step_price
 from bouted.demo.driver import TraceDriver
-from bouted.demo.setting import Acts, write_config
+from bouted.demo.setting import Acts, demo_lengths, write_config
 from bouted.demo.stage import Stage, free_port, now
 from bouted.demo.summary import (
     Recorded,
@@ -30,7 +31,6 @@ from bouted.store.fleet import count_replicas
 from bouted.store.open import open_store
 from bouted.store.plans import desired_plan, list_plans
 from bouted.store.spend import spend_usd
-from bouted.workload.declared import declared_profile
 
 READY_S = 75.0
 REPLAN_S = 40.0
@@ -99,79 +99,66 @@ class Show:
         return 1 if self.problems else 0
 
     async def _play(self, driver: TraceDriver) -> None:
-        acts = self.acts
+        rate = self.acts.rate_per_s
         driver.started = monotonic()
         first = self._plan()
-        self.teller.act(f"A trace of {acts.rate_per_s:g} queries/s goes through the gateway")
-        await self._trace(driver, acts.rate_per_s, acts.steady_s, seed=1)
+        self.teller.act(f"A trace of {rate:g} queries/s goes through the gateway")
+        await self._trace(driver, rate, self.acts.steady_s, seed=1)
         self._window("steady load", first, 0.0, driver.now_s())
         self.teller.act("(a) A spot price steps up under the fleet")
         self.teller.say(step_price(self.stage, first))
-        await self._with_trace(
-            driver, acts.rate_per_s, acts.after_price_s, 2, _planned_for("price"), "a replan"
-        )
-        self.teller.act(f"(b) The load doubles to {2 * acts.rate_per_s:g} queries/s")
-        await self._with_trace(
-            driver, 2 * acts.rate_per_s, acts.after_load_s, 3, _planned_for("load"), "a replan"
-        )
+        await self._while_trace(driver, rate, 2, _planned_for("price", now()))
+        self.teller.act(f"(b) The load doubles to {2 * rate:g} queries/s")
+        await self._while_trace(driver, 2 * rate, 3, _planned_for("load", now()))
         await self._doubled(driver)
         self.teller.act("(c) One replica is killed")
         self.killed = kill_one(self.stage)
         self.teller.say(f"kill -9 {self.killed.pid}: {self.killed.replica} ({self.killed.model})")
-        await self._with_trace(
-            driver,
-            2 * acts.rate_per_s,
-            acts.after_kill_s,
-            5,
-            _replaced(self.killed),
-            "the replica is replaced",
-        )
+        await self._while_trace(driver, 2 * rate, 5, _replaced(self.killed))
+        self.teller.say("replaced")
 
     async def _doubled(self, driver: TraceDriver) -> None:
-        """Steady doubled load on the plan made for it, long enough for a P95."""
-        plan, start_s = self._plan(), driver.now_s()
-        await self._trace(driver, 2 * self.acts.rate_per_s, self.acts.doubled_s, seed=4)
+        """Steady doubled load on the plan made for it, long enough for a P95.
+
+        The backlog of the step is worked off before it, and its last requests are answered before
+        anything is killed.
+        """
+        acts, plan = self.acts, self._plan()
+        await self._trace(driver, 2 * acts.rate_per_s, acts.backlog_s, seed=7)
+        start_s = driver.now_s()
+        await self._trace(driver, 2 * acts.rate_per_s, acts.doubled_s, seed=4)
         self._window("doubled load", plan, start_s, driver.now_s())
+        await self._trace(driver, 2 * acts.rate_per_s, acts.answered_s, seed=6)
 
     async def _trace(self, driver: TraceDriver, rate_per_s: float, length_s: float, *, seed: int) -> None:
         """Send this stretch of the trace, looking at the board meanwhile."""
-        lengths = declared_profile(
-            rate_per_s=rate_per_s,
-            prompt_tokens=260,
-            output_tokens=110,
-            arrival_cv=1.0,
-            most_tokens=4096,
-            seed=SEED,
-        ).lengths
         items = demo_trace(
             rate_per_s=rate_per_s,
             start_s=driver.now_s(),
             length_s=length_s,
-            lengths=lengths,
+            lengths=demo_lengths(rate_per_s, SEED),
             seed=SEED + seed,
         )
         playing = asyncio.create_task(driver.play(items))
-        while not playing.done():
-            self._look(driver)
-            await asyncio.wait({playing}, timeout=LOOK_S)
-        await playing
-
-    async def _with_trace(
-        self,
-        driver: TraceDriver,
-        rate_per_s: float,
-        length_s: float,
-        seed: int,
-        reached: Callable[[Board], bool],
-        what: str,
-    ) -> None:
-        """Go on with the trace, and see to it that the daemon does its part."""
-        trace = asyncio.create_task(self._trace(driver, rate_per_s, length_s, seed=seed))
         try:
-            await self._until(reached, REPLAN_S, what, driver)
-            await self._until(_serving, READY_S, "the fleet is as planned", driver)
+            while not playing.done():
+                self._look(driver)
+                await asyncio.wait({playing}, timeout=LOOK_S)
+            await playing
         finally:
-            await trace
+            playing.cancel()
+
+    async def _while_trace(
+        self, driver: TraceDriver, rate_per_s: float, seed: int, reached: Callable[[Board], bool]
+    ) -> None:
+        """Let the trace go on until the daemon has seen, planned and moved."""
+        trace = asyncio.create_task(self._trace(driver, rate_per_s, REPLAN_S + READY_S, seed=seed))
+        try:
+            await self._until(reached, REPLAN_S, "a replan", driver)
+            await self._until(_serving, READY_S, "the fleet as planned", driver)
+        finally:
+            trace.cancel()
+            await asyncio.wait({trace})
 
     async def _until(
         self, reached: Callable[[Board], bool], within_s: float, what: str, driver: TraceDriver
@@ -257,12 +244,19 @@ class Show:
 def _serving(board: Board) -> bool:
     """Every replica of the plan in force is ready, and nothing else runs."""
     wanted = sum(route.wanted for route in board.routes)
-    ready = sum(replica.status == "ready" for replica in board.replicas)
-    return board.plan is not None and 0 < wanted == ready == len(board.replicas)
+    ready = sum(route.ready for route in board.routes)
+    return 0 < wanted == ready == len(board.replicas)
 
 
-def _planned_for(trigger: str) -> Callable[[Board], bool]:
-    return lambda board: board.plan is not None and board.plan.trigger == trigger
+def _planned_for(trigger: str, since: datetime) -> Callable[[Board], bool]:
+    """A plan was made for this since then: applied, or held because moving would not pay."""
+
+    def reached(board: Board) -> bool:
+        applied = board.plan is not None and board.plan.trigger == trigger
+        held = any(e.kind == "plan_held" and datetime.fromisoformat(e.at) > since for e in board.events)
+        return applied or held
+
+    return reached
 
 
 def _replaced(killed: Killed) -> Callable[[Board], bool]:

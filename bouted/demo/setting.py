@@ -3,21 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bouted.workload.declared import declared_profile
+from bouted.workload.profile import RequestLength
+
 CONFIG = """\
 version: 1
 deployment: demo
 mode: apply
 state_dir: {state_dir}
 budget: {{usd_per_hour: 30, surge_usd_per_hour: 30}}
-targets: {{e2e_p95_s: 12, ttft_p95_ms: 2500, quality_min: 0.78}}
-workload: {{rate_per_s: {rate_per_s}, prompt_tokens: 260, output_tokens: 110, window_s: 20}}
+targets: {{e2e_p95_s: 15, ttft_p95_ms: 2500, quality_min: 0.80}}
+workload:
+  {{rate_per_s: {rate_per_s}, prompt_tokens: {prompt_tokens}, output_tokens: {output_tokens}, window_s: 15}}
 models:
   - {{name: small, spec: llama-3.1-8b, context_tokens: 4096}}
   - {{name: medium, spec: qwen2.5-32b, context_tokens: 4096}}
   - {{name: large, spec: llama-3.1-70b, context_tokens: 4096}}
 routing: {{synthetic: true}}
 supply:
-  gpus: {{allow: [L4, A10G, A6000, L40S, RTX4090, RTX5090, A100-40GB, A100-80GB, H100-80GB, H200]}}
+  gpus: {{allow: [L4, A10G, A6000, L40S, RTX4090, A100-40GB, A100-80GB]}}
   spot: {{max_share: 1.0}}
 prices:
   sources: [{{name: snapshot}}, {{name: file, path: {prices}}}]
@@ -30,11 +34,14 @@ changes:
   min_replan_gap_s: 5
   drain_s: 20
   start_hours: 0.1
-planner: {{seed: 1, deadline_s: 20, sweep: 192, evaluations: 12}}
+planner: {{seed: 1, deadline_s: 20, sweep: 128, evaluations: 8}}
 launcher: {{name: local, options: {{boot_s: 1}}}}
 safety: {{deadman_hours: 0.2}}
 listen: {{gateway_host: 127.0.0.1, gateway_port: {port}}}
 """
+
+PROMPT_TOKENS = 300
+OUTPUT_TOKENS = 150
 
 PRICE_COLUMNS = (
     "provider,region,zone,instance_type,gpu,gpu_count,market,usd_per_hour,"
@@ -48,12 +55,11 @@ FIRST_ROW = "owned-quote,us-east-1,,1x_T4_quote,T4,1,on_demand,0.35,1,0.0005,202
 class Acts:
     """Seconds of each act of the demo, and the load of the trace."""
 
-    rate_per_s: float = 4.5
-    steady_s: float = 72.0
-    after_price_s: float = 20.0
-    after_load_s: float = 25.0
-    doubled_s: float = 36.0
-    after_kill_s: float = 8.0
+    rate_per_s: float = 8.0
+    steady_s: float = 50.0
+    backlog_s: float = 8.0
+    doubled_s: float = 24.0
+    answered_s: float = 12.0
 
 
 def write_config(folder: Path, *, rate_per_s: float, port: int) -> Path:
@@ -61,6 +67,25 @@ def write_config(folder: Path, *, rate_per_s: float, port: int) -> Path:
     prices = folder / "prices.csv"
     prices.write_text(f"{PRICE_COLUMNS}\n{FIRST_ROW}\n", encoding="utf-8")
     path = folder / "bouted.yaml"
-    text = CONFIG.format(state_dir=folder / "state", rate_per_s=rate_per_s, prices=prices, port=port)
+    text = CONFIG.format(
+        state_dir=folder / "state",
+        rate_per_s=rate_per_s,
+        prompt_tokens=PROMPT_TOKENS,
+        output_tokens=OUTPUT_TOKENS,
+        prices=prices,
+        port=port,
+    )
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def demo_lengths(rate_per_s: float, seed: int) -> tuple[RequestLength, ...]:
+    """The mix of requests that the config declares, and that the trace then really has."""
+    return declared_profile(
+        rate_per_s=rate_per_s,
+        prompt_tokens=PROMPT_TOKENS,
+        output_tokens=OUTPUT_TOKENS,
+        arrival_cv=1.0,
+        most_tokens=4096,
+        seed=seed,
+    ).lengths

@@ -106,8 +106,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         for row in summary["plans"]
     ]
     lines += [
-        f"p95 under {row['window']}: planned {row['p95_planned_s']:.1f} s, seen {row['p95_measured_s']:.1f} s "
-        f"({row['error']:+.0%}) over {row['requests']} requests"
+        f"p95 under {row['window']}: planned {row['p95_planned_s']:.1f} s, "
+        f"seen {row['p95_measured_s']:.1f} s ({row['error']:+.0%}) over {row['requests']} requests"
         for row in summary["p95"]
         if row["p95_measured_s"] is not None
     ]

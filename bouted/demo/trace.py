@@ -7,7 +7,7 @@ from bouted.quality.synthetic import synthetic_records
 from bouted.workload.profile import RequestLength
 
 PROMPTS_SEED = 77  # not the seed of the shipped evals: the demo asks what the router has not seen
-STREAMED_SHARE = 0.35
+STREAMED_SHARE = 0.2
 
 
 def demo_trace(

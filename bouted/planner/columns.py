@@ -13,7 +13,7 @@ from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import Capacities
 from bouted.planner.pools import Pool, pools
 from bouted.planner.problem import Incumbent, PlanningProblem, Template
-from bouted.planner.templates import EMPTY, Cuts, Layout, cuts, layouts
+from bouted.planner.templates import EMPTY, Cuts, Part, cuts, layouts, part
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,7 +35,8 @@ class Held:
 class Columns:
     """Per column: $/h in the objective, the most of it, what one carries (`columns x models`), its offer.
 
-    The first columns keep what is `held`. `room` is the most nodes per offer. `constant` is the part of the
+    The first columns keep what is `held`; then come those of one offer after the other, the cuts of
+    `sources[k]` from column `first[k]` on. `room` is the most nodes per offer. `constant` is the part of the
     objective that no choice changes: dropping everything held.
     """
 
@@ -48,8 +49,7 @@ class Columns:
     room: Floats
     held: tuple[Held, ...]
     sources: tuple[Cuts, ...]
-    source: Ints
-    row: Ints
+    first: Ints
     constant: float
 
     @property
@@ -62,7 +62,8 @@ class Columns:
         if column < len(self.held):
             return self.held[column].offer, self.held[column].template
         offer = self.offers[self.offer[column]]
-        shapes = self.sources[self.source[column]].shapes(int(self.row[column]))
+        source = int(np.searchsorted(self.first, column, side="right")) - 1
+        shapes = self.sources[source].shapes(column - int(self.first[source]))
         return offer, Template(gpu=offer.gpu, gpu_count=offer.gpu_count, replicas=shapes)
 
 
@@ -78,10 +79,12 @@ class ColumnSource:
         self._offers = _with_held(problem.offers, self._held)
         self._index = {offer.id: i for i, offer in enumerate(self._offers)}
         self._room = _room(self._offers, self._held)
+        self._usd = np.array([float(offer.usd_per_hour) for offer in self._offers])
         self._shapes: dict[tuple[str, str], list[ReplicaShape]] = {}
         for profile in problem.profiles.profiles:
             self._shapes.setdefault((profile.shape.gpu, profile.shape.model), []).append(profile.shape)
-        self._layouts: dict[tuple[str, int, int, float], tuple[Layout, ...]] = {}
+        self._parts: dict[tuple[str, int, int, float], Part] = {}
+        self._nothing = part((EMPTY,), 0)
         self._cuts: dict[tuple[str, int, tuple[bool, ...], tuple[float, ...]], Cuts] = {}
 
     def build(self, needs: Floats, factors: tuple[float, ...], *, switching: bool) -> Columns:
@@ -94,37 +97,26 @@ class ColumnSource:
         overlap = self._problem.switching.overlap_h / HORIZON_H if switching else 0.0
         prices = np.array([float(item.offer.usd_per_hour) for item in kept])
         counts = np.array([float(item.count) for item in kept])
-        usd, most, offer = [prices * (1 - overlap)], [counts], [[self._index[h.offer.id] for h in kept]]
-        rates = [self._held_rates(kept, factors)]
-        replicas = [self._held_replicas(kept)]
-        source, row = [[-1] * len(kept)], [[-1] * len(kept)]
-        sources: list[Cuts] = []
-        for pool in self._pools:
-            found = self._pool_cuts(pool, factors)
-            if not len(found.rates):
-                continue
-            for each in _enough(pool, found, needs, self._wanted):
-                n = len(found.rates)
-                usd.append(np.full(n, float(each.usd_per_hour) * (1 + start)))
-                most.append(np.full(n, self._room[self._index[each.id]]))
-                rates.append(found.rates)
-                replicas.append(found.replicas)
-                offer.append([self._index[each.id]] * n)
-                source.append([len(sources)] * n)
-                row.append(list(range(n)))
-            sources.append(found)
+        held_offers = np.array([self._index[item.offer.id] for item in kept], dtype=np.int64)
+        sold = [
+            (offer, found)
+            for pool in self._pools
+            if len((found := self._pool_cuts(pool, factors)).rates)
+            for offer in _enough(pool, found, needs, self._wanted)
+        ]
+        sizes = np.array([len(found.rates) for _, found in sold], dtype=np.int64)
+        offers = np.repeat(np.array([self._index[offer.id] for offer, _ in sold], dtype=np.int64), sizes)
         return Columns(
-            usd=np.concatenate(usd),
-            most=np.concatenate(most),
-            rates=np.concatenate(rates),
-            replicas=np.concatenate(replicas),
-            offer=np.concatenate([np.array(x, dtype=np.int64) for x in offer]),
+            usd=np.concatenate([prices * (1 - overlap), self._usd[offers] * (1 + start)]),
+            most=np.concatenate([counts, self._room[offers]]),
+            rates=np.concatenate([self._held_rates(kept, factors), *(found.rates for _, found in sold)]),
+            replicas=np.concatenate([self._held_replicas(kept), *(found.replicas for _, found in sold)]),
+            offer=np.concatenate([held_offers, offers]),
             offers=self._offers,
             room=self._room,
             held=kept,
-            sources=tuple(sources),
-            source=np.concatenate([np.array(x, dtype=np.int64) for x in source]),
-            row=np.concatenate([np.array(x, dtype=np.int64) for x in row]),
+            sources=tuple(found for _, found in sold),
+            first=len(kept) + np.cumsum(sizes) - sizes,
             constant=float(prices @ counts) * overlap,
         )
 
@@ -132,19 +124,20 @@ class ColumnSource:
         key = (pool.gpu, pool.gpu_count, pool.allowed, factors)
         if key not in self._cuts:
             parts = [
-                self._model_layouts(pool.gpu, pool.gpu_count, m, factors[m]) if allowed else (EMPTY,)
+                self._part(pool.gpu, pool.gpu_count, m, factors[m]) if allowed else self._nothing
                 for m, allowed in enumerate(pool.allowed)
             ]
-            self._cuts[key] = cuts(parts, pool.gpu_count, self._wanted)
+            self._cuts[key] = cuts(parts, pool.gpu_count)
         return self._cuts[key]
 
-    def _model_layouts(self, gpu: str, gpu_count: int, model: int, factor: float) -> tuple[Layout, ...]:
+    def _part(self, gpu: str, gpu_count: int, model: int, factor: float) -> Part:
         key = (gpu, gpu_count, model, factor)
-        if key not in self._layouts:
+        if key not in self._parts:
             shapes = self._shapes.get((gpu, self._problem.models[model].name), [])
             offered = [(shape, self._capacities.rate(shape.id, factor)) for shape in shapes]
-            self._layouts[key] = layouts(offered, gpu_count, self._wanted[model])
-        return self._layouts[key]
+            wanted = self._wanted[model]
+            self._parts[key] = part(layouts(offered, gpu_count, wanted), wanted)
+        return self._parts[key]
 
     def _held_rates(self, kept: Sequence[Held], factors: tuple[float, ...]) -> Floats:
         found = np.zeros((len(kept), len(factors)))

@@ -1,11 +1,11 @@
 """Why there is no plan, and the nearest one that there could be."""
 
-from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 
 from bouted.errors import Infeasible
 from bouted.perf.profile import QUANTILES, Metric
 from bouted.planner.design import Frontier, ScoredDesign
+from bouted.planner.judge import SPOT
 from bouted.planner.problem import PlanningProblem
 from bouted.quality.curve import QualityCurve
 
@@ -69,9 +69,9 @@ def _nearest(problem: PlanningProblem, found: ScoredDesign) -> Infeasible:
             f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h",
             hint=f"raise budget.usd_per_hour to at least {least}, or relax a target",
         )
-    told = "; ".join(_missed(problem, found, broken))
+    told = "; ".join(missed(problem, found, name) for name in broken)
     return Infeasible(
-        f"no fleet that can be had meets the targets; the nearest costs ${usd:.2f}/h and has {told}",
+        f"no fleet that can be had meets the targets; the nearest costs ${usd:.2f}/h and misses {told}",
         hint="relax that target, or allow more GPUs, clouds or models",
     )
 
@@ -84,22 +84,20 @@ def _no_fleet(problem: PlanningProblem) -> Infeasible:
     )
 
 
-def _missed(problem: PlanningProblem, found: ScoredDesign, broken: Iterable[str]) -> list[str]:
-    return [missed(problem, found, name) for name in broken]
-
-
 def missed(problem: PlanningProblem, found: ScoredDesign, name: str) -> str:
-    """One broken constraint and by how much, e.g. `p95 e2e of 14.2 s against 12 s`."""
+    """One broken constraint and by how much, e.g. `p95 e2e: 14.2 s against 12 s`."""
     estimate, targets = found.estimate, problem.targets
     for metric in Metric:
         limit = targets.of(metric)
         if name == f"{metric.value}_p95" and limit is not None:
-            return f"p95 {metric} of {estimate.p95_s(metric):.3g} s against {limit:g} s"
+            return f"p95 {metric}: {estimate.p95_s(metric):.3g} s against {limit:g} s"
     if name == "quality_min":
-        return f"quality of {estimate.quality_low:.3f} against {targets.quality_min:g}"
+        return f"quality_min: {estimate.quality_low:.3f} against {targets.quality_min:g}"
     if name == "budget":
-        return f"${estimate.usd_per_hour:.2f}/h against ${problem.budget.usd_per_hour}/h"
-    return f"too little capacity for {problem.workload.rate_high_per_s:.3g} queries/s"
+        return f"the budget: ${estimate.usd_per_hour:.2f}/h against ${problem.budget.usd_per_hour}/h"
+    if name == SPOT:
+        return f"spot.max_share: more than {problem.spot_max_share:.0%} of a model is on spot"
+    return f"capacity: too little for {problem.workload.rate_high_per_s:.3g} queries/s"
 
 
 def _below(value: float) -> str:

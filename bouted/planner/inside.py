@@ -7,12 +7,13 @@ from math import inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bouted.market.offers import Offer
 from bouted.planner.capacity import Capacities
 from bouted.planner.columns import Columns, ColumnSource
 from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Template
+from bouted.planner.templates import beats
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -20,8 +21,6 @@ Ints = npt.NDArray[np.int64]
 # A solve may stop this close to its optimum; the bound says how close it was.
 GAP = 0.002
 NODE_LIMIT = 2000
-# Columns that enter the integer solve, by reduced cost. The bound accounts for those left out.
-MOST_COLUMNS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +90,12 @@ class Inside:
         if not len(columns.usd):
             return None
         rows = _rows(columns, needs, ask.spot_share, [rules.min_replicas for rules in self._problem.models])
-        relaxed = _relaxed(columns, rows)
-        if relaxed is None:
-            return None
-        if not ask.switching and relaxed[0] > ceiling:
-            return TooDear(at_least_usd_per_hour=relaxed[0])
-        found = _integers(columns, rows, *relaxed)
+        found = _integers(columns, rows)
         if found is None:
             return None
         counts, bound = found
+        if not ask.switching and bound > ceiling:
+            return TooDear(at_least_usd_per_hour=bound)
         bought = [(*columns.bought(int(i)), int(counts[i])) for i in np.flatnonzero(counts)]
         nodes = numbered(bought, self._problem.incumbent)
         return Fleet(
@@ -136,7 +132,7 @@ def _rows(columns: Columns, needs: Floats, spot_share: float, wanted: list[int])
     cover: list[Floats] = []
     least: list[float] = []
     steady = np.where(columns.spot, 0.0, 1.0)
-    for m in np.flatnonzero(needs > 0):
+    for m in np.flatnonzero(needs > 0).tolist():
         part = columns.rates[:, m] / needs[m]
         cover.append(np.minimum(part, 1.0))
         least.append(1.0)
@@ -156,43 +152,58 @@ def _rows(columns: Columns, needs: Floats, spot_share: float, wanted: list[int])
     )
 
 
-def _relaxed(columns: Columns, rows: _Rows) -> tuple[float, Floats] | None:
-    """The optimum with fractions of nodes, and every column's reduced cost; None when there is none."""
-    at_least = np.isfinite(rows.lower)
-    matrix = np.where(at_least[:, None], -rows.matrix, rows.matrix)
-    limit = np.where(at_least, -rows.lower, rows.upper)
-    bounds = np.column_stack([np.zeros(len(columns.most)), columns.most])
-    found = linprog(columns.usd, A_ub=matrix, b_ub=limit, bounds=bounds, method="highs-ds")
-    if found.status != 0:
+def _integers(columns: Columns, rows: _Rows) -> tuple[Ints, float] | None:
+    """Counts per column, and a lower bound on the $/h of any counts at all; None when no counts will do."""
+    keep = worth_having(columns, rows.matrix[np.isfinite(rows.lower)].T, _greedy(columns, rows))
+    found = milp(
+        columns.usd[keep],
+        integrality=np.ones(len(keep)),
+        bounds=Bounds(0, columns.most[keep]),
+        constraints=LinearConstraint(rows.matrix[:, keep], rows.lower, rows.upper),
+        options={"mip_rel_gap": GAP, "node_limit": NODE_LIMIT},
+    )
+    if found.x is None:
         return None
-    return float(found.fun), np.asarray(found.lower.marginals + found.upper.marginals)
+    counts = np.zeros(len(columns.usd), dtype=np.int64)
+    counts[keep] = np.round(found.x).astype(np.int64)
+    return _without_spares(columns, rows, counts), float(found.mip_dual_bound) + columns.constant
 
 
-def _integers(columns: Columns, rows: _Rows, relaxed: float, reduced: Floats) -> tuple[Ints, float] | None:
-    """Counts per column, and a lower bound on the $/h of any counts at all.
+def worth_having(columns: Columns, covers: Floats, at_most_usd: float) -> Ints:
+    """The columns of which some cheapest fleet is made, if a fleet for `at_most_usd` is known. Exact.
 
-    Only the columns of least reduced cost enter. Counts that use another cost at least the relaxed
-    optimum plus its reduced cost, so the bound holds for all columns.
+    A column is left out when others do as much for no more money, and are of its own offer or so many that
+    all of them and itself would cost more than `at_most_usd`: then one of them is free to take its place.
     """
-    order = np.argsort(reduced, kind="stable")
-    for most in (MOST_COLUMNS, len(order)):
-        keep = np.sort(order[:most])
-        beyond = relaxed + max(0.0, float(reduced[order[most]])) if most < len(order) else np.inf
-        found = milp(
-            columns.usd[keep],
-            integrality=np.ones(len(keep)),
-            bounds=Bounds(0, columns.most[keep]),
-            constraints=LinearConstraint(rows.matrix[:, keep], rows.lower, rows.upper),
-            options={"mip_rel_gap": GAP, "node_limit": NODE_LIMIT},
-        )
-        if found.x is not None:
-            counts = np.zeros(len(order), dtype=np.int64)
-            counts[keep] = np.round(found.x).astype(np.int64)
-            bound = max(relaxed, min(float(found.mip_dual_bound), beyond))
-            return _without_spares(columns, rows, counts), bound + columns.constant
-        if most >= len(order):
-            break
-    return None
+    held, total = len(columns.held), len(columns.usd)
+    if held == total:
+        return np.arange(held)
+    first = columns.first - held
+    beaten = beats(np.column_stack([covers, -columns.usd])[held:])
+    by_offer = np.logical_or.reduceat(beaten, first, axis=0)
+    own = np.searchsorted(first, np.arange(total - held), side="right") - 1
+    left_out = by_offer[own, np.arange(total - held)]
+    whole = (columns.room[columns.offer] * columns.usd)[columns.first]
+    left_out |= whole @ by_offer + columns.usd[held:] > at_most_usd * (1 + 1e-9)
+    return np.concatenate([np.arange(held), held + np.flatnonzero(~left_out)])
+
+
+def _greedy(columns: Columns, rows: _Rows) -> float:
+    """What some fleet that does it all costs; infinite when buying greedily finds none."""
+    at_least = np.isfinite(rows.lower)
+    covers, left = rows.matrix[at_least], rows.lower[at_least].copy()
+    room, most, total = columns.room.copy(), columns.most.copy(), 0.0
+    while np.any(left > 1e-9):
+        use = np.minimum(covers, np.maximum(left, 0.0)[:, None]).sum(axis=0)
+        use[(most < 1) | (room[columns.offer] < 1)] = 0.0
+        if not use.any():
+            return inf
+        best = int(np.argmax(use / np.maximum(columns.usd, 1e-6)))
+        left -= covers[:, best]
+        most[best] -= 1
+        room[columns.offer[best]] -= 1
+        total += float(columns.usd[best])
+    return total
 
 
 def _without_spares(columns: Columns, rows: _Rows, counts: Ints) -> Ints:

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bouted.market.offers import Market
 from bouted.perf.profile import Metric
-from bouted.planner.capacity import Capacities
+from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.design import Design, Estimate, Judge, ScoredDesign
 from bouted.planner.latency import MixedTails, ReplicaLoad, replica_loads
 from bouted.planner.problem import PlanningProblem
 from bouted.quality.curve import QualityCurve
+
+# Broken when too much of a model would run on capacity that can be taken away.
+SPOT = "spot_max_share"
 
 
 class ProfilesJudge:
@@ -42,9 +46,20 @@ class ProfilesJudge:
             judge=Judge.PROFILES,
             spread=self.spread(loads),
         )
-        return ScoredDesign(
-            design=design, estimate=estimate, violated=violations(self._problem, estimate, loads)
-        )
+        broken = violations(self._problem, estimate, loads)
+        if not self._on_steady_ground(design):
+            broken = (*broken, SPOT)
+        return ScoredDesign(design=design, estimate=estimate, violated=broken)
+
+    def _on_steady_ground(self, design: Design) -> bool:
+        """Whether nodes that cannot be taken away carry what spot may not, of each model."""
+        steady = {item.model: 0.0 for item in design.shares}
+        for node in design.nodes:
+            if node.offer.market is not Market.SPOT:
+                for shape in node.template.replicas:
+                    steady[shape.model] += self._capacities.rate(shape.id, LOOSEST)
+        rate = (1 - self._problem.spot_max_share) * self._problem.workload.rate_per_s
+        return all(steady[item.model] >= rate * item.share * (1 - 1e-6) for item in design.shares)
 
     def quality(self, design: Design) -> tuple[float, float]:
         """Mean and low quality of the design's split."""

@@ -13,7 +13,7 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.design import Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
 from bouted.planner.inside import Inside
-from bouted.planner.judge import ProfilesJudge
+from bouted.planner.judge import SPOT, ProfilesJudge
 from bouted.planner.outside import cube
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.simulate_judge import SimulatedJudge
@@ -26,12 +26,12 @@ OnProgress = Callable[[Progress], None]
 
 # Of the simulations, this share at most goes to the cheapest designs before anything is learned.
 CHEAPEST_FIRST = 0.4
-ROUNDS = 3
+ROUNDS = 2
 # Designs that look this much too slow may still turn out fast enough: replicas share a queue's luck.
 WORTH_A_LOOK = 0.25
 # Fewer simulations than this teach nothing.
 LEAST_KNOWN = 3
-MOST_CANDIDATES = 256
+MOST_CANDIDATES = 160
 # With nothing feasible after all, up to this many times the simulations asked for.
 PERSISTENCE = 3
 
@@ -162,7 +162,7 @@ class _Search:
     def _near(self, candidate: Candidate) -> bool:
         broken = set(candidate.scored.violated)
         slow = shortfall(self._problem, candidate.scored)
-        return not broken & {"budget", "capacity", "quality_min"} and slow <= WORTH_A_LOOK
+        return not broken & {"budget", "capacity", "quality_min", SPOT} and slow <= WORTH_A_LOOK
 
     def _simulate(self, candidate: Candidate) -> None:
         if id(candidate) in self._simulated:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from bouted.catalog.gpus import Evidence
 from bouted.perf.profile import Metric
+from bouted.perf.shapes import StepCosts
 from bouted.perf.simulate import FleetReplica, RequestTimes, arrivals, simulate_fleet
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Judge, ScoredDesign
-from bouted.planner.judge import ProfilesJudge, violations
+from bouted.planner.judge import SPOT, ProfilesJudge, violations
 from bouted.planner.latency import replica_loads
 from bouted.planner.problem import PlanningProblem
 
@@ -68,9 +70,10 @@ class SimulatedJudge:
             judge=Judge.SIMULATED,
             spread=_spread(self._cheap.spread(loads), tails[:, objective], worst[objective]),
         )
-        return ScoredDesign(
-            design=design, estimate=estimate, violated=violations(self._problem, estimate, loads)
-        )
+        broken = violations(self._problem, estimate, loads)
+        if SPOT in scored.violated:
+            broken = (*broken, SPOT)
+        return ScoredDesign(design=design, estimate=estimate, violated=broken)
 
     def _replicas(self, design: Design) -> tuple[FleetReplica, ...]:
         index = {item.model: m for m, item in enumerate(design.shares)}
@@ -83,6 +86,23 @@ class SimulatedJudge:
             for node in design.nodes
             for shape in node.template.replicas
         )
+
+
+def warm() -> None:
+    """Simulate one request, so that the compiled simulator is loaded (or compiled, the first time ever)."""
+    one = np.ones(1, dtype=np.int64)
+    costs = StepCosts(
+        overhead_s=0.01,
+        weights_s=0.01,
+        compute_s_per_token=1e-4,
+        kv_s_per_token=0.0,
+        kv_capacity_tokens=16,
+        max_batch=1,
+        max_step_tokens=16,
+        evidence=Evidence.ROOFLINE,
+        spread=0.0,
+    )
+    simulate_fleet((FleetReplica(costs=costs, model_index=0, weight=1.0),), np.zeros(1), one - 1, one, one)
 
 
 def _scenario(problem: PlanningProblem, rate_per_s: float, number: int) -> Scenario:

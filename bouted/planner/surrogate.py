@@ -18,15 +18,16 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
 from botorch.sampling.normal import SobolQMCNormalSampler
-from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
+from botorch.utils.multi_objective.box_decompositions.non_dominated import NondominatedPartitioning
+from gpytorch.means import ZeroMean
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 
 THREADS = 1
-SAMPLES = 64
-FIT_STEPS = 40
+SAMPLES = 32
+FIT_STEPS = 30
 # The least relative error the cheap judge is taken to have: a few equal ratios do not prove it exact.
 LEAST_ERROR = 0.03
 # Designs on the floor are welcome: the hypervolume is measured from this far below it.
@@ -85,6 +86,7 @@ class Surrogate:
             covar_module=get_covar_module_with_dim_scaled_prior(
                 ard_num_dims=dims, active_dims=list(range(dims))
             ),
+            mean_module=ZeroMean(),
             outcome_transform=None,
         )
         mll = ExactMarginalLogLikelihood(model.likelihood, model)
@@ -118,7 +120,7 @@ class Surrogate:
         scale: float,
         n: int,
     ) -> list[int]:
-        """`n` designs, one after another, each expected to grow the front's hypervolume most."""
+        """`n` designs, each expected to grow the front's hypervolume most if those before are as believed."""
         dims = self._inputs.shape[1]
 
         def values(samples: Tensor, X: Tensor | None = None) -> Tensor:
@@ -128,22 +130,32 @@ class Surrogate:
             return torch.stack([-usd.expand_as(seconds), -seconds, quality.expand_as(seconds)], dim=-1)
 
         worst = [-self._worst.usd_per_hour, -self._worst.p95_s, self._worst.quality - BELOW_FLOOR]
-        seen = np.array([(-self._cheap[i, 0], -s, self._cheap[i, 2]) for i, s in simulated.items()])
-        growth = qLogExpectedHypervolumeImprovement(
-            model=model,
-            ref_point=worst,
-            partitioning=FastNondominatedPartitioning(
-                torch.tensor(worst, dtype=torch.double), torch.tensor(seen)
-            ),
-            sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=self._seed),
-            objective=GenericMCMultiOutputObjective(values),
-        )
+        with torch.no_grad():
+            believed = model.posterior(self._points).mean[:, 0].numpy() * scale + mean
+        seen = dict(simulated) | {i: float(self._cheap[i, 1] * np.exp(believed[i])) for i in picked}
         found: list[int] = []
-        left = list(left)
         for _ in range(min(n, len(left))):
-            pending = [*picked, *found]
-            growth.set_X_pending(self._points[pending] if pending else None)
+            front = np.array([(-self._cheap[i, 0], -s, self._cheap[i, 2]) for i, s in seen.items()])
+            growth = qLogExpectedHypervolumeImprovement(
+                model=model,
+                ref_point=worst,
+                partitioning=NondominatedPartitioning(
+                    torch.tensor(worst, dtype=torch.double), torch.tensor(front)
+                ),
+                sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=self._seed),
+                objective=GenericMCMultiOutputObjective(values),
+            )
+            open_ = [i for i in left if i not in seen]
             with torch.no_grad():
-                gains = growth(self._points[left][:, None, :])
-            found.append(left.pop(int(torch.argmax(gains))))
+                gains = growth(self._points[open_][:, None, :])
+            found.append(open_[int(torch.argmax(gains))])
+            seen[found[-1]] = float(self._cheap[found[-1], 1] * np.exp(believed[found[-1]]))
         return found
+
+
+def warm() -> None:
+    """Do a tiny piece of work, so that everything that loads on first use is loaded."""
+    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    cheap = np.array([[1.0, 1.0, 0.5], [2.0, 0.8, 0.6], [3.0, 0.6, 0.7], [4.0, 0.5, 0.8]])
+    worst = Acceptable(usd_per_hour=5.0, p95_s=2.0, quality=0.4)
+    Surrogate(corners, cheap, worst, 0).pick({0: 1.1, 1: 0.9}, (2, 3), 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,12 @@ ROUNDS = ((0.20, 0.12), (0.15, 0.06), (0.15, 0.03))
 PARENTS = 12
 # With nothing within the budget, this many of the least dear asks are solved to say what would be.
 RESCUED = 24
-# How many other splits are tried on the fleet that runs now.
+# Other splits are tried on the fleet that runs now and on this many of the cheapest.
 RESPLITS = 24
+RESPLIT_FLEETS = 8
+SLACKS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 TOLD_EVERY = 16
+AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +91,7 @@ class Sweep:
         self._solve(np.vstack([plain, wide[len(plain) :]]))
         for part, step in ROUNDS:
             self.refine(self._parents(), int(total * part), step)
+        self._resplit()
         if not any("budget" not in item.scored.violated for item in self.candidates):
             self._rescue()
         self._on_done(self.swept, self._cheapest)
@@ -111,12 +116,7 @@ class Sweep:
         ask = Ask(shares=shares, factors=(1.0,) * len(shares), headroom=0.0, spot_share=1.0, switching=True)
         self._add(incumbent.nodes, ask, None, None)
         self.incumbent = next(iter(self._found.values()), None)
-        directions = np.vstack([np.eye(self._cube.models), np.array([shares])])
-        weights = self._rng.dirichlet(np.ones(len(directions)), RESPLITS - len(directions))
-        directions = np.vstack([directions, weights @ directions])
-        spread = np.linspace(0, 1, len(directions)) ** 2 / 2
-        for split in self._cube.splits.toward(directions, spread):
-            self._add(incumbent.nodes, _with_shares(ask, split), None, None)
+        self._try_splits(incumbent.nodes, ask)
         for switching in (True, False):
             for factor in (1.0, 0.9, 1.1):
                 self._answer(
@@ -130,11 +130,33 @@ class Sweep:
                     ),
                 )
 
+    def _resplit(self) -> None:
+        """The cheapest fleets with other splits: less latency or more quality for the same money."""
+        ranked = sorted(self.candidates, key=self._badness)
+        fleets = {item.scored.design.nodes: item.ask for item in reversed(ranked) if not item.scored.violated}
+        for nodes in list(reversed(fleets))[:RESPLIT_FLEETS]:
+            if not self._stop():
+                self._try_splits(nodes, fleets[nodes])
+
+    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
+        models = self._cube.models
+        corners = np.repeat(np.eye(models), len(SLACKS), axis=0)
+        others = self._rng.dirichlet(np.full(models, 0.6), RESPLITS)
+        slack = np.concatenate([np.tile(SLACKS, models), self._rng.random(RESPLITS) ** 2])
+        directions = np.vstack([corners, others])
+        for split in self._cube.splits.toward(directions, slack):
+            self._add(nodes, _with_shares(ask, split), None, None)
+
+    def _badness(self, item: Candidate) -> tuple[float, Decimal]:
+        return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour
+
     def _solve(self, points: Floats) -> None:
-        for point, ask in zip(points, self._cube.asks(points), strict=True):
-            if self._stop():
-                return
-            self._answer(point, ask)
+        for at in range(0, len(points), AT_ONCE):
+            some = points[at : at + AT_ONCE]
+            for point, ask in zip(some, self._cube.asks(some), strict=True):
+                if self._stop():
+                    return
+                self._answer(point, ask)
 
     def _answer(self, point: Floats | None, ask: Ask, ceiling: float | None = None) -> None:
         limit = float(self._problem.budget.usd_per_hour) if ceiling is None else ceiling
@@ -166,10 +188,9 @@ class Sweep:
     def _parents(self) -> list[Floats]:
         """Points of the cheapest designs and of some along the front; of the least bad if none is."""
         points = {id(item.scored): item.point for item in self.candidates if item.point is not None}
-        ranked = sorted(
-            (item.scored for item in self.candidates if id(item.scored) in points),
-            key=lambda scored: (round(shortfall(self._problem, scored), 6), scored.design.usd_per_hour),
-        )
+        ranked = [
+            item.scored for item in sorted(self.candidates, key=self._badness) if id(item.scored) in points
+        ]
         along = [s for s in front(ranked, self._problem.targets.objective) if id(s) in points]
         cheap = ranked[: PARENTS - PARENTS // 3]
         some = along[:: max(1, len(along) // (PARENTS // 3))]

@@ -17,6 +17,7 @@ from bouted.perf.shapes import ReplicaShape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +32,31 @@ class Layout:
 EMPTY = Layout(gpus=0, rate_per_s=0.0, shapes=())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """What one model may take of an instance: layouts, with the GPUs, requests/s and replicas of each."""
+
+    layouts: tuple[Layout, ...]
+    gpus: tuple[int, ...]
+    rates: Floats
+    replicas: Floats
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuts:
-    """Cuts of one instance, none better than another. Row i takes `layouts[m][picks[i, m]]` of model m.
+    """Cuts of one instance, none better than another. Row i takes layout `picks[i, m]` of part m.
 
     `rates` is requests/s and `replicas` a count (up to the number asked for), both `cuts x models`.
     """
 
-    layouts: tuple[tuple[Layout, ...], ...]
+    parts: tuple[Part, ...]
     picks: Ints
     rates: Floats
     replicas: Floats
 
     def shapes(self, row: int) -> tuple[ReplicaShape, ...]:
         """The replicas of one cut, sorted."""
-        chosen = (part[pick] for part, pick in zip(self.layouts, self.picks[row], strict=True))
+        chosen = (part.layouts[pick] for part, pick in zip(self.parts, self.picks[row], strict=True))
         return tuple(sorted(shape for layout in chosen for shape in layout.shapes))
 
 
@@ -70,20 +81,24 @@ def layouts(
     return tuple(kept.values())
 
 
-def cuts(parts: Sequence[tuple[Layout, ...]], gpu_count: int, wanted: Sequence[int]) -> Cuts:
-    """The cuts of an instance with `gpu_count` GPUs into one layout per model, beaten ones left out.
+def part(found: tuple[Layout, ...], replicas_wanted: int) -> Part:
+    """The layouts of one model as columns of numbers; replicas count up to `replicas_wanted`."""
+    return Part(
+        layouts=found,
+        gpus=tuple(layout.gpus for layout in found),
+        rates=np.array([layout.rate_per_s for layout in found]),
+        replicas=np.array([float(min(len(layout.shapes), replicas_wanted)) for layout in found]),
+    )
 
-    `wanted` is the number of replicas up to which more replicas count, per model.
-    """
-    picks = _fitting(tuple(tuple(layout.gpus for layout in part) for part in parts), gpu_count)
-    rates = _gather([np.array([layout.rate_per_s for layout in part]) for part in parts], picks)
-    counted = [
-        np.array([min(len(layout.shapes), most) for layout in part], dtype=np.float64)
-        for part, most in zip(parts, wanted, strict=True)
-    ]
-    replicas = _gather(counted, picks)
-    keep = undominated(np.hstack([rates, replicas]))
-    return Cuts(layouts=tuple(parts), picks=picks[keep], rates=rates[keep], replicas=replicas[keep])
+
+def cuts(parts: Sequence[Part], gpu_count: int) -> Cuts:
+    """The cuts of an instance with `gpu_count` GPUs into one layout per model, beaten ones left out."""
+    picks = _fitting(tuple(each.gpus for each in parts), gpu_count)
+    rates = np.column_stack([each.rates[picks[:, m]] for m, each in enumerate(parts)])
+    replicas = np.column_stack([each.replicas[picks[:, m]] for m, each in enumerate(parts)])
+    # While one replica is enough, whoever carries more has as many.
+    keep = undominated(rates if replicas.max(initial=0.0) <= 1 else np.hstack([rates, replicas]))
+    return Cuts(parts=tuple(parts), picks=picks[keep], rates=rates[keep], replicas=replicas[keep])
 
 
 def undominated(values: Floats) -> Ints:
@@ -91,10 +106,16 @@ def undominated(values: Floats) -> Ints:
 
     Of equal rows the first is kept. Indices ascend.
     """
-    matches = np.all(values[:, None, :] >= values[None, :, :], axis=2)
-    earlier = np.arange(len(values))[:, None] < np.arange(len(values))[None, :]
-    beaten = np.any(matches & (~matches.T | earlier), axis=0)
-    return np.flatnonzero(~beaten)
+    return np.flatnonzero(~np.any(beats(values), axis=0))
+
+
+def beats(values: Floats) -> Bools:
+    """Entry `i, j`: row i is nowhere below row j, and above it somewhere or equal and earlier."""
+    matches = np.ones((len(values), len(values)), dtype=np.bool_)
+    for value in values.T:
+        matches &= value[:, None] >= value[None, :]
+    places = np.arange(len(values))
+    return matches & (~matches.T | (places[:, None] < places[None, :]))
 
 
 def _unbeaten(found: list[Layout], replicas_wanted: int) -> list[Layout]:
@@ -120,7 +141,3 @@ def _fitting(sizes: tuple[tuple[int, ...], ...], gpu_count: int) -> Ints:
         picks = np.column_stack([picks[row], pick])
         used = used[row] + size[pick]
     return picks[used > 0]
-
-
-def _gather(columns: Sequence[Floats], picks: Ints) -> Floats:
-    return np.column_stack([column[picks[:, m]] for m, column in enumerate(columns)])

@@ -88,8 +88,13 @@ def _end_with(parent: int) -> None:
 
 def _warm() -> None:
     """Import and compile what the first plan needs, while requests are still on their way."""
-    for name in ("bouted.planner.search", "bouted.planner.answers", "bouted.planner.surrogate"):
+    for name in ("bouted.planner.search", "bouted.planner.answers"):
         import_module(name)
+    from bouted.planner.simulate_judge import warm as warm_simulator
+    from bouted.planner.surrogate import warm as warm_surrogate
+
+    warm_simulator()
+    warm_surrogate()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ def a_table(rates: Mapping[ReplicaShape, float], *, idle_s: float = 0.1) -> Prof
     )
 
 
-def a_quality(models: Sequence[str], *, low: float = 0.6, high: float = 0.9, prompts: int = 400) -> QualityModel:
+def a_quality(
+    models: Sequence[str], *, low: float = 0.6, high: float = 0.9, prompts: int = 400
+) -> QualityModel:
     """Evals in which models rise evenly from `low` to `high`, and the router ranks prompts perfectly."""
     rng = np.random.default_rng(7)
     difficulty = np.sort(rng.random(prompts))
@@ -115,7 +117,9 @@ def targets(
     )
 
 
-def rules(name: str, *, clouds: tuple[str, ...] = (), regions: tuple[str, ...] = (), least: int = 0) -> ModelRules:
+def rules(
+    name: str, *, clouds: tuple[str, ...] = (), regions: tuple[str, ...] = (), least: int = 0
+) -> ModelRules:
     """What a config says about one model."""
     return ModelRules(name=name, clouds=clouds, regions=regions, min_replicas=least)
 

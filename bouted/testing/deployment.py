@@ -159,8 +159,8 @@ class Deployment:
 def is_serving(board: Board) -> bool:
     """Every replica of the plan in force is ready, and nothing else runs."""
     wanted = sum(route.wanted for route in board.routes)
-    ready = sum(replica.status == "ready" for replica in board.replicas)
-    return board.plan is not None and 0 < wanted == ready == len(board.replicas)
+    ready = sum(route.ready for route in board.routes)
+    return 0 < wanted == ready == len(board.replicas)
 
 
 def environ() -> dict[str, str]:

@@ -13,6 +13,7 @@ from statistics import fmean, pstdev
 from bouted.workload.profile import RequestLength, RequestSample, WorkloadProfile, WorkloadSource
 
 ENOUGH = 30
+LENGTH_WINDOWS = 4  # lengths drift slowly: a longer look draws a larger sample
 LENGTHS = 256
 Z = 1.64  # a 90 % interval
 CV_BOUNDS = (0.3, 5.0)
@@ -64,7 +65,7 @@ def profile_workload(
     whole = first_s <= now_s - window_s
     if span_s <= 0 or (len(times) < ENOUGH and not whole):
         return declared
-    lengths = _lengths(recent)
+    lengths = _lengths(_finished(samples, now_s - LENGTH_WINDOWS * window_s))
     return WorkloadProfile(
         rate_per_s=max(1, len(times)) / span_s,
         rate_low_per_s=max(0.0, len(times) - Z * sqrt(len(times))) / span_s,
@@ -77,11 +78,14 @@ def profile_workload(
 
 
 def measured(samples: Reversible[RequestSample], *, now_s: float, window_s: float) -> Measured:
-    """How the fleet served requests that arrived in the last `window_s` seconds."""
-    recent = _recent(samples, now_s - window_s)
+    """How the fleet served the requests that finished in the last `window_s` seconds.
+
+    Of those that arrived in the window the slow ones have not finished: to judge by them would flatter.
+    """
+    recent = _finished(samples, now_s - window_s)
     good = [sample for sample in recent if sample.ok]
     streams = [sample for sample in good if sample.ttft_s < sample.e2e_s]
-    first_s = min((sample.arrived_s for sample in recent), default=now_s)
+    first_s = recent[0].arrived_s + recent[0].e2e_s if recent else now_s
     span_s = max(1.0, min(window_s, now_s - first_s))
     models = Counter(sample.model for sample in good)
     return Measured(
@@ -106,6 +110,16 @@ def _recent(samples: Reversible[RequestSample], since_s: float) -> list[RequestS
             break
         if sample.arrived_s >= since_s:
             found.append(sample)
+    return found[::-1]
+
+
+def _finished(samples: Reversible[RequestSample], since_s: float) -> list[RequestSample]:
+    """Samples that finished at `since_s` or later, oldest first: short and long ones alike."""
+    found = []
+    for sample in reversed(samples):
+        if sample.arrived_s + sample.e2e_s < since_s:
+            break
+        found.append(sample)
     return found[::-1]
 
 

@@ -84,8 +84,8 @@ def test_a_few_requests_say_nothing() -> None:
     assert profile([]) == DECLARED
 
 
-def test_a_load_that_stopped_is_low_and_keeps_the_declared_lengths() -> None:
-    seen = profile([*poisson(8.0, NOW - 900, NOW - 600), NOW - 10])
+def test_a_load_that_stopped_long_ago_is_low_and_keeps_the_declared_lengths() -> None:
+    seen = profile([*poisson(8.0, NOW - 2900, NOW - 2600), NOW - 10])
     assert seen.rate_per_s == pytest.approx(1 / 300)
     assert 0 < seen.rate_per_s < seen.rate_high_per_s < 0.05
     assert seen.lengths == DECLARED.lengths
@@ -131,12 +131,24 @@ def test_percentiles_and_shares_are_of_requests_that_went_well() -> None:
     ]
     seen = measured(samples, now_s=NOW, window_s=100)
     assert (seen.ok, seen.failed) == (125, 5)
-    assert seen.rate_per_s == pytest.approx(130 / 50)
+    assert seen.rate_per_s == pytest.approx(130 / 46)
     assert seen.ttft_p95_s == pytest.approx(0.94)
     assert seen.e2e_p95_s == 4.0
     assert seen.tpot_p95_s is not None
     assert seen.tpot_p95_s < 4.0 / 30
     assert seen.share_by_model == (("small", 0.8), ("large", 0.2))
+
+
+def test_slow_answers_count_like_fast_ones_while_load_goes_on() -> None:
+    """Half the requests take 1 s, half 15 s: a window of 20 s must not see mostly the fast ones."""
+    samples = sorted(
+        (a_sample(NOW - 100 + k / 10, e2e_s=1.0 if k % 2 else 15.0) for k in range(1000)),
+        key=lambda sample: sample.arrived_s + sample.e2e_s,
+    )
+    done = [sample for sample in samples if sample.arrived_s + sample.e2e_s <= NOW]
+    seen = measured(done, now_s=NOW, window_s=20)
+    assert seen.ok == pytest.approx(200, abs=60)
+    assert seen.e2e_p95_s == 15.0
 
 
 def test_answers_in_one_piece_have_no_first_token() -> None:
@@ -156,6 +168,6 @@ def test_old_samples_are_not_walked() -> None:
     took_s = []
     for _ in range(5):
         began = perf_counter()
-        assert measured(samples, now_s=NOW, window_s=100).ok == 100
+        assert measured(samples, now_s=NOW, window_s=100).ok == 102  # those that ended in it
         took_s.append(perf_counter() - began)
     assert min(took_s) < 0.005

@@ -3,27 +3,30 @@
 from collections.abc import Iterator
 from itertools import combinations_with_replacement
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bouted.perf.shapes import ReplicaShape
-from bouted.planner.templates import cuts, layouts, undominated
+from bouted.planner.templates import Cuts, cuts, layouts, part, undominated
 from bouted.testing.builders import a_shape
-
-import numpy as np
 
 Offered = list[tuple[ReplicaShape, float]]
 
 
 def every_cut(offered: list[Offered], gpu_count: int) -> Iterator[tuple[tuple[float, ...], tuple[int, ...]]]:
     """Rates and replica counts per model of all multisets of replicas that fit."""
-    pieces = [(m, shape, rate) for m, part in enumerate(offered) for shape, rate in part]
+    pieces = [(m, shape, rate) for m, rates in enumerate(offered) for shape, rate in rates]
     for n in range(1, gpu_count + 1):
         for chosen in combinations_with_replacement(pieces, n):
             if sum(shape.gpu_count for _, shape, _ in chosen) <= gpu_count:
                 models = range(len(offered))
                 rates = tuple(sum(rate for k, _, rate in chosen if k == m) for m in models)
                 yield rates, tuple(sum(1 for k, _, rate in chosen if k == m and rate > 0) for m in models)
+
+
+def cut(offered: list[Offered], gpu_count: int, wanted: int = 1) -> Cuts:
+    return cuts([part(layouts(found, gpu_count, wanted), wanted) for found in offered], gpu_count)
 
 
 sizes = st.sampled_from([(1, 1), (2, 1), (1, 2), (4, 1)])
@@ -35,10 +38,10 @@ def test_every_possible_cut_is_matched_or_beaten_by_a_kept_one(
     found: list[dict[tuple[int, int], int]], gpu_count: int, wanted: int
 ) -> None:
     offered = [
-        [(a_shape(f"m{m}", tp=tp, pp=pp), float(rate)) for (tp, pp), rate in part.items()]
-        for m, part in enumerate(found)
+        [(a_shape(f"m{m}", tp=tp, pp=pp), float(rate)) for (tp, pp), rate in rates.items()]
+        for m, rates in enumerate(found)
     ]
-    kept = cuts([layouts(part, gpu_count, wanted) for part in offered], gpu_count, [wanted] * len(offered))
+    kept = cut(offered, gpu_count, wanted)
     for rates, counts in every_cut(offered, gpu_count):
         if any(rates):
             enough = np.minimum(counts, wanted)
@@ -52,11 +55,11 @@ def test_a_kept_cut_fits_and_carries_what_it_says(
     found: list[dict[tuple[int, int], int]], gpu_count: int
 ) -> None:
     offered = [
-        [(a_shape(f"m{m}", tp=tp, pp=pp), float(rate)) for (tp, pp), rate in part.items()]
-        for m, part in enumerate(found)
+        [(a_shape(f"m{m}", tp=tp, pp=pp), float(rate)) for (tp, pp), rate in rates.items()]
+        for m, rates in enumerate(found)
     ]
-    rate_of = {shape: rate for part in offered for shape, rate in part}
-    kept = cuts([layouts(part, gpu_count, 1) for part in offered], gpu_count, [1] * len(offered))
+    rate_of = {shape: rate for rates in offered for shape, rate in rates}
+    kept = cut(offered, gpu_count)
     for i in range(len(kept.rates)):
         shapes = kept.shapes(i)
         assert 0 < sum(shape.gpu_count for shape in shapes) <= gpu_count
@@ -70,7 +73,7 @@ def test_an_eight_gpu_node_has_few_cuts_worth_considering() -> None:
         [(a_shape(name, tp=tp), tp * rate * 0.95**tp) for tp in (1, 2, 4, 8)]
         for name, rate in (("small", 9.0), ("medium", 3.0), ("large", 1.0))
     ]
-    kept = cuts([layouts(part, 8, 1) for part in offered], 8, [1, 1, 1])
+    kept = cut(offered, 8)
     assert len(kept.rates) == 45  # one for each way to share eight GPUs among three models
     assert all(sum(shape.gpu_count for shape in kept.shapes(i)) == 8 for i in range(45))
 
@@ -78,7 +81,7 @@ def test_an_eight_gpu_node_has_few_cuts_worth_considering() -> None:
 def test_a_large_model_and_small_ones_share_a_node() -> None:
     large = [(a_shape("large", tp=4), 2.0)]
     small = [(a_shape("small"), 5.0)]
-    kept = cuts([layouts(small, 8, 1), layouts(large, 8, 1)], 8, [1, 1])
+    kept = cut([small, large], 8)
     mixed = [kept.shapes(i) for i in range(len(kept.rates)) if kept.rates[i].min() > 0]
     assert mixed == [(a_shape("large", tp=4), *[a_shape("small")] * 4)]
 

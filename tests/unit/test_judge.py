@@ -1,0 +1,145 @@
+"""The cheap judge: tails of a fleet from its replicas' profiles, and what breaks a constraint."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bouted.market.offers import Market, Offer
+from bouted.perf.profile import QUANTILES, Metric
+from bouted.planner.capacity import Capacities
+from bouted.planner.design import Design, Judge, ScoredDesign
+from bouted.planner.judge import ProfilesJudge
+from bouted.planner.latency import mixed_quantile, replica_loads
+from bouted.planner.problem import ModelShare, PlanningProblem
+from bouted.planner.simulate_judge import SimulatedJudge
+from bouted.quality.curve import QualityCurve
+from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
+from bouted.testing.fleet import an_offer, planned
+
+SMALL, LARGE = a_shape("small"), a_shape("large")
+RATES = {SMALL: 8.0, LARGE: 4.0}
+
+
+def a_case(load: float = 6.0, high: float | None = None, **changes: object) -> PlanningProblem:
+    return a_problem(
+        [an_offer()],
+        a_table(RATES),
+        (rules("small"), rules("large")),
+        workload=a_workload(load, high=high),
+        **{"wanted": targets(e2e=5.0, quality=0.6), **changes},  # type: ignore[arg-type]
+    )
+
+
+def a_design(small: int, large: int, share: float, offer: Offer | None = None) -> Design:
+    offer = offer or an_offer()
+    nodes = (*planned(offer, small, small=1), *planned(offer, large, large=1))
+    shares = (ModelShare(model="small", share=1 - share), ModelShare(model="large", share=share))
+    return Design(nodes=nodes, shares=shares)
+
+
+def judge(problem: PlanningProblem) -> ProfilesJudge:
+    return ProfilesJudge(
+        problem,
+        Capacities(problem.profiles, problem.targets),
+        QualityCurve.from_model(problem.quality, problem.seed),
+    )
+
+
+def verdict(problem: PlanningProblem, design: Design) -> ScoredDesign:
+    found = judge(problem).score(design)
+    assert found is not None
+    return found
+
+
+def test_a_good_design_breaks_nothing() -> None:
+    found = verdict(a_case(), a_design(1, 1, 0.3))
+    assert found.violated == ()
+    assert found.estimate.judge is Judge.PROFILES
+    assert 1.0 < found.estimate.e2e_p95_s < 5.0
+    assert 0.6 < found.estimate.quality_low < found.estimate.quality < 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken"),
+    [
+        ({"budget": "1.5"}, "budget"),
+        ({"wanted": targets(e2e=5.0, quality=0.85)}, "quality_min"),
+        ({"wanted": targets(e2e=0.9)}, "e2e_p95"),
+        ({"wanted": targets(e2e=5.0, ttft=0.05)}, "ttft_p95"),
+        ({"high": 60.0}, "capacity"),
+        ({"spot_max_share": 0.5}, "spot_max_share"),
+    ],
+)
+def test_each_constraint_is_named_when_broken(changes: dict[str, object], broken: str) -> None:
+    assert broken in verdict(a_case(**changes), a_design(1, 1, 0.3)).violated  # type: ignore[arg-type]
+
+
+def test_nodes_that_stay_satisfy_the_spot_rule() -> None:
+    steady = an_offer(market=Market.ON_DEMAND)
+    assert verdict(a_case(spot_max_share=0.5), a_design(1, 1, 0.3, steady)).violated == ()
+
+
+def test_a_model_with_queries_but_no_replica_cannot_be_judged() -> None:
+    assert judge(a_case()).score(a_design(1, 0, 0.3)) is None
+    assert judge(a_case()).score(a_design(1, 0, 0.0)) is not None
+
+
+def test_a_shape_without_a_profile_cannot_be_judged() -> None:
+    design = a_design(1, 1, 0.3, an_offer(gpu="T4"))
+    assert judge(a_case()).score(design) is None
+
+
+def test_replicas_share_their_models_queries_by_what_they_can_carry() -> None:
+    problem = a_case(load=9.0)
+    fast = a_shape("small", tp=2)
+    problem = replace(problem, profiles=a_table({SMALL: 8.0, fast: 16.0, LARGE: 4.0}))
+    nodes = (*planned(an_offer(), 1, small=1), *planned(an_offer(gpu_count=2), 1, small=1))
+    design = Design(nodes=nodes, shares=(ModelShare(model="small", share=1.0),))
+    loads = replica_loads(design, 9.0, Capacities(problem.profiles, problem.targets))
+    assert sum(load.rate_per_s * load.count for load in loads) == pytest.approx(9.0)
+    by_shape = {load.shape_id: load.rate_per_s for load in loads}
+    assert by_shape[fast.id] == pytest.approx(2 * by_shape[SMALL.id], rel=0.01)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 5.0), st.floats(0.1, 5.0), st.floats(0.05, 1.0)), min_size=1, max_size=4
+    )
+)
+def test_the_quantile_of_a_mixture_agrees_with_samples(parts: list[tuple[float, float, float]]) -> None:
+    seconds = np.array([start + width * np.array(QUANTILES) for start, width, _ in parts])
+    weights = np.array([weight for _, _, weight in parts])
+    weights /= weights.sum()
+    even = (np.arange(4000) + 0.5) / 4000
+    samples = np.concatenate([np.interp(even, QUANTILES, part) for part in seconds])
+    order = np.argsort(samples)
+    reached = np.cumsum(np.repeat(weights, 4000)[order]) / 4000
+    expected = samples[order][np.searchsorted(reached, 0.95)]
+    assert mixed_quantile(seconds, weights, 0.95) == pytest.approx(expected, abs=0.02 + 0.01 * expected)
+
+
+def test_more_load_never_makes_a_fleet_faster() -> None:
+    tails = [verdict(a_case(load=load), a_design(2, 2, 0.3)).estimate.e2e_p95_s for load in (2, 6, 10, 14)]
+    assert tails == sorted(tails)
+
+
+def test_the_simulator_keeps_cost_and_quality_and_judges_latency_anew() -> None:
+    problem = a_case()
+    cheap = judge(problem)
+    looked_up = verdict(problem, a_design(1, 1, 0.3))
+    simulated = SimulatedJudge(problem, Capacities(problem.profiles, problem.targets), cheap).score(looked_up)
+    assert simulated.estimate.judge is Judge.SIMULATED
+    assert simulated.estimate.usd_per_hour == looked_up.estimate.usd_per_hour
+    assert simulated.estimate.quality_low == looked_up.estimate.quality_low
+    assert simulated.estimate.e2e_p95_s != looked_up.estimate.e2e_p95_s
+    assert simulated.estimate.p95_s(Metric.E2E) > simulated.estimate.p95_s(Metric.TTFT) > 0
+
+
+def test_a_fleet_that_drowns_is_seen_to_drown() -> None:
+    problem = a_case(load=200.0)
+    looked_up = verdict(problem, a_design(1, 1, 0.3))
+    judged = SimulatedJudge(problem, Capacities(problem.profiles, problem.targets), judge(problem))
+    assert {"capacity", "e2e_p95"} <= set(judged.score(looked_up).violated)
