@@ -55,7 +55,7 @@ class Alerter:
 
     async def tell(self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend) -> None:
         """Send what is due; a Slack that does not answer is an event once, and tried again."""
-        webhook = config.alerts.slack.webhook_file
+        webhook, told = config.alerts.slack.webhook_file, tuple(self.changes)
         if webhook is None:
             self.changes.clear()
             return
@@ -72,7 +72,7 @@ class Alerter:
             self._failed(error)
             return
         self.failing = False
-        self.changes.clear()
+        self.changes = [change for change in self.changes if change not in told]
 
     def _held(self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend) -> tuple[Alert, ...]:
         view = SpendView(

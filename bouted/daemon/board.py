@@ -14,7 +14,7 @@ from bouted.board import (
     BoardRoute,
     BoardTarget,
 )
-from bouted.events import Event
+from bouted.events import Event, EventKind, Severity
 from bouted.perf.profile import Metric
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Targets
@@ -26,6 +26,7 @@ from bouted.store.control import Control
 from bouted.workload.observe import Measured
 
 CENT = Decimal("0.01")
+EVENTS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def compose_board(inputs: BoardInputs) -> Board:
                 kind=event.kind,
                 message=event.message,
             )
-            for event in inputs.events
+            for event in _worth_showing(inputs.events)
         ),
         config_error=inputs.config_error,
         stale_sources=inputs.stale_sources,
@@ -134,6 +135,13 @@ def _verdict(inputs: BoardInputs) -> tuple[str, str]:
 def _ready_of_plan(inputs: BoardInputs) -> Counter[str]:
     """Replicas that serve on nodes of the plan in force, per model: not those of a plan on its way out."""
     return Counter(replica.shape.model for replica in inputs.changes.ready)
+
+
+def _worth_showing(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The newest events that a person would want; ordinary moves of nodes and replicas are in the table."""
+    moves = (EventKind.NODE_STATUS, EventKind.REPLICA_STATUS)
+    kept = [e for e in events if e.kind not in moves or e.severity is not Severity.INFO]
+    return tuple(kept[:EVENTS_SHOWN])
 
 
 def _without_plan(inputs: BoardInputs) -> tuple[str, str]:

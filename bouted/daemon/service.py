@@ -44,7 +44,7 @@ POLL_S = 1.0
 ALERT_S = 10.0
 LEASE_S = 15.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
-BOARD_EVENTS = 8
+RECENT_EVENTS = 60
 QUIESCE_S = 10.0
 
 
@@ -270,7 +270,7 @@ class Service:
                 measured=self._measured(),
                 requests_ok=self.traffic.ok,
                 requests_failed=self.traffic.failed,
-                events=list_events(self.store, limit=BOARD_EVENTS),
+                events=list_events(self.store, limit=RECENT_EVENTS),
                 planning=self.replanner.planning,
                 plan_error=self.replanner.error,
                 config_error=self.held.error,

@@ -26,6 +26,8 @@ class Sent:
     """How one request went. `sent_s` counts from the start of the trace; `error` is "" when it went well."""
 
     sent_s: float
+    prompt_tokens: int
+    output_tokens: int
     e2e_s: float
     ttft_s: float
     model: str
@@ -90,6 +92,8 @@ class TraceDriver:
         self.sent.append(
             Sent(
                 sent_s=sent_s,
+                prompt_tokens=item.prompt_tokens,
+                output_tokens=item.output_tokens,
                 e2e_s=end_s - sent_s,
                 ttft_s=(first_s or end_s) - sent_s,
                 model=model,

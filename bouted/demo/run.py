@@ -13,6 +13,7 @@ from time import monotonic
 from bouted.board import Board
 from bouted.demo.acts import Killed, kill_one, step_price
 from bouted.demo.driver import TraceDriver
+from bouted.demo.replay import replayed_p95_s
 from bouted.demo.setting import Acts, demo_lengths, write_config
 from bouted.demo.stage import Stage, free_port, now
 from bouted.demo.summary import (
@@ -29,7 +30,7 @@ from bouted.errors import Retryable
 from bouted.planner.plan import Plan
 from bouted.store.fleet import count_replicas
 from bouted.store.open import open_store
-from bouted.store.plans import desired_plan, list_plans
+from bouted.store.plans import list_plans
 from bouted.store.spend import spend_usd
 
 READY_S = 75.0
@@ -155,7 +156,7 @@ class Show:
         trace = asyncio.create_task(self._trace(driver, rate_per_s, REPLAN_S + READY_S, seed=seed))
         try:
             await self._until(reached, REPLAN_S, "a replan", driver)
-            await self._until(_serving, READY_S, "the fleet as planned", driver)
+            await self._until(_carried, READY_S, "the planned replicas ready", driver)
         finally:
             trace.cancel()
             await asyncio.wait({trace})
@@ -180,14 +181,15 @@ class Show:
         return board
 
     def _plan(self) -> Plan:
+        """The newest plan: the one in force, or the record of why it was held, judged for today's load."""
         store = open_store(self.stage.database_url)
         try:
-            plan = desired_plan(store)
+            newest = list_plans(store, 1)
         finally:
             store.close()
-        if plan is None:
+        if not newest:
             raise Retryable("there is no plan", after_s=0)
-        return plan
+        return newest[0].plan
 
     def _window(self, label: str, plan: Plan, start_s: float, end_s: float) -> None:
         self.windows.append(Window(plan=plan, label=label, start_s=start_s, end_s=end_s))
@@ -212,6 +214,7 @@ class Show:
             "plans": plan_rows(rows),
             **request_counts(driver.sent, self.killed.replica if self.killed else ""),
             "p95": window_rows(self.windows, driver.sent),
+            "p95_steady_replayed_s": self._replayed(driver),
             "time_scale": 1.0,
             "replicas_started": started,
             "replicas_left": left,
@@ -221,6 +224,14 @@ class Show:
         }
         self._judge(summary)
         return summary
+
+    def _replayed(self, driver: TraceDriver) -> float | None:
+        """The steady window by the simulator: it began on an idle fleet, so it can be replayed."""
+        if not self.windows:
+            return None
+        first = self.windows[0]
+        steady = tuple(s for s in driver.sent if s.ok and s.sent_s < first.end_s)
+        return round(replayed_p95_s(first.plan, steady), 3)
 
     def _judge(self, summary: dict[str, object]) -> None:
         """What must hold whatever the machine's speed."""
@@ -248,6 +259,11 @@ def _serving(board: Board) -> bool:
     return 0 < wanted == ready == len(board.replicas)
 
 
+def _carried(board: Board) -> bool:
+    """The plan's own replicas are all ready; others may still drain."""
+    return bool(board.routes) and all(route.ready == route.wanted for route in board.routes)
+
+
 def _planned_for(trigger: str, since: datetime) -> Callable[[Board], bool]:
     """A plan was made for this since then: applied, or held because moving would not pay."""
 
@@ -262,6 +278,6 @@ def _planned_for(trigger: str, since: datetime) -> Callable[[Board], bool]:
 def _replaced(killed: Killed) -> Callable[[Board], bool]:
     def reached(board: Board) -> bool:
         gone = all(replica.name != killed.replica for replica in board.replicas)
-        return gone and _serving(board)
+        return gone and _carried(board)
 
     return reached

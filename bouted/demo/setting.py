@@ -12,7 +12,7 @@ deployment: demo
 mode: apply
 state_dir: {state_dir}
 budget: {{usd_per_hour: 30, surge_usd_per_hour: 30}}
-targets: {{e2e_p95_s: 15, ttft_p95_ms: 2500, quality_min: 0.80}}
+targets: {{e2e_p95_s: 18, ttft_p95_ms: 2500, quality_min: 0.78}}
 workload:
   {{rate_per_s: {rate_per_s}, prompt_tokens: {prompt_tokens}, output_tokens: {output_tokens}, window_s: 15}}
 models:
@@ -21,7 +21,7 @@ models:
   - {{name: large, spec: llama-3.1-70b, context_tokens: 4096}}
 routing: {{synthetic: true}}
 supply:
-  gpus: {{allow: [L4, A10G, A6000, L40S, RTX4090, A100-40GB, A100-80GB]}}
+  gpus: {{allow: [L4, A10G, A6000, L40S, RTX4090, RTX5090, A100-80GB]}}
   spot: {{max_share: 1.0}}
 prices:
   sources: [{{name: snapshot}}, {{name: file, path: {prices}}}]
@@ -32,9 +32,9 @@ changes:
   load_step_pct: 40
   load_settle_s: 18
   min_replan_gap_s: 5
-  drain_s: 20
+  drain_s: 45
   start_hours: 0.1
-planner: {{seed: 1, deadline_s: 20, sweep: 128, evaluations: 8}}
+planner: {{seed: 1, deadline_s: 20, sweep: 192, evaluations: 10}}
 launcher: {{name: local, options: {{boot_s: 1}}}}
 safety: {{deadman_hours: 0.2}}
 listen: {{gateway_host: 127.0.0.1, gateway_port: {port}}}
@@ -55,10 +55,10 @@ FIRST_ROW = "owned-quote,us-east-1,,1x_T4_quote,T4,1,on_demand,0.35,1,0.0005,202
 class Acts:
     """Seconds of each act of the demo, and the load of the trace."""
 
-    rate_per_s: float = 8.0
-    steady_s: float = 50.0
-    backlog_s: float = 8.0
-    doubled_s: float = 24.0
+    rate_per_s: float = 9.0
+    steady_s: float = 42.0
+    backlog_s: float = 16.0
+    doubled_s: float = 22.0
     answered_s: float = 12.0
 
 

@@ -111,6 +111,10 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         for row in summary["p95"]
         if row["p95_measured_s"] is not None
     ]
+    if summary["p95_steady_replayed_s"] is not None:
+        lines.append(
+            f"the simulator on the very requests of the steady load: {summary['p95_steady_replayed_s']:.1f} s"
+        )
     shares = ", ".join(f"{model} {share:.0%}" for model, share in summary["fraction_by_model"].items())
     lines.append(
         f"requests: {summary['requests_ok']} ok, {summary['requests_failed']} failed, "

@@ -43,21 +43,27 @@ class Relay:
 
     async def answer(self, exchange: Exchange, headers: Mapping[str, str], send: Send) -> None:
         """Answer the query. Another replica is tried until the first byte of an answer is there."""
-        table, failure, tried = self._state.table, _NO_REPLICA, Tried()
-        if table is not None:
-            exchange.score = score_of(self._state.scorer, exchange.query)
-            models = models_for(table, exchange.query, exchange.score)
-            exchange.model = models[0]
-            for _ in range(ATTEMPTS):
-                route = self._balance.pick(table, models, tried)
-                if route is None:
-                    break
-                with self._balance.holding(route.replica):
-                    failed = await self._try(route, exchange, headers, send, tried)
-                if failed is None:
-                    return
-                failure = failed
+        failure, tried = _NO_REPLICA, Tried()
+        exchange.score = score_of(self._state.scorer, exchange.query)
+        for _ in range(ATTEMPTS):
+            route = self._pick(exchange, tried)
+            if route is None:
+                break
+            with self._balance.holding(route.replica):
+                failed = await self._try(route, exchange, headers, send, tried)
+            if failed is None:
+                return
+            failure = failed
         await _send_whole(exchange, failure, send)
+
+    def _pick(self, exchange: Exchange, tried: Tried) -> Route | None:
+        """A replica by the table of now: since the last attempt its replicas may all have been replaced."""
+        table = self._state.table
+        if table is None:
+            return None
+        models = models_for(table, exchange.query, exchange.score)
+        exchange.model = exchange.model or models[0]
+        return self._balance.pick(table, models, tried)
 
     async def _try(
         self, route: Route, exchange: Exchange, headers: Mapping[str, str], send: Send, tried: Tried

@@ -74,6 +74,11 @@ class Inside:
         self._columns = ColumnSource(problem, capacities or Capacities(problem.profiles, problem.targets))
         self._solved: dict[Ask, Fleet | TooDear | None] = {}
 
+    @property
+    def columns(self) -> ColumnSource:
+        """What fleets are made of."""
+        return self._columns
+
     def cheapest_fleet(self, ask: Ask, ceiling: float = inf) -> Fleet | TooDear | None:
         """The cheapest fleet that does what is asked, to within 0.2 %; None when no fleet can.
 

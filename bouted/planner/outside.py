@@ -49,6 +49,20 @@ class Cube:
         found[:, self.models + 1 : 2 * self.models + 1] = 0.5
         return found
 
+    def corners(self) -> Floats:
+        """Toward each model alone: on the floor, half way, at the best split; at the targets and looser."""
+        found: list[Floats] = []
+        for model in range(self.models):
+            for slack in (0.0, 0.5, 1.0):
+                for factor in (1.0, LOOSEST):
+                    point = np.zeros(self.dimensions)
+                    point[model : self.models - 1] = 1.0
+                    point[self.models - 1] = 0.5 + np.sqrt(slack) / 2
+                    point[self.models] = _common_of(factor)
+                    point[self.models + 1 : 2 * self.models + 1] = 0.5
+                    found.append(point)
+        return np.array(found)
+
     def grid(self, slacks: int, factors: int) -> Floats:
         """Every slack with every common factor, on both sides of the best split: all there is for two."""
         sides = [0.0, 1.0] if self.models == 2 else [0.5]
@@ -63,6 +77,16 @@ class Cube:
                     point[self.models + 1 : 2 * self.models + 1] = 0.5
                     found.append(point)
         return np.array(found)
+
+    def point(self, shares: Floats, factors: tuple[float, ...]) -> Floats:
+        """The point of a split that meets the floor, at these latency factors, without headroom."""
+        m, common = self.models, float(np.mean(factors))
+        found = np.zeros(self.dimensions)
+        found[: m - 1] = np.cumsum(shares)[:-1]
+        found[m - 1] = 0.5 + np.sqrt(self.splits.slack(shares)) / 2
+        found[m] = _common_of(common)
+        found[m + 1 : 2 * m + 1] = np.clip(0.5 + (np.array(factors) - common) / 0.3, 0.0, 1.0)
+        return found
 
     def near(self, parents: Floats, n: int, step: float, rng: np.random.Generator) -> Floats:
         """`n` points around the parents in turn. Each coordinate moves with odds of one half."""

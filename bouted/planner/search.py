@@ -13,6 +13,7 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.design import Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
 from bouted.planner.inside import Inside
+from bouted.planner.joint import JointSplit
 from bouted.planner.judge import SPOT, ProfilesJudge
 from bouted.planner.outside import cube
 from bouted.planner.problem import PlanningProblem
@@ -61,11 +62,14 @@ class _Search:
         curve = QualityCurve.from_model(problem.quality, problem.seed)
         splits = FloorSplits(curve, problem.targets.quality_min, problem.seed)
         cheap = ProfilesJudge(problem, capacities, curve)
+        inside = Inside(problem, capacities)
+        many = len(problem.models) > 1 and splits.met
         self._sweep = Sweep(
             problem,
             cube(problem, splits),
-            Inside(problem, capacities),
+            inside,
             cheap,
+            JointSplit(problem, inside.columns, curve) if many else None,
             stop=self._late,
             on_done=lambda done, best: self._tell("sweep", done, problem.effort.sweep, best),
         )

@@ -46,6 +46,11 @@ class FloorSplits:
         reach = self._reach(directions) * (1 - slack)
         return self.rounded(self.best + reach[:, None] * (directions - self.best))
 
+    def slack(self, split: Floats) -> float:
+        """The slack at which `toward` in the direction of a split that meets the floor is that split."""
+        reach = float(self._reach(split[None])[0])
+        return 1 - 1 / reach if reach > 1 else 0.0
+
     def low(self, splits: Floats) -> Floats:
         """Mean and low quality of splits, `n x 2`."""
         return self._curve.mean_low(splits)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bouted.planner.design import Design, ScoredDesign
 from bouted.planner.front import front, shortfall
 from bouted.planner.inside import Ask, Fleet, Inside, TooDear
+from bouted.planner.joint import JointSplit
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.outside import Cube
 from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningProblem
@@ -17,17 +18,22 @@ from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningP
 Floats = npt.NDArray[np.float64]
 
 # Parts of the sweep: the whole cube, then around the best found so far, closer each time.
-WIDE = 0.5
-ROUNDS = ((0.20, 0.12), (0.15, 0.06), (0.15, 0.03))
+WIDE = 0.35
+ROUNDS = ((0.20, 0.12), (0.10, 0.06), (0.10, 0.03))
 PARENTS = 12
 # With nothing within the budget, this many of the least dear asks are solved to say what would be.
 RESCUED = 24
 # Other splits are tried on the fleet that runs now and on this many of the cheapest.
 RESPLITS = 24
-RESPLIT_FLEETS = 8
+RESPLIT_FLEETS = 12
+NEARLY = 0.3
+STEPS = (0.01, 0.03, 0.08, 0.2)
 SLACKS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 TOLD_EVERY = 16
 AT_ONCE = 128
+# Latency factors, alike for all models, for which fleet and split are chosen together; then the best ones'.
+JOINT_FACTORS = (1.2, 1.1, 1.0, 0.9, 0.75, 0.6)
+JOINT_AGAIN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +64,7 @@ class Sweep:
         cube: Cube,
         inside: Inside,
         judge: ProfilesJudge,
+        joint: JointSplit | None,
         *,
         stop: Callable[[], bool],
         on_done: Callable[[int, float | None], None],
@@ -66,6 +73,7 @@ class Sweep:
         self._cube = cube
         self._inside = inside
         self._judge = judge
+        self._joint = joint
         self._stop = stop
         self._on_done = on_done
         self._rng = np.random.default_rng((problem.seed, 1))
@@ -86,11 +94,14 @@ class Sweep:
         total = self._problem.effort.sweep
         if self._problem.incumbent is not None:
             self._start_from(self._problem.incumbent)
+        self._try_joint([(factor,) * self._cube.models for factor in JOINT_FACTORS])
         wide = self._wide(max(8, int(total * WIDE)))
         plain = self._cube.plain(wide[: len(wide) // 4])
-        self._solve(np.vstack([plain, wide[len(plain) :]]))
+        self._solve(np.vstack([self._cube.corners(), plain, wide[len(plain) :]])[: max(8, total)])
         for part, step in ROUNDS:
             self.refine(self._parents(), int(total * part), step)
+        best = sorted(self.candidates, key=self._badness)[: 4 * PARENTS]
+        self._try_joint(list(dict.fromkeys(item.ask.factors for item in best))[:JOINT_AGAIN])
         self._resplit()
         if not any("budget" not in item.scored.violated for item in self.candidates):
             self._rescue()
@@ -130,22 +141,61 @@ class Sweep:
                     ),
                 )
 
+    def _try_joint(self, many: Sequence[tuple[float, ...]]) -> None:
+        """Splits that an integer programme over fleet and split together finds cheap."""
+        for factors in many:
+            if self._joint is None or self._stop():
+                return
+            budget = float(self._problem.budget.usd_per_hour)
+            shares = self._joint.split(factors, budget)
+            if shares is not None:
+                point = self._cube.point(shares, factors)
+                shares = self._cube.splits.rounded(shares[None])[0]
+                self._answer(
+                    point,
+                    Ask(
+                        shares=tuple(float(x) for x in shares),
+                        factors=factors,
+                        headroom=0.0,
+                        spot_share=self._problem.spot_max_share,
+                        switching=False,
+                    ),
+                )
+
     def _resplit(self) -> None:
-        """The cheapest fleets with other splits: less latency or more quality for the same money."""
-        ranked = sorted(self.candidates, key=self._badness)
-        fleets = {item.scored.design.nodes: item.ask for item in reversed(ranked) if not item.scored.violated}
-        for nodes in list(reversed(fleets))[:RESPLIT_FLEETS]:
+        """The cheapest fleets with other splits: in time after all, faster, or better, for the same money."""
+        fleets: dict[tuple[PlannedNode, ...], Ask] = {}
+        for item in sorted(self.candidates, key=lambda item: item.scored.design.usd_per_hour):
+            if "budget" not in item.scored.violated and shortfall(self._problem, item.scored) <= NEARLY:
+                fleets.setdefault(item.scored.design.nodes, item.ask)
+        for nodes, ask in list(fleets.items())[:RESPLIT_FLEETS]:
             if not self._stop():
-                self._try_splits(nodes, fleets[nodes])
+                self._try_splits(nodes, ask)
 
     def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
         models = self._cube.models
         corners = np.repeat(np.eye(models), len(SLACKS), axis=0)
         others = self._rng.dirichlet(np.full(models, 0.6), RESPLITS)
         slack = np.concatenate([np.tile(SLACKS, models), self._rng.random(RESPLITS) ** 2])
-        directions = np.vstack([corners, others])
-        for split in self._cube.splits.toward(directions, slack):
-            self._add(nodes, _with_shares(ask, split), None, None)
+        far = self._cube.splits.toward(np.vstack([corners, others]), slack)
+        splits = np.vstack([far, self._cube.splits.rounded(self._around(np.array(ask.shares)))])
+        for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
+            if low >= min(self._problem.targets.quality_min, self._cube.splits.best_low):
+                self._add(nodes, _with_shares(ask, split), None, None, (float(mean), float(low)))
+
+    def _around(self, shares: Floats) -> Floats:
+        """Splits close to this one: some of one model's queries go to another."""
+        models = self._cube.models
+        moved = np.tile(shares, (models * models * len(STEPS), 1))
+        row = 0
+        for step in STEPS:
+            for source in range(models):
+                for target in range(models):
+                    some = min(step, shares[source])
+                    moved[row, source] -= some
+                    moved[row, target] += some
+                    row += 1
+        return moved
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour
@@ -170,11 +220,16 @@ class Sweep:
             self._on_done(self.swept, self._cheapest)
 
     def _add(
-        self, nodes: tuple[PlannedNode, ...], ask: Ask, point: Floats | None, bound: float | None
+        self,
+        nodes: tuple[PlannedNode, ...],
+        ask: Ask,
+        point: Floats | None,
+        bound: float | None,
+        quality: tuple[float, float] | None = None,
     ) -> None:
         names = (rules.name for rules in self._problem.models)
         shares = tuple(ModelShare(model=n, share=s) for n, s in zip(names, ask.shares, strict=True))
-        scored = self._judge.score(Design(nodes=nodes, shares=shares))
+        scored = self._judge.score(Design(nodes=nodes, shares=shares), quality)
         if scored is None:
             return
         if bound is not None and set(scored.violated) <= {"budget"}:
