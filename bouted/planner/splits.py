@@ -12,6 +12,10 @@ POOL = 512
 STEPS = 32
 # Shares are rounded to this; the floor is met with as much to spare.
 GRAIN = 1e-4
+# Other splits of a fleet: toward one model, at these slacks; toward random mixes; small moves from its own.
+SLACKS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
+RANDOM = 24
+MOVES = (0.01, 0.03, 0.08, 0.2)
 
 
 def on_simplex(cube: Floats) -> Floats:
@@ -45,6 +49,24 @@ class FloorSplits:
         """Splits from `best` toward each direction (`n x M`): at the floor for slack 0, at `best` for 1."""
         reach = self._reach(directions) * (1 - slack)
         return self.rounded(self.best + reach[:, None] * (directions - self.best))
+
+    def others(self, split: Floats, rng: np.random.Generator) -> Floats:
+        """Splits to try instead of this one, all that meet the floor (`n x M`): far ones and close ones."""
+        models = len(split)
+        directions = np.vstack(
+            [np.repeat(np.eye(models), len(SLACKS), axis=0), rng.dirichlet([0.6] * models, RANDOM)]
+        )
+        slack = np.concatenate([np.tile(SLACKS, models), rng.random(RANDOM) ** 2])
+        moves = [
+            min(step, split[source]) * (np.eye(models)[target] - np.eye(models)[source])
+            for step in MOVES
+            for source in range(models)
+            for target in range(models)
+            if source != target
+        ]
+        close = self.rounded(split + np.array(moves).reshape(-1, models))
+        found = np.vstack([self.toward(directions, slack), close])
+        return found[self.low(found)[:, 1] >= min(self._floor, self.best_low) - GRAIN]
 
     def slack(self, split: Floats) -> float:
         """The slack at which `toward` in the direction of a split that meets the floor is that split."""

@@ -1,7 +1,7 @@
 """The dense half of the search: many asks, each answered exactly and judged by the profiles."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -24,11 +24,8 @@ PARENTS = 12
 # With nothing within the budget, this many of the least dear asks are solved to say what would be.
 RESCUED = 24
 # Other splits are tried on the fleet that runs now and on this many of the cheapest.
-RESPLITS = 24
 RESPLIT_FLEETS = 12
 NEARLY = 0.3
-STEPS = (0.01, 0.03, 0.08, 0.2)
-SLACKS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 TOLD_EVERY = 16
 AT_ONCE = 128
 # Latency factors, alike for all models, for which fleet and split are chosen together; then the best ones'.
@@ -40,19 +37,13 @@ JOINT_AGAIN = 6
 class Candidate:
     """A design found by the sweep, and the ask and point it answers.
 
-    `bound` is the least $/h of any fleet for the same ask, where known.
+    `bound` is the least $/h of any fleet for the ask that its fleet was found for, where known.
     """
 
     point: Floats | None
     ask: Ask
     bound: float | None
     scored: ScoredDesign
-
-    @property
-    def key(self) -> tuple[tuple[str, ...], tuple[ModelShare, ...]]:
-        """Names the design whatever asked for it."""
-        design = self.scored.design
-        return tuple(node.slot for node in design.nodes), design.shares
 
 
 class Sweep:
@@ -127,7 +118,7 @@ class Sweep:
         ask = Ask(shares=shares, factors=(1.0,) * len(shares), headroom=0.0, spot_share=1.0, switching=True)
         self._add(incumbent.nodes, ask, None, None)
         self.incumbent = next(iter(self._found.values()), None)
-        self._try_splits(incumbent.nodes, ask)
+        self._try_splits(incumbent.nodes, ask, None)
         for switching in (True, False):
             for factor in (1.0, 0.9, 1.1):
                 self._answer(
@@ -164,38 +155,19 @@ class Sweep:
 
     def _resplit(self) -> None:
         """The cheapest fleets with other splits: in time after all, faster, or better, for the same money."""
-        fleets: dict[tuple[PlannedNode, ...], Ask] = {}
+        fleets: dict[tuple[PlannedNode, ...], Candidate] = {}
         for item in sorted(self.candidates, key=lambda item: item.scored.design.usd_per_hour):
             if "budget" not in item.scored.violated and shortfall(self._problem, item.scored) <= NEARLY:
-                fleets.setdefault(item.scored.design.nodes, item.ask)
-        for nodes, ask in list(fleets.items())[:RESPLIT_FLEETS]:
+                fleets.setdefault(item.scored.design.nodes, item)
+        for nodes, item in list(fleets.items())[:RESPLIT_FLEETS]:
             if not self._stop():
-                self._try_splits(nodes, ask)
+                self._try_splits(nodes, item.ask, item.bound)
 
-    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
-        models = self._cube.models
-        corners = np.repeat(np.eye(models), len(SLACKS), axis=0)
-        others = self._rng.dirichlet(np.full(models, 0.6), RESPLITS)
-        slack = np.concatenate([np.tile(SLACKS, models), self._rng.random(RESPLITS) ** 2])
-        far = self._cube.splits.toward(np.vstack([corners, others]), slack)
-        splits = np.vstack([far, self._cube.splits.rounded(self._around(np.array(ask.shares)))])
+    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask, bound: float | None) -> None:
+        splits = self._cube.splits.others(np.array(ask.shares), self._rng)
         for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
-            if low >= min(self._problem.targets.quality_min, self._cube.splits.best_low):
-                self._add(nodes, _with_shares(ask, split), None, None, (float(mean), float(low)))
-
-    def _around(self, shares: Floats) -> Floats:
-        """Splits close to this one: some of one model's queries go to another."""
-        models = self._cube.models
-        moved = np.tile(shares, (models * models * len(STEPS), 1))
-        row = 0
-        for step in STEPS:
-            for source in range(models):
-                for target in range(models):
-                    some = min(step, shares[source])
-                    moved[row, source] -= some
-                    moved[row, target] += some
-                    row += 1
-        return moved
+            other = replace(ask, shares=tuple(float(x) for x in split))
+            self._add(nodes, other, None, bound, (float(mean), float(low)))
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour
@@ -229,13 +201,15 @@ class Sweep:
     ) -> None:
         names = (rules.name for rules in self._problem.models)
         shares = tuple(ModelShare(model=n, share=s) for n, s in zip(names, ask.shares, strict=True))
-        scored = self._judge.score(Design(nodes=nodes, shares=shares), quality)
+        key = tuple(node.slot for node in nodes), shares
+        known = self._found.get(key)
+        scored = known.scored if known else self._judge.score(Design(nodes=nodes, shares=shares), quality)
         if scored is None:
             return
         if bound is not None and set(scored.violated) <= {"budget"}:
             self.bound = bound if self.bound is None else min(self.bound, bound)
-        found = Candidate(point=point, ask=ask, bound=bound, scored=scored)
-        self._found.setdefault(found.key, found)
+        if known is None:
+            self._found[key] = Candidate(point=point, ask=ask, bound=bound, scored=scored)
         if not scored.violated:
             usd = float(scored.design.usd_per_hour)
             self._cheapest = usd if self._cheapest is None else min(usd, self._cheapest)
@@ -257,13 +231,3 @@ class Sweep:
             if self._stop():
                 return
             self._answer(point, ask, ceiling=float("inf"))
-
-
-def _with_shares(ask: Ask, split: Floats) -> Ask:
-    return Ask(
-        shares=tuple(float(x) for x in split),
-        factors=ask.factors,
-        headroom=ask.headroom,
-        spot_share=ask.spot_share,
-        switching=ask.switching,
-    )

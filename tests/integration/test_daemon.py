@@ -32,7 +32,9 @@ def ask(deployment: Deployment, text: str = "hi") -> httpx.Response:
 
 
 @pytest.mark.timeout(240)
-def test_kill_9_and_restart_keep_the_same_replicas_with_no_double_and_no_orphan(deployment: Deployment) -> None:
+def test_kill_9_and_restart_keep_the_same_replicas_with_no_double_and_no_orphan(
+    deployment: Deployment,
+) -> None:
     deployment.start("gateway")
     first = deployment.start("run")
     before = deployment.until_serving()
@@ -52,7 +54,9 @@ def test_kill_9_and_restart_keep_the_same_replicas_with_no_double_and_no_orphan(
 
 
 @pytest.mark.timeout(240)
-def test_kill_9_while_replicas_start_ends_in_the_planned_fleet_and_nothing_else(deployment: Deployment) -> None:
+def test_kill_9_while_replicas_start_ends_in_the_planned_fleet_and_nothing_else(
+    deployment: Deployment,
+) -> None:
     first = deployment.start("run")
     deployment.until(lambda b: bool(b.nodes), "a node is launching")
     first.send_signal(signal.SIGKILL)

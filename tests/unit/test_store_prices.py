@@ -1,5 +1,6 @@
 """Prices are recorded when they change, and found again as of any instant."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -111,7 +112,7 @@ def test_rows_are_the_changes_and_every_instant_finds_its_price(
         record_offers(store, (seen(L4, minute, str(price)),), later(minute))
         for minute, price in enumerate(prices)
     ]
-    changes = [1] + [int(now != before) for before, now in zip(prices, prices[1:], strict=False)]
+    changes = [1] + [int(now != before) for before, now in itertools.pairwise(prices)]
     assert rows == changes
     found = [price_at(store, L4.id, later(minute + 0.5)) for minute in range(len(prices))]
     assert found == [Decimal(price) for price in prices]
