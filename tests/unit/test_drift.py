@@ -16,7 +16,8 @@ C = an_offer("4.00", instance_type="c")
 
 def test_an_unmoved_market_has_no_steps() -> None:
     drift = price_drift((A, B), (A, B), (A.id,))
-    assert drift.steps == drift.appeared == drift.vanished == ()
+    assert drift.steps == ()
+    assert drift.appeared == drift.vanished == ()
     assert drift.fleet_delta_usd_per_hour == 0
 
 

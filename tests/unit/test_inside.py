@@ -89,7 +89,7 @@ def test_the_fleet_is_the_cheapest_of_all_and_the_bound_is_below_it(
     if best is None:
         assert fleet is None
     else:
-        assert fleet is not None
+        assert isinstance(fleet, Fleet)
         assert fleet.usd_per_hour <= best * Decimal("1.003")
         assert fleet.bound_usd_per_hour is not None
         assert fleet.bound_usd_per_hour <= float(best) + 1e-6
@@ -105,7 +105,7 @@ def test_no_more_nodes_are_taken_than_can_be_had() -> None:
     cheap = an_offer("cheap", usd_per_hour="1", obtainable=2)
     dear = an_offer("dear", usd_per_hour="3", obtainable=8)
     fleet = Inside(one_gpu_problem([cheap, dear])).cheapest_fleet(ask(1.0))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     assert Counter(node.offer.provider for node in fleet.nodes) == {"cheap": 2, "dear": 1}
 
 
@@ -117,7 +117,7 @@ def test_owned_nodes_are_free_and_used_first() -> None:
     owned = an_offer("rack", usd_per_hour="0", market=Market.OWNED, obtainable=2)
     rented = an_offer("cloud", usd_per_hour="2")
     fleet = Inside(one_gpu_problem([owned, rented])).cheapest_fleet(ask(1.0))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     assert fleet.usd_per_hour == Decimal("2")
     assert Counter(node.offer.provider for node in fleet.nodes) == {"rack": 2, "cloud": 1}
 
@@ -125,8 +125,8 @@ def test_owned_nodes_are_free_and_used_first() -> None:
 def test_headroom_is_load_to_carry() -> None:
     problem = one_gpu_problem([an_offer()], load=8.0)
     exact, roomy = (Inside(problem).cheapest_fleet(ask(1.0, headroom=h)) for h in (0.0, 0.3))
-    assert exact is not None
-    assert roomy is not None
+    assert isinstance(exact, Fleet)
+    assert isinstance(roomy, Fleet)
     assert (len(exact.nodes), len(roomy.nodes)) == (2, 3)
 
 
@@ -136,7 +136,7 @@ def test_spot_never_covers_more_than_its_share_of_the_need() -> None:
     rates = {SMALL: 4.0}
     for share, dear in ((1.0, 0), (0.5, 2), (0.2, 2), (0.0, 3)):
         fleet = Inside(one_gpu_problem([spot, steady])).cheapest_fleet(ask(1.0, spot=share))
-        assert fleet is not None
+        assert isinstance(fleet, Fleet)
         assert carried(fleet, rates, "small", spot=False) >= (1 - share) * 10.0 - 1e-9
         assert (
             sum(1 for node in fleet.nodes if node.offer is not spot and node.offer.provider == "steady")
@@ -150,7 +150,7 @@ def test_a_model_stays_on_the_clouds_and_regions_it_is_allowed() -> None:
     models = (rules("small"), rules("large", clouds=("near",), regions=("eu-*",)))
     problem = a_problem([away, home], a_table({SMALL: 4.0, LARGE: 2.0}), models)
     fleet = Inside(problem).cheapest_fleet(ask(0.8, 0.2))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     for node in fleet.nodes:
         if any(shape.model == "large" for shape in node.template.replicas):
             assert node.offer.provider == "near"
@@ -161,7 +161,7 @@ def test_min_replicas_hold_even_for_a_model_without_load() -> None:
     models = (rules("small", least=3), rules("large", least=1))
     problem = a_problem([an_offer()], a_table({SMALL: 40.0, LARGE: 2.0}), models)
     fleet = Inside(problem).cheapest_fleet(ask(1.0, 0.0))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     found = Counter(shape.model for node in fleet.nodes for shape in node.template.replicas)
     assert found == {"small": 3, "large": 1}
 
@@ -178,8 +178,8 @@ def test_switching_costs_keep_what_is_nearly_as_cheap() -> None:
     problem = one_gpu_problem([old, new], start_h=1.0, overlap_h=0.5, incumbent=running(old, 2))
     plain = Inside(problem).cheapest_fleet(ask(1.0))
     steady = Inside(problem).cheapest_fleet(ask(1.0, switching=True))
-    assert plain is not None
-    assert steady is not None
+    assert isinstance(plain, Fleet)
+    assert isinstance(steady, Fleet)
     assert {node.offer.provider for node in plain.nodes} == {"new"}
     assert Counter(node.offer.provider for node in steady.nodes) == {"old": 2, "new": 1}
     assert steady.usd_per_hour == Decimal("5.90")
@@ -190,7 +190,7 @@ def test_a_kept_node_keeps_its_place_in_the_plan() -> None:
     offer = an_offer()
     problem = one_gpu_problem([offer], incumbent=running(offer, 2, first=3))
     fleet = Inside(problem).cheapest_fleet(ask(1.0, switching=True))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     assert [node.ordinal for node in fleet.nodes] == [0, 3, 4]
 
 
@@ -199,5 +199,5 @@ def test_nodes_of_an_offer_that_is_sold_out_may_stay_but_not_grow() -> None:
     dear = an_offer("dear", usd_per_hour="5")
     problem = one_gpu_problem([gone, dear], incumbent=running(gone, 2))
     fleet = Inside(problem).cheapest_fleet(ask(1.0, switching=True))
-    assert fleet is not None
+    assert isinstance(fleet, Fleet)
     assert Counter(node.offer.provider for node in fleet.nodes) == {"gone": 2, "dear": 1}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bouted.market.offers import Market
+from bouted.market.offers import Market, Offer
 from bouted.planner.problem import PlannedNode
 from bouted.reconcile.actions import DrainReplica, LaunchNode, StopNode
 from bouted.reconcile.diff import diff
@@ -32,14 +32,14 @@ def plans() -> st.SearchStrategy[tuple[PlannedNode, ...]]:
     ).map(_plan)
 
 
-def _plan(items: list[tuple[tuple[object, dict[str, int]], int]]) -> tuple[PlannedNode, ...]:
+def _plan(items: list[tuple[tuple[Offer, dict[str, int]], int]]) -> tuple[PlannedNode, ...]:
     nodes: list[PlannedNode] = []
     owned_used = False
     for (offer, cut), count in items:
         if offer is OWNED and owned_used:
             continue
         owned_used = owned_used or offer is OWNED
-        nodes += planned(offer, 1 if offer is OWNED else count, **cut)  # type: ignore[arg-type]
+        nodes += planned(offer, 1 if offer is OWNED else count, **cut)
     return tuple(nodes)
 
 

@@ -56,13 +56,13 @@ def place_and_type(row: Row) -> tuple[str, str, str]:
     return row["provider"], row["region"], row["instance_type"]
 
 
-def test_the_price_file_has_exactly_the_agreed_columns():
+def test_the_price_file_has_exactly_the_agreed_columns() -> None:
     with (DATA / "prices.csv").open(newline="", encoding="utf-8") as file:
         assert next(csv.reader(file)) == COLUMNS
     assert all(None not in row and None not in row.values() for row in offers())
 
 
-def test_there_are_enough_offers_over_gpus_providers_markets_and_sizes():
+def test_there_are_enough_offers_over_gpus_providers_markets_and_sizes() -> None:
     rows = offers()
     assert len(rows) >= 80
     assert len({row["gpu"] for row in rows}) >= 12
@@ -71,32 +71,32 @@ def test_there_are_enough_offers_over_gpus_providers_markets_and_sizes():
     assert {row["gpu_count"] for row in rows} == {"1", "2", "4", "8"}
 
 
-def test_every_offered_gpu_is_a_known_gpu():
+def test_every_offered_gpu_is_a_known_gpu() -> None:
     assert {row["gpu"] for row in offers()} <= set(mapping("gpus.yaml"))
 
 
-def test_an_instance_type_always_holds_the_same_gpus():
+def test_an_instance_type_always_holds_the_same_gpus() -> None:
     held = defaultdict(set)
     for row in offers():
         held[row["provider"], row["instance_type"]].add((row["gpu"], row["gpu_count"]))
     assert [key for key, value in held.items() if len(value) > 1] == []
 
 
-def test_prices_are_positive_decimals_and_plausible_per_gpu():
+def test_prices_are_positive_decimals_and_plausible_per_gpu() -> None:
     for row in offers():
         usd = Decimal(row["usd_per_hour"])
         assert usd > 0, row
         assert Decimal("0.10") <= usd / int(row["gpu_count"]) <= 20, row
 
 
-def test_capacity_and_hazard_are_in_range():
+def test_capacity_and_hazard_are_in_range() -> None:
     for row in offers():
         assert 1 <= int(row["obtainable"]) <= 8, row
         hazard = float(row["hazard_per_hour"])
         assert hazard == 0.0005 if row["market"] == "on_demand" else 0.02 <= hazard <= 0.10, row
 
 
-def test_no_offer_is_listed_twice():
+def test_no_offer_is_listed_twice() -> None:
     keys = Counter(
         (*place_and_type(row), row["zone"], row["market"])  # the zone, where there is one
         for row in offers()
@@ -104,7 +104,7 @@ def test_no_offer_is_listed_twice():
     assert [key for key, count in keys.items() if count > 1] == []
 
 
-def test_spot_costs_less_than_the_same_instance_on_demand_in_the_region():
+def test_spot_costs_less_than_the_same_instance_on_demand_in_the_region() -> None:
     rows = offers()
     on_demand = {
         place_and_type(row): Decimal(row["usd_per_hour"]) for row in rows if row["market"] == "on_demand"
@@ -114,24 +114,24 @@ def test_spot_costs_less_than_the_same_instance_on_demand_in_the_region():
     assert [row for row in pairs if Decimal(row["usd_per_hour"]) >= on_demand[place_and_type(row)]] == []
 
 
-def test_marketplaces_and_lambda_ship_no_spot_price():
+def test_marketplaces_and_lambda_ship_no_spot_price() -> None:
     assert not [
         row for row in offers() if row["provider"] in ("lambda", "runpod", "vast") and row["market"] == "spot"
     ]
 
 
 @pytest.mark.parametrize(("gpu", "wrong"), [("H100-80GB", "33.61"), ("H200", "36.60"), ("H200", "38.74")])
-def test_a_known_wrong_gcp_price_stays_out(gpu: str, wrong: str):
+def test_a_known_wrong_gcp_price_stays_out(gpu: str, wrong: str) -> None:
     gcp = [row for row in offers() if row["provider"] == "gcp" and row["gpu"] == gpu]
     assert [row for row in gcp if abs(Decimal(row["usd_per_hour"]) - Decimal(wrong)) < Decimal("0.5")] == []
 
 
-def test_gcp_sells_h100_in_part_nodes_only_as_spot():
+def test_gcp_sells_h100_in_part_nodes_only_as_spot() -> None:
     parts = {"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"}
     assert {row["market"] for row in offers() if row["instance_type"] in parts} == {"spot"}
 
 
-def test_every_row_has_a_source_a_date_and_a_confidence():
+def test_every_row_has_a_source_a_date_and_a_confidence() -> None:
     for row in offers():
         assert row["source"], row
         assert row["confidence"] in ("high", "medium", "low"), row
@@ -143,24 +143,24 @@ def test_every_row_has_a_source_a_date_and_a_confidence():
             assert date(2025, 1, 1) <= observed <= date(2026, 11, 22), row
 
 
-def test_an_undated_price_has_low_confidence():
+def test_an_undated_price_has_low_confidence() -> None:
     undated = [row for row in offers() if row["observed_on"] == UNDATED]
     assert undated
     assert {row["confidence"] for row in undated} == {"low"}
 
 
-def test_no_set_without_a_licence_gave_more_than_twenty_rows():
+def test_no_set_without_a_licence_gave_more_than_twenty_rows() -> None:
     used = Counter(dataset(row) for row in offers())
     assert set(used) <= {*NO_LICENCE, "gcp_gpu_price_history"}
     assert {name: used[name] for name in NO_LICENCE if used[name] > 20} == {}
 
 
-def test_every_source_is_explained_in_the_readme():
+def test_every_source_is_explained_in_the_readme() -> None:
     text = (DATA / "README.md").read_text(encoding="utf-8")
     assert [name for name in {dataset(row) for row in offers()} if name not in text] == []
 
 
-def test_the_gpus_asked_for_are_there_with_every_field():
+def test_the_gpus_asked_for_are_there_with_every_field() -> None:
     gpus = mapping("gpus.yaml")
     assert set(gpus) >= ASKED_GPUS
     needed = {
@@ -171,7 +171,7 @@ def test_the_gpus_asked_for_are_there_with_every_field():
         assert needed <= set(gpu) <= needed | {"note"}, name
 
 
-def test_gpu_figures_are_in_range():
+def test_gpu_figures_are_in_range() -> None:
     for name, gpu in mapping("gpus.yaml").items():
         assert gpu["link"] in ("nvlink", "pcie"), name
         assert gpu["evidence"] in ("measured", "extrapolated"), name
@@ -187,23 +187,23 @@ TPOT_MS = {"A100-80GB": 11.9, "H100-80GB": 6.2, "H200": 4.9, "L40S": 22.0, "B200
 
 
 @pytest.mark.parametrize(("name", "tpot_ms"), TPOT_MS.items())
-def test_a_measured_gpu_gives_back_the_decode_time_it_was_derived_from(name: str, tpot_ms: float):
+def test_a_measured_gpu_gives_back_the_decode_time_it_was_derived_from(name: str, tpot_ms: float) -> None:
     gpu = mapping("gpus.yaml")[name]
     weights_ms = 2 * 8.03e9 / (gpu["bandwidth_gb_per_s"] * 1e9 * gpu["decode_efficiency"]) * 1e3
     assert 1.0 + weights_ms == pytest.approx(tpot_ms, rel=0.02)
 
 
-def test_only_the_gpus_of_that_table_are_called_measured():
+def test_only_the_gpus_of_that_table_are_called_measured() -> None:
     measured = {name for name, gpu in mapping("gpus.yaml").items() if gpu["evidence"] == "measured"}
     assert measured == set(TPOT_MS)
 
 
-def test_the_models_asked_for_are_there():
+def test_the_models_asked_for_are_there() -> None:
     assert set(mapping("models.yaml")) >= ASKED_MODELS
 
 
 @pytest.mark.parametrize("name", sorted(mapping("models.yaml")))
-def test_a_models_shape_adds_up_to_its_parameter_count(name: str):
+def test_a_models_shape_adds_up_to_its_parameter_count(name: str) -> None:
     model = mapping("models.yaml")[name]
     hidden, queries = model["hidden"], model["heads"] * model["head_dim"]
     attention = hidden * 2 * (queries + model["kv_heads"] * model["head_dim"])
@@ -213,7 +213,7 @@ def test_a_models_shape_adds_up_to_its_parameter_count(name: str):
     assert model["heads"] % model["kv_heads"] == 0
 
 
-def test_every_model_names_its_repository_and_source():
+def test_every_model_names_its_repository_and_source() -> None:
     for name, model in mapping("models.yaml").items():
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", model["hf_repo"]), name
         assert model["source"], name
