@@ -27,11 +27,12 @@ def down(place: Place, yes: bool) -> int:
     Queries fail from then on. Works with the daemon dead. `bouted resume` starts the fleet again.
     """
     from bouted.store.read_board import read_status
+    from bouted.store.readonly import is_there
     from bouted.store.urls import sqlite_path
 
     found = place.located()
     path = sqlite_path(found.database_url)
-    if path is not None and not path.exists():
+    if path is not None and not is_there(path, found.database_url):
         raise nothing_here(found.state_dir)
     if not yes:
         _ask(read_status(found.database_url).board)

@@ -49,11 +49,12 @@ class Place:
     def store(self) -> "Store":
         """The store of a deployment that exists; Misconfigured where there is none, and none is made."""
         from bouted.store.open import open_store
+        from bouted.store.readonly import is_there
         from bouted.store.urls import sqlite_path
 
         found = self.located()
         path = sqlite_path(found.database_url)
-        if path is not None and not path.exists():
+        if path is not None and not is_there(path, found.database_url):
             raise nothing_here(found.state_dir)
         return open_store(found.database_url)
 

@@ -107,7 +107,8 @@ def compose_board(inputs: BoardInputs) -> Board:
 def _verdict(inputs: BoardInputs) -> tuple[str, str]:
     if inputs.control.down_requested:
         left = sum(node.live for node in inputs.fleet.nodes)
-        return "DOWN", f"stopping everything, {left} nodes left" if left else "everything is stopped"
+        nodes = "1 node" if left == 1 else f"{left} nodes"
+        return "DOWN", f"stopping everything, {nodes} left" if left else "everything is stopped"
     if inputs.control.paused:
         return "PAUSED", "nothing is launched or stopped until: bouted resume"
     if inputs.plan is None:

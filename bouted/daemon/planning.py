@@ -17,7 +17,6 @@ from bouted.market.offers import Offer
 from bouted.planner.assemble import incumbent_of, steady_mix, without_refused
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
-from bouted.planner.explain import explain_infeasible
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
 from bouted.planner.problem import PlanningProblem
@@ -82,6 +81,9 @@ class PlanMaker:
         problem = await self._problem(config, offers, workload)
         frontier = await self.worker.propose(problem, on_progress)
         if not frontier.designs:
+            # scipy takes two seconds to import: the daemon pays that only when there is bad news to explain.
+            from bouted.planner.explain import explain_infeasible
+
             raise explain_infeasible(problem, frontier)
         choice = self.policy(config).select(frontier, problem)
         plan = make_plan(

@@ -59,6 +59,7 @@ class Replanner:
     failed_at: float = 0.0
     progress: Progress | None = None
     applied: Callable[[Plan | None, Plan], None] = field(default=lambda before, after: None)
+    mode: Mode = Mode.ADVISE
 
     @property
     def planning(self) -> bool:
@@ -85,6 +86,7 @@ class Replanner:
 
     def consider(self, beliefs: Beliefs) -> None:
         """Start planning if there is a reason to and no plan is being made."""
+        self.mode = beliefs.config.mode
         self._accept()
         if self.planning or load_control(self.store).down_requested:
             return
@@ -136,7 +138,7 @@ class Replanner:
             return
         self.error, self.failure, self.previous, self.shift = "", None, current, None
         self.progress = None
-        self._settle(made, beliefs.config, reason)
+        self._settle(made, reason)
 
     def _note_progress(self, progress: Progress) -> None:
         self.progress = progress
@@ -147,13 +149,13 @@ class Replanner:
             self._tell(EventKind.PLAN_FAILED, Severity.WARNING, "", f"planning failed: {error}")
         self.error, self.failure, self.failed_at = str(error), error, self.clock.now().timestamp()
 
-    def _settle(self, made: Made, config: Config, reason: ReplanReason) -> None:
-        """Keep the incumbent, propose, or apply."""
+    def _settle(self, made: Made, reason: ReplanReason) -> None:
+        """Keep the incumbent, propose, or apply, by the mode as it is now: it may have changed meanwhile."""
         plan = made.plan
         first = made.plan.why[0] if made.plan.why else reason.detail
         if made.held:
             self._tell(EventKind.PLAN_HELD, Severity.INFO, plan.id, f"held: {first}")
-        elif config.mode is Mode.APPLY:
+        elif self.mode is Mode.APPLY:
             self._apply(plan)
         else:
             message = f"plan {plan.id} is proposed: ${plan.design.usd_per_hour}/h, {first}; act: bouted apply"

@@ -2,12 +2,19 @@
 
 from decimal import ROUND_CEILING, Decimal
 
+import numpy as np
+import numpy.typing as npt
+
 from bouted.errors import Infeasible
-from bouted.perf.profile import QUANTILES, Metric
+from bouted.perf.profile import QUANTILES, Metric, Profile
 from bouted.planner.design import Frontier, ScoredDesign
 from bouted.planner.judge import SPOT
+from bouted.planner.latency import mixed_quantile
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.splits import FloorSplits
 from bouted.quality.curve import QualityCurve
+
+Floats = npt.NDArray[np.float64]
 
 P95 = QUANTILES.index(0.95)
 
@@ -41,23 +48,45 @@ def _floor(problem: PlanningProblem) -> Infeasible | None:
 
 
 def _unreachable(problem: PlanningProblem) -> Infeasible | None:
-    """A target below the latency of every model on every GPU, even when idle."""
-    known = {offer.gpu for offer in problem.offers}
+    """A target below what an idle fleet of the fastest replicas takes, over splits that meet the floor."""
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    floor = FloorSplits(curve, problem.targets.quality_min, problem.seed)
+    splits = np.vstack([floor.best[None], floor.others(floor.best, np.random.default_rng(problem.seed))])
     for metric in Metric:
         limit = problem.targets.of(metric)
-        idle = [
-            (profile.points[0].of(metric)[P95], profile.shape.model, profile.shape.gpu)
-            for profile in problem.profiles.profiles
-            if profile.shape.gpu in known
-        ]
-        if limit is not None and idle and min(idle)[0] > limit:
-            seconds, model, gpu = min(idle)
+        fastest = _fastest(problem, metric)
+        served = [split for split in splits if all(fastest[split > 0])]
+        if limit is None or not served:
+            continue
+        seconds = min(_mixed(fastest, split, metric) for split in served)
+        if seconds > limit:
             return Infeasible(
-                f"no fleet reaches {metric} p95 of {limit:g} s: the best there is takes {seconds:.3g} s"
-                f" ({model} on {gpu}, idle)",
+                f"no fleet reaches {metric} p95 of {limit:g} s: an idle one takes {seconds:.3g} s",
                 hint=f"raise targets.{metric}_p95_ms above {seconds * 1000:.0f}, or allow faster GPUs",
             )
     return None
+
+
+def _fastest(problem: PlanningProblem, metric: Metric) -> npt.NDArray[np.object_]:
+    """Per model, the profile that is fastest when idle of those whose GPUs are on sale; None without one."""
+    known = {(offer.gpu, offer.gpu_count) for offer in problem.offers}
+    largest = {gpu: max(count for other, count in known if other == gpu) for gpu, _ in known}
+    found: list[Profile | None] = []
+    for rules in problem.models:
+        on_sale = [
+            profile
+            for profile in problem.profiles.profiles
+            if profile.shape.model == rules.name
+            and profile.shape.gpu_count <= largest.get(profile.shape.gpu, 0)
+        ]
+        found.append(min(on_sale, key=lambda profile: profile.points[0].of(metric)[P95], default=None))
+    return np.array(found, dtype=object)
+
+
+def _mixed(fastest: npt.NDArray[np.object_], split: Floats, metric: Metric) -> float:
+    served = np.flatnonzero(split > 0)
+    seconds = np.array([profile.points[0].of(metric) for profile in fastest[served]])
+    return mixed_quantile(seconds, split[served], 0.95)
 
 
 def _nearest(problem: PlanningProblem, found: ScoredDesign) -> Infeasible:

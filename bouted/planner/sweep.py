@@ -29,8 +29,8 @@ NEARLY = 0.3
 TOLD_EVERY = 16
 AT_ONCE = 128
 # Latency factors, alike for all models, for which fleet and split are chosen together; then the best ones'.
-JOINT_FACTORS = (1.2, 1.1, 1.0, 0.9, 0.75, 0.6)
-JOINT_AGAIN = 6
+JOINT_FACTORS = (1.2, 1.1, 1.0, 0.8, 0.6)
+JOINT_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

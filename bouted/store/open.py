@@ -9,7 +9,7 @@ from bouted.errors import Misconfigured
 from bouted.store import refuse
 from bouted.store.engine import make_engine
 from bouted.store.names import SCHEMA_REVISION
-from bouted.store.readonly import read_only, revision_of
+from bouted.store.readonly import is_there, read_only, revision_of
 from bouted.store.session import Store
 from bouted.store.urls import shown, sqlite_path, sqlite_url
 
@@ -26,6 +26,7 @@ def open_store(url: str) -> Store:
     engine = make_engine(url)
     try:
         _make_folder(url)
+        _look_first(url)
         if _revision(engine) != SCHEMA_REVISION:
             # Alembic is loaded only when there is something to upgrade.
             from bouted.store.upgrade import upgrade
@@ -40,6 +41,14 @@ def open_store(url: str) -> Store:
     return Store(engine=engine, url=url)
 
 
+def _look_first(url: str) -> None:
+    """Refuses a file that is not ours while it is still as it was: the first connection sets up its log."""
+    path = sqlite_path(url)
+    if path is not None and is_there(path, url):
+        with read_only(path, url) as connection:
+            revision_of(connection, url)
+
+
 def check_store(url: str) -> None:
     """Checks that the store can be used, without writing: nothing for a sound, older or missing one.
 
@@ -48,7 +57,7 @@ def check_store(url: str) -> None:
     path = sqlite_path(url)
     if path is None:
         _check_server(url)
-    elif path.exists():
+    elif is_there(path, url):
         with read_only(path, url) as connection:
             revision_of(connection, url)
             verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bouted.board import Board, board_from_json
 from bouted.errors import Misconfigured
 from bouted.store.names import DAEMON_LEASE
-from bouted.store.readonly import read_only, revision_of
+from bouted.store.readonly import is_there, read_only, revision_of
 from bouted.store.urls import shown, sqlite_path
 
 _BOARD = "SELECT body FROM board WHERE id = 1"
@@ -41,7 +41,7 @@ def read_status(url: str) -> StoredStatus:
     path = sqlite_path(url)
     if path is None:
         return _from_server(url)
-    if not path.exists():
+    if not is_there(path, url):
         return _NOTHING
     with read_only(path, url) as connection:
         return _from_sqlite(connection, url)

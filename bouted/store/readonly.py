@@ -5,9 +5,21 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bouted.errors import Misconfigured
 from bouted.store import refuse
 from bouted.store.names import SCHEMA_REVISION
-from bouted.store.urls import quoted
+from bouted.store.urls import quoted, shown
+
+
+def is_there(path: Path, url: str) -> bool:
+    """Whether a file is at `path`; Misconfigured for a folder, or where nothing may be looked at."""
+    try:
+        if path.is_dir():
+            raise Misconfigured(shown(url), "is a folder, not a database file", hint="move it away")
+        return path.exists()
+    except OSError as cause:
+        hint = "check who owns the state folder, and run this as that user"
+        raise Misconfigured(shown(url), f"cannot be reached: {cause.strerror}", hint=hint) from cause
 
 
 @contextmanager

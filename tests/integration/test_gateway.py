@@ -364,6 +364,7 @@ def test_a_stream_whose_replica_dies_ends_with_an_error(start: Start, engine: Ca
         only.kill()
         *_, last = events
     assert last["error"]["message"] == "the replica broke off"
+    until(gateway.samples)
     (sample,) = gateway.samples()
     assert not sample["ok"]
     refused = gateway.chat(max_tokens=1)

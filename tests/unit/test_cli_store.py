@@ -54,7 +54,7 @@ class Deployment:
         return json.loads(out)
 
     def board(self, pid: int = 1, seconds_ago: float = 0.0, verdict: str = "OK") -> None:
-        at = NOW - timedelta(seconds=seconds_ago)
+        at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         with self.store() as store:
             publish_board(store, replace(a_board(at, verdict=verdict), pid=pid), at)
 

@@ -28,7 +28,9 @@ HEIRS = [
 ]
 
 
-@pytest.mark.parametrize(("missing", "models", "shares", "thresholds"), HEIRS, ids=lambda v: str(v))
+@pytest.mark.parametrize(
+    ("missing", "models", "shares", "thresholds"), HEIRS, ids=["".join(sorted(row[0])) for row in HEIRS]
+)
 def test_a_missing_models_queries_go_to_the_next_abler_one(
     missing: set[str], models: tuple[str, ...], shares: tuple[float, ...], thresholds: tuple[float, ...]
 ) -> None:

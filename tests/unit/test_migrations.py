@@ -1,0 +1,190 @@
+"""The migrations make the schema that the code maps, both ways, and keep rows or change nothing."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Inspector, inspect
+
+from bouted.errors import Misconfigured
+from bouted.reconcile.states import NodeStatus, Reason
+from bouted.store.engine import WRITES, make_engine
+from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
+from bouted.store.names import SCHEMA_REVISION
+from bouted.store.open import Store, sqlite_url
+from bouted.store.tables import Base
+from bouted.store.upgrade import alembic_config, scripts_folder, upgrade
+from bouted.testing.fleet import START
+from bouted.testing.store import a_node, a_replica, fresh_store
+
+NEXT = '''"""The schema after this one."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    {body}
+'''
+ADD_A_COLUMN = (
+    "with op.batch_alter_table('nodes', recreate='always') as table:\n"
+    "        table.add_column(sa.Column('rack', sa.Text(), nullable=False, server_default='r1'))"
+)
+ADD_THEN_FAIL = ADD_A_COLUMN + "\n    raise ValueError('half way')"
+LOSE_THE_NODES = "op.execute('DELETE FROM nodes')"
+
+
+@contextmanager
+def changing(url: str) -> Iterator[Connection]:
+    engine = make_engine(url, migrating=True).execution_options(**{WRITES: True})
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = fresh_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+def a_next_revision(folder: Path, body: str) -> Path:
+    """The installed migrations and one more."""
+    scripts = folder / "scripts"
+    shutil.copytree(scripts_folder(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    text = NEXT.format(before=SCHEMA_REVISION, body=body)
+    (scripts / "versions" / "0002_next.py").write_text(text)
+    return scripts
+
+
+def with_rows(store: Store) -> None:
+    add_node(store, a_node())
+    move_node(store, "t-1", NodeStatus.LAUNCHING, Reason.PLAN, START)
+    add_replica(store, a_replica(a_node()))
+
+
+def dump(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        return list(connection.iterdump())
+
+
+def details(found: Inspector) -> dict[str, Any]:
+    """What autogenerate does not compare: names of constraints, checks, the order of columns."""
+    return {
+        table: (
+            found.get_pk_constraint(table),
+            sorted(map(repr, found.get_foreign_keys(table))),
+            sorted(map(repr, found.get_check_constraints(table))),
+            sorted((index["name"] or "", index["column_names"]) for index in found.get_indexes(table)),
+            [
+                (column["name"], str(column["type"]), column["nullable"])
+                for column in found.get_columns(table)
+            ],
+        )
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def partial_indexes(engine: Engine) -> list[str]:
+    query = "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %' ORDER BY name"
+    with engine.connect() as connection:
+        return list(connection.exec_driver_sql(query).scalars())
+
+
+def test_the_migrations_stand_in_an_installed_package() -> None:
+    assert scripts_folder() == Path(str(files("bouted.migrations")))
+    for name in ("env.py", "script.py.mako", f"versions/{SCHEMA_REVISION}_first.py"):
+        assert (scripts_folder() / name).is_file()
+
+
+def test_the_newest_migration_is_the_revision_that_readers_know() -> None:
+    directory = ScriptDirectory.from_config(alembic_config(scripts_folder()))
+    assert directory.get_heads() == [SCHEMA_REVISION]
+    known = [script.revision for script in directory.walk_revisions()]
+    assert known == sorted(known, reverse=True), "they are compared as text"
+    assert all(len(revision) == 4 and revision.isdigit() for revision in known)
+
+
+def test_the_migrations_make_what_the_code_maps(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_and_indexes_are_those_the_code_declares(store: Store, tmp_path: Path) -> None:
+    mapped = make_engine(f"sqlite:///{tmp_path / 'mapped.db'}")
+    Base.metadata.create_all(mapped)
+    assert details(inspect(store.engine)) == details(inspect(mapped))
+    assert partial_indexes(store.engine) == partial_indexes(mapped) != []
+    mapped.dispose()
+
+
+def test_down_to_nothing_and_up_again_gives_the_same_schema(store: Store, tmp_path: Path) -> None:
+    before = dump(tmp_path / "bouted.db")
+    with changing(store.url) as connection:
+        command.downgrade(alembic_config(scripts_folder(), connection), "base")
+    assert inspect(store.engine).get_table_names() == ["alembic_version"]
+    with changing(store.url) as connection:
+        command.upgrade(alembic_config(scripts_folder(), connection), "head")
+    assert sorted(dump(tmp_path / "bouted.db")) == sorted(before)
+
+
+def test_upgrading_what_is_up_to_date_changes_nothing(store: Store, tmp_path: Path) -> None:
+    with_rows(store)
+    before = dump(tmp_path / "bouted.db")
+    upgrade(store.url)
+    assert dump(tmp_path / "bouted.db") == before
+    assert not list(tmp_path.glob("*.backup*"))
+
+
+def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, tmp_path: Path) -> None:
+    with_rows(store)
+    fleet, before = load_fleet(store, START), dump(tmp_path / "bouted.db")
+    store.engine.dispose()
+    upgrade(store.url, a_next_revision(tmp_path, ADD_A_COLUMN))
+    assert load_fleet(store, START) == fleet
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0002"
+    backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
+    assert dump(backup) == before
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(store: Store, tmp_path: Path) -> None:
+    with_rows(store)
+    before = dump(tmp_path / "bouted.db")
+    with pytest.raises(ValueError, match="half way"):
+        upgrade(store.url, a_next_revision(tmp_path, ADD_THEN_FAIL))
+    assert dump(tmp_path / "bouted.db") == before
+
+
+def test_an_upgrade_that_would_orphan_rows_is_refused_and_undone(store: Store, tmp_path: Path) -> None:
+    with_rows(store)
+    before = dump(tmp_path / "bouted.db")
+    with pytest.raises(Misconfigured, match="would break rows of") as refused:
+        upgrade(store.url, a_next_revision(tmp_path, LOSE_THE_NODES))
+    assert refused.value.hint
+    assert dump(tmp_path / "bouted.db") == before
+
+
+def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp_path: Path) -> None:
+    odd = tmp_path / "50%#?x"
+    odd.mkdir()
+    upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
+    with closing(sqlite3.connect(odd / "bouted.db")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]

@@ -1,0 +1,348 @@
+"""When the daemon plans again, and what it does with a plan, a refusal and a bug."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bouted.codec import dump
+from bouted.config.change import planning_hash
+from bouted.config.schema import Config, Mode
+from bouted.daemon.parts import load, replan_policy_of
+from bouted.daemon.planning import Made, OnProgress, PlanMaker
+from bouted.daemon.replanning import RETRY_FAILED_S, Beliefs, Replanner
+from bouted.errors import Infeasible, Retryable
+from bouted.events import EventKind
+from bouted.market.offers import Offer
+from bouted.planner.design import Frontier, Progress
+from bouted.planner.plan import Plan, PlanStatus, Trigger
+from bouted.planner.problem import PlanningProblem
+from bouted.store.control import load_control, update_control
+from bouted.store.documents import put_document
+from bouted.store.events import list_events
+from bouted.store.lease import DAEMON_LEASE, take_lease
+from bouted.store.open import Store
+from bouted.store.plans import desired_plan, list_plans, save_plan
+from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
+from bouted.testing.clock import ManualClock
+from bouted.testing.deployment import Deployment
+from bouted.testing.fleet import an_offer, planned
+from bouted.testing.store import a_plan, fresh_store
+from bouted.workload.profile import WorkloadProfile
+
+OFFERS = (an_offer(),)
+PROBLEM = a_problem(OFFERS, a_table({a_shape("small"): 5.0}), (rules("small"),))
+NO_FRONTIER = Frontier(designs=(), incumbent=None, nearest=None, swept=0, simulated=0, seconds=0.0, seed=1)
+Answer = str | Exception  # a plan's id, or what planning raises
+
+
+class PreparedPlans(PlanMaker):
+    """Gives `answers` one by one, the last one for ever; `triggers` has why it was asked each time."""
+
+    __slots__ = ("answers", "held", "triggers")
+
+    def __init__(self, store: Store, clock: ManualClock, *answers: Answer, held: bool = False) -> None:
+        self.store, self.clock = store, clock
+        self.answers, self.held = list(answers), held
+        self.triggers: list[Trigger] = []
+
+    async def make(
+        self,
+        config: Config,
+        offers: tuple[Offer, ...],
+        workload: WorkloadProfile,
+        trigger: Trigger,
+        on_progress: OnProgress,
+    ) -> Made:
+        """The next answer, stored as a real maker stores it."""
+        self.triggers.append(trigger)
+        on_progress(Progress(stage="sweep", done=1, total=2, best_usd_per_hour=None, seconds=0.0))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        plan = replace(
+            a_plan(self.store, answer, created_at=self.clock.now(), nodes=planned(OFFERS[0])),
+            config_hash=planning_hash(config),
+            problem_hash=put_document(self.store, "problem", dump(PlanningProblem, PROBLEM)),
+            rate_per_s=workload.rate_per_s,
+        )
+        save_plan(self.store, plan, PlanStatus.HELD if self.held else PlanStatus.PROPOSED)
+        return Made(plan=plan, held=self.held, frontier=NO_FRONTIER, problem=PROBLEM)
+
+
+@dataclass
+class Bench:
+    """A replanner with a real store, and the beliefs that it is shown."""
+
+    store: Store
+    config: Config
+    clock: ManualClock
+    token: int
+    applied: list[tuple[str, str]] = field(default_factory=list)
+
+    def replanner(self, *answers: Answer, held: bool = False) -> tuple[Replanner, PreparedPlans]:
+        maker = PreparedPlans(self.store, self.clock, *answers, held=held)
+        replanner = Replanner(
+            store=self.store,
+            maker=maker,
+            policy=replan_policy_of,
+            clock=self.clock,
+            token=self.token,
+            applied=self._applied,
+        )
+        return replanner, maker
+
+    def consider(self, replanner: Replanner, *, mode: Mode = Mode.APPLY) -> None:
+        """One pass, and the planning that it starts to its end."""
+
+        async def pass_() -> None:
+            replanner.consider(self.beliefs(mode))
+            if replanner.task is not None:
+                await replanner.task
+            replanner.task = None
+
+        asyncio.run(pass_())
+
+    def beliefs(self, mode: Mode = Mode.APPLY) -> Beliefs:
+        return Beliefs(
+            config=self.config.model_copy(update={"mode": mode}),
+            offers=OFFERS,
+            workload=a_workload(2.0),
+            targets_met=None,
+        )
+
+    def told(self, kind: EventKind) -> list[str]:
+        return [event.message for event in reversed(list_events(self.store)) if event.kind is kind]
+
+    def statuses(self) -> dict[str, PlanStatus]:
+        return {row.plan.id: row.status for row in list_plans(self.store, 10)}
+
+    def _applied(self, before: Plan | None, after: Plan) -> None:
+        self.applied.append((before.id if before else "", after.id))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    deployment = Deployment(tmp_path)
+    deployment.write_config()
+    clock = ManualClock()
+    with closing(fresh_store(tmp_path)) as store:
+        token = take_lease(store, DAEMON_LEASE, "this", clock.now(), 3600.0)
+        yield Bench(store, load(deployment.config_path).config, clock, token)
+
+
+def edit_the_targets(bench: Bench) -> None:
+    """An edit that plans depend on."""
+    bench.config = bench.config.model_copy(
+        update={"targets": bench.config.targets.model_copy(update={"quality_min": 0.5})}
+    )
+
+
+# What becomes of a plan
+
+
+def test_in_mode_apply_the_first_plan_is_in_force_at_once(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1")
+    bench.consider(replanner)
+    plan = desired_plan(bench.store)
+    assert plan is not None
+    assert plan.id == "p1"
+    assert maker.triggers == [Trigger.FIRST]
+    assert bench.applied == [("", "p1")]
+    assert bench.told(EventKind.PLAN_APPLIED) == ["plan p1 applied: $1.00/h; cheapest"]
+    assert replanner.progress is None
+
+
+@pytest.mark.parametrize("mode", [Mode.ADVISE, Mode.CONFIRM])
+def test_in_the_other_modes_a_plan_is_only_proposed(mode: Mode, bench: Bench) -> None:
+    replanner, _ = bench.replanner("p1")
+    bench.consider(replanner, mode=mode)
+    assert desired_plan(bench.store) is None
+    assert bench.statuses() == {"p1": PlanStatus.PROPOSED}
+    assert bench.applied == []
+    assert bench.told(EventKind.PLAN_PROPOSED) == [
+        "plan p1 is proposed: $1.00/h, cheapest; act: bouted apply"
+    ]
+
+
+@pytest.mark.parametrize("mode", [Mode.ADVISE, Mode.CONFIRM])
+def test_a_proposal_that_a_person_accepts_is_applied_once(mode: Mode, bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1")
+    bench.consider(replanner, mode=mode)
+    update_control(bench.store, bench.clock.now(), "cli", accepted_plan_id="p1")
+    bench.consider(replanner, mode=mode)
+    bench.consider(replanner, mode=mode)
+    assert bench.statuses() == {"p1": PlanStatus.APPLIED}
+    assert bench.applied == [("", "p1")]
+    assert load_control(bench.store).accepted_plan_id is None
+    assert len(maker.triggers) == 1
+
+
+def test_a_held_plan_leaves_the_one_in_force(bench: Bench) -> None:
+    first, _ = bench.replanner("p1")
+    bench.consider(first)
+    second, _ = bench.replanner("p2", held=True)
+    bench.consider(second)
+    plan = desired_plan(bench.store)
+    assert plan is not None
+    assert plan.id == "p1"
+    assert bench.told(EventKind.PLAN_HELD) == ["held: cheapest"]
+    assert bench.statuses() == {"p1": PlanStatus.APPLIED, "p2": PlanStatus.HELD}
+
+
+def test_a_held_plan_cannot_be_accepted(bench: Bench) -> None:
+    replanner, _ = bench.replanner("p1", held=True)
+    bench.consider(replanner)
+    update_control(bench.store, bench.clock.now(), "cli", accepted_plan_id="p1")
+    bench.consider(replanner)
+    assert desired_plan(bench.store) is None
+    assert load_control(bench.store).accepted_plan_id is None
+
+
+def test_a_plan_takes_the_place_of_the_one_before(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2")
+    bench.consider(replanner)
+    bench.clock.advance(10)
+    edit_the_targets(bench)
+    bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.CONFIG]
+    assert bench.statuses() == {"p1": PlanStatus.SUPERSEDED, "p2": PlanStatus.APPLIED}
+    assert bench.applied == [("", "p1"), ("p1", "p2")]
+
+
+# When it plans
+
+
+def test_while_nothing_changes_it_plans_once(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2")
+    for _ in range(3):
+        bench.consider(replanner)
+        bench.clock.advance(3600)
+    assert len(maker.triggers) == 1
+    assert bench.told(EventKind.REPLAN) == ["planning again: there is no plan yet"]
+
+
+def test_after_a_restart_it_recalls_the_last_plan_and_plans_nothing(bench: Bench) -> None:
+    bench.consider(bench.replanner("p1")[0])
+    restarted, maker = bench.replanner("p2")
+    restarted.recall(bench.config)
+    bench.clock.advance(600)
+    bench.consider(restarted)
+    assert maker.triggers == []
+
+
+def test_an_edit_made_while_it_was_down_is_planned_for(bench: Bench) -> None:
+    bench.consider(bench.replanner("p1")[0])
+    restarted, maker = bench.replanner("p2")
+    restarted.recall(bench.config)
+    edit_the_targets(bench)
+    bench.consider(restarted)
+    assert maker.triggers == [Trigger.CONFIG]
+
+
+def test_with_nothing_to_recall_it_makes_the_first_plan(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1")
+    replanner.recall(bench.config)
+    bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST]
+
+
+def test_on_the_way_down_it_plans_nothing(bench: Bench) -> None:
+    update_control(bench.store, bench.clock.now(), "cli", down_requested=True)
+    replanner, maker = bench.replanner("p1")
+    bench.consider(replanner)
+    assert maker.triggers == []
+
+
+def test_one_planning_runs_at_a_time(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1")
+
+    async def two_passes() -> None:
+        replanner.consider(bench.beliefs())
+        under_way = replanner.task
+        assert replanner.planning
+        replanner.consider(bench.beliefs())
+        assert replanner.task is under_way
+        assert under_way is not None
+        await under_way
+
+    asyncio.run(two_passes())
+    assert not replanner.planning
+    assert len(maker.triggers) == 1
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Retryable("the worker died", after_s=1.0), Infeasible("nothing is fast enough", hint="relax e2e")],
+    ids=["retryable", "infeasible"],
+)
+def test_a_failure_without_a_plan_is_told_once_and_retried_after_a_while(
+    error: Exception, bench: Bench
+) -> None:
+    replanner, maker = bench.replanner(error)
+    bench.consider(replanner)
+    bench.clock.advance(RETRY_FAILED_S - 1)
+    bench.consider(replanner)
+    assert len(maker.triggers) == 1
+    bench.clock.advance(1)
+    bench.consider(replanner)
+    assert len(maker.triggers) == 2
+    assert bench.told(EventKind.PLAN_FAILED) == [f"planning failed: {error}"]
+    assert (replanner.error, replanner.failure) == (str(error), error)
+    assert replanner.progress is None
+
+
+def test_a_success_ends_the_failure_and_a_new_one_is_told(bench: Bench) -> None:
+    gone = Retryable("gone", after_s=1.0)
+    replanner, _ = bench.replanner(gone, "p1", gone)
+    bench.consider(replanner)
+    bench.clock.advance(RETRY_FAILED_S)
+    bench.consider(replanner)
+    assert (replanner.error, replanner.failure) == ("", None)
+    edit_the_targets(bench)
+    bench.consider(replanner)
+    assert len(bench.told(EventKind.PLAN_FAILED)) == 2
+    assert bench.statuses() == {"p1": PlanStatus.APPLIED}
+
+
+def test_an_edit_that_makes_planning_infeasible_waits_for_another_change(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", Infeasible("too slow"))
+    bench.consider(replanner)
+    edit_the_targets(bench)
+    bench.consider(replanner)
+    for _ in range(3):
+        bench.clock.advance(RETRY_FAILED_S)
+        bench.consider(replanner)
+    assert len(maker.triggers) == 2
+    assert replanner.error == "too slow"
+
+
+def test_an_edit_is_planned_for_at_once_even_after_a_failure(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", Infeasible("too slow"), "p2")
+    original = bench.config
+    bench.consider(replanner)
+    edit_the_targets(bench)
+    bench.consider(replanner)
+    bench.config = original
+    bench.clock.advance(1)
+    bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.CONFIG, Trigger.CONFIG]
+    assert replanner.error == ""
+
+
+def test_a_bug_in_planning_is_told_and_survived(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    replanner, _ = bench.replanner(TypeError("None is no number"), "p1")
+    bench.consider(replanner)
+    assert bench.told(EventKind.PLAN_FAILED) == [
+        "planning failed: a bug in planning: TypeError: None is no number"
+    ]
+    assert "Traceback" in caplog.text
+    bench.clock.advance(RETRY_FAILED_S)
+    bench.consider(replanner)
+    assert bench.statuses() == {"p1": PlanStatus.APPLIED}
