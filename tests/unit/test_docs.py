@@ -1,10 +1,14 @@
 """Every command says what it does, in one line that fits the list and in full under --help."""
 
+from pathlib import Path
+
 import click
 import pytest
 
+from bouted.catalog.load import load_catalog
 from bouted.cli.group import COMMANDS
 from bouted.cli.main import cli, run
+from bouted.config.load import load_config
 
 
 def command(name: str) -> click.Command:
@@ -41,3 +45,23 @@ def test_every_option_of_a_command_has_help(name: str) -> None:
 
 def test_commands_are_named_after_their_functions() -> None:
     assert [command(name).name for name in COMMANDS] == list(COMMANDS)
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_names_every_command(name: str) -> None:
+    assert f"bouted {name}" in README.read_text(encoding="utf-8")
+
+
+def test_the_readmes_config_passes_every_check(tmp_path: Path) -> None:
+    text = README.read_text(encoding="utf-8")
+    (tmp_path / "bouted.yaml").write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    catalog = load_catalog()
+    config = load_config(
+        tmp_path / "bouted.yaml",
+        known_models=tuple(model.name for model in catalog.models),
+        known_gpus=tuple(gpu.name for gpu in catalog.gpus),
+    )
+    assert config.mode == "advise"
