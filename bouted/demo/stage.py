@@ -5,10 +5,11 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from bouted.board import Board
+from bouted.clock import SystemClock
 from bouted.daemon.parts import launcher_of, load
 from bouted.errors import BoutedError
 from bouted.store.read_board import read_status
@@ -96,7 +97,7 @@ class Stage:
 
 def now() -> datetime:
     """The present instant."""
-    return datetime.now(UTC)
+    return SystemClock().now()
 
 
 def _environ() -> dict[str, str]:

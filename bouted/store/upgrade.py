@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -16,6 +17,7 @@ from bouted.store import refuse
 from bouted.store.engine import WRITES, make_engine
 from bouted.store.urls import shown, sqlite_path
 
+_ONE_AT_A_TIME = Lock()  # Alembic keeps the connection it works on in a global of its own
 _UPGRADE_LOCK = 0x626F75746564
 """Key of the PostgreSQL advisory lock held while a schema is upgraded."""
 
@@ -38,7 +40,7 @@ def upgrade(url: str, scripts: Path | None = None) -> None:
 
     A database without tables is filled. An older SQLite file is first copied to
     `<file>.<revision>.backup`. Misconfigured for a revision that is not known here, or for a database
-    that is not bouted's. Two processes may call this at once.
+    that is not bouted's. Two processes may call this at once, and two threads.
     """
     config = alembic_config(scripts or scripts_folder())
     directory = ScriptDirectory.from_config(config)
@@ -53,7 +55,8 @@ def upgrade(url: str, scripts: Path | None = None) -> None:
             if current is not None:
                 _back_up(url, current)
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _ONE_AT_A_TIME:
+                command.upgrade(config, "head")
             _require_sound_keys(connection, url)
     finally:
         engine.dispose()

@@ -1,13 +1,10 @@
 """People are told of an incident once, again while it lasts, and when it is over; how Slack takes it."""
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -26,10 +23,10 @@ from bouted.alerts.tell import tell
 from bouted.errors import Misconfigured, Retryable
 from bouted.store.alerts import AlertRow, load_alerts, save_alert
 from bouted.store.open import open_store
+from bouted.testing.slack import TAKEN, Answer, slack
 from bouted.testing.store import fresh_store
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
-SECRET = "/services/T00/B00/very-secret"
 
 
 def spend(
@@ -215,50 +212,6 @@ def test_a_restart_repeats_no_message(tmp_path: Path) -> None:
 # How Slack takes it
 
 
-class SlackStandIn(HTTPServer):
-    """Answers from a script, the last answer for ever, and keeps what it was sent."""
-
-    def __init__(self, answers: Sequence[tuple[int, str, dict[str, str]]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.answers = list(answers)
-        self.got: list[dict[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}{SECRET}"
-
-
-class _Answers(BaseHTTPRequestHandler):
-    server: SlackStandIn
-    protocol_version = "HTTP/1.0"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append(json.loads(body))
-        answers = self.server.answers
-        status, said, headers = answers.pop(0) if len(answers) > 1 else answers[0]
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(said.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def slack(*answers: tuple[int, str, dict[str, str]]) -> Iterator[SlackStandIn]:
-    with SlackStandIn(answers) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slack's client takes a proxy from the environment; loopback needs none."""
@@ -266,29 +219,26 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-OK: tuple[int, str, dict[str, str]] = (200, "ok", {})
-
-
 def test_a_message_arrives_as_one_text_in_slacks_spelling(no_proxy: None) -> None:
-    with slack(OK) as server:
+    with slack(TAKEN) as server:
         SlackSender(server.url, pause_s=0.01).send("$1/h -> $2/h & more")
     assert server.got == [{"text": "$1/h -&gt; $2/h &amp; more"}]
 
 
 @pytest.mark.parametrize(
     "first",
-    [(429, "rate_limited", {"Retry-After": "0"}), (500, "server error", {}), (503, "away", {})],
+    [Answer(429, "rate_limited", {"Retry-After": "0"}), Answer(500, "server error"), Answer(503, "away")],
     ids=["asks to wait", "fails", "is away"],
 )
-def test_slack_is_asked_again_when_it(first: tuple[int, str, dict[str, str]], no_proxy: None) -> None:
-    with slack(first, OK) as server:
+def test_slack_is_asked_again_when_it(first: Answer, no_proxy: None) -> None:
+    with slack(first, TAKEN) as server:
         SlackSender(server.url, pause_s=0.01).send("hello")
     assert len(server.got) == 2
 
 
 @pytest.mark.parametrize(("status", "said"), [(400, "invalid_payload"), (403, "no_service"), (404, "gone")])
 def test_a_refusal_is_told_and_not_tried_again(status: int, said: str, no_proxy: None) -> None:
-    with slack((status, said, {})) as server, pytest.raises(Misconfigured) as caught:
+    with slack(Answer(status, said)) as server, pytest.raises(Misconfigured) as caught:
         SlackSender(server.url, pause_s=0.01).send("hello")
     assert len(server.got) == 1
     assert said in str(caught.value)
@@ -296,7 +246,10 @@ def test_a_refusal_is_told_and_not_tried_again(status: int, said: str, no_proxy:
 
 
 def test_a_long_wait_is_left_to_the_caller(no_proxy: None) -> None:
-    with slack((429, "rate_limited", {"Retry-After": "3600"})) as server, pytest.raises(Retryable) as caught:
+    with (
+        slack(Answer(429, "rate_limited", {"Retry-After": "3600"})) as server,
+        pytest.raises(Retryable) as caught,
+    ):
         SlackSender(server.url, pause_s=0.01).send("hello")
     assert len(server.got) == 1
     assert caught.value.after_s == 3600
@@ -305,7 +258,7 @@ def test_a_long_wait_is_left_to_the_caller(no_proxy: None) -> None:
 def test_slack_that_cannot_be_reached_is_retryable_and_nothing_tells_the_url(
     no_proxy: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with slack(OK) as server:
+    with slack(TAKEN) as server:
         url = server.url
     sender = SlackSender(url, pause_s=0.01)
     with caplog.at_level("DEBUG"), pytest.raises(Retryable) as caught:
