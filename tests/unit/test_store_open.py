@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -325,3 +326,12 @@ def test_two_processes_may_make_and_write_one_database_at_once(tmp_path: Path) -
                 "SELECT subject, count(*) FROM events GROUP BY subject ORDER BY subject"
             )
             assert told.fetchall() == [("one", 30), ("two", 30)]
+
+
+def test_threads_that_make_stores_at_once_do_not_meet(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        for store in pool.map(lambda folder: open_store(sqlite_url(folder)), folders):
+            store.close()
+    for folder in folders:
+        check_store(sqlite_url(folder))
