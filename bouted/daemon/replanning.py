@@ -158,7 +158,7 @@ class Replanner:
         elif self.mode is Mode.APPLY:
             self._apply(plan)
         else:
-            message = f"plan {plan.id} is proposed: ${plan.design.usd_per_hour}/h, {first}; act: bouted apply"
+            message = f"plan {plan.id} is proposed: ${plan.design.usd_per_hour:.2f}/h, {first}; act: bouted apply"
             self._tell(EventKind.PLAN_PROPOSED, Severity.NOTICE, plan.id, message)
 
     def _accept(self) -> None:
@@ -175,7 +175,7 @@ class Replanner:
         before = desired_plan(self.store)
         set_desired_plan(self.store, plan.id, self.token)
         first = plan.why[0] if plan.why else ""
-        message = f"plan {plan.id} applied: ${plan.design.usd_per_hour}/h; {first}"
+        message = f"plan {plan.id} applied: ${plan.design.usd_per_hour:.2f}/h; {first}"
         self._tell(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)
         self.applied(before, plan)
 
