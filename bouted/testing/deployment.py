@@ -103,7 +103,7 @@ class Deployment:
         self.processes.append(process)
         return process
 
-    def cli(self, *words: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, timeout_s: float = 150) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         return subprocess.run(
             self._argv(*words),
@@ -122,7 +122,7 @@ class Deployment:
         except BoutedError:
             return None
 
-    def until(self, reached: Callable[[Board], bool], what: str, within_s: float = 60) -> Board:
+    def until(self, reached: Callable[[Board], bool], what: str, within_s: float = 120) -> Board:
         """The first board for which `reached` holds; AssertionError with the daemon's log when none comes."""
         deadline = monotonic() + within_s
         while monotonic() < deadline:
@@ -134,7 +134,7 @@ class Deployment:
         tail = log.read_text(errors="replace")[-3000:] if log.exists() else ""
         raise AssertionError(f"{what}: not within {within_s:.0f} s; board {self.board()}\n{tail}")
 
-    def until_serving(self, within_s: float = 90) -> Board:
+    def until_serving(self, within_s: float = 150) -> Board:
         """Wait until every replica of the plan is ready and nothing else runs."""
         return self.until(is_serving, "every replica ready", within_s)
 
