@@ -158,7 +158,8 @@ class Replanner:
         elif self.mode is Mode.APPLY:
             self._apply(plan)
         else:
-            message = f"plan {plan.id} is proposed: ${plan.design.usd_per_hour:.2f}/h, {first}; act: bouted apply"
+            cost = f"${plan.design.usd_per_hour:.2f}/h"
+            message = f"plan {plan.id} is proposed: {cost}, {first}; act: bouted apply"
             self._tell(EventKind.PLAN_PROPOSED, Severity.NOTICE, plan.id, message)
 
     def _accept(self) -> None:
