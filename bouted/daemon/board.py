@@ -127,6 +127,9 @@ def _verdict(inputs: BoardInputs) -> tuple[str, str]:
         return "CONVERGING", f"{total - short} of {total} planned replicas ready{rest}"
     if inputs.plan_error:
         return "DEGRADED", f"planning failed, the last plan stands: {inputs.plan_error}"
+    costs = inputs.fleet.committed_usd_per_hour()
+    if costs > inputs.budget_usd_per_hour:
+        return "DEGRADED", f"costs ${costs:.2f}/h, the budget is ${inputs.budget_usd_per_hour:.2f}/h"
     late = [t.name for t in _targets(inputs) if t.measured is not None and _missed(t)]
     if late:
         return "DEGRADED", f"missing its target: {', '.join(late)}"

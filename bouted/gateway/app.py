@@ -20,7 +20,7 @@ from bouted.gateway.errors import error_response
 from bouted.gateway.keys import SAMPLES_PATH, ApiKeys, KeyCheck
 from bouted.gateway.measure import KEPT, Metrics, Samples
 from bouted.gateway.relay import Relay
-from bouted.gateway.scoring import model_names
+from bouted.gateway.scoring import model_names, unserved_models
 from bouted.gateway.state import RouteState
 from bouted.gateway.upstream import Upstream
 from bouted.plugins import load
@@ -37,7 +37,7 @@ class Gateway:
         self._balance = Balance(load("bouted.policies", POLICY), time.monotonic)
         self._upstream = Upstream()
         self._samples = Samples()
-        self._metrics = Metrics(self._balance.outstanding, self._table_version)
+        self._metrics = Metrics(self._balance.outstanding, lambda: self._state.table)
 
     def app(self, keys: ApiKeys | None) -> Starlette:
         """The ASGI application; with `keys`, clients must show one."""
@@ -49,6 +49,7 @@ class Gateway:
                 Path_("/v1/completions", completions, methods=["POST"]),
                 Path_("/v1/models", self._models),
                 Path_("/health", self._health),
+                Path_("/ready", self._ready),
                 Path_("/metrics", self._exposition),
                 Path_(SAMPLES_PATH, self._page),
             ],
@@ -81,6 +82,16 @@ class Gateway:
         routes = 0 if self._state.table is None else len(self._state.table.routes)
         body = {"status": "ok" if routes else "no routes", "routes": routes, "version": self._table_version()}
         return JSONResponse(body, 200 if routes else 503)
+
+    async def _ready(self, request: Request) -> Response:
+        """Ready is more than healthy: every model with a share has a replica, and queries can be scored."""
+        table = self._state.table
+        if table is None:
+            return JSONResponse({"status": "no routes"}, 503)
+        missing = unserved_models(table)
+        blind = len(table.split.models) > 1 and self._state.scorer is None
+        status = f"no replica: {', '.join(missing)}" if missing else "no scorer" if blind else "ready"
+        return JSONResponse({"status": status}, 200 if status == "ready" else 503)
 
     async def _exposition(self, request: Request) -> Response:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,7 @@ from bouted.config.running import is_loopback
 from bouted.errors import Misconfigured
 from bouted.gateway.errors import error_response
 
-OPEN_PATHS = ("/health", "/metrics")
+OPEN_PATHS = ("/health", "/ready", "/metrics")
 SAMPLES_PATH = "/-/samples"
 _BEARER = "bearer "
 
@@ -46,7 +46,7 @@ class ApiKeys:
 class KeyCheck:
     """Answers 401 to requests without a key, before they cost anything.
 
-    Health and metrics are open, and so are samples for clients on this machine.
+    Health, readiness and metrics are open, and so are samples for clients on this machine.
     """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys | None) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bouted import __version__
+from bouted.gateway.table import RouteTable
 from bouted.workload.profile import RequestSample
 
 KEPT = 20_000
@@ -53,7 +54,7 @@ class Samples:
 class Metrics:
     """The gateway's own registry."""
 
-    def __init__(self, inflight: Mapping[str, int], table_version: Callable[[], int]) -> None:
+    def __init__(self, inflight: Mapping[str, int], table: Callable[[], RouteTable | None]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._requests = Counter(
             "bouted_requests", "Requests answered.", ("model", "code"), registry=self._registry
@@ -63,7 +64,7 @@ class Metrics:
             "bouted_tpot_seconds", "Time per further token of streams.", _TOKEN_SECONDS
         )
         self._e2e = self._histogram("bouted_e2e_seconds", "Time to the last byte.", _SECONDS)
-        self._registry.register(_Now(inflight, table_version))
+        self._registry.register(_Now(inflight, table))
 
     def answered(self, model: str, code: int) -> None:
         """Count a request by what the client was told."""
@@ -89,17 +90,23 @@ class Metrics:
 class _Now(Collector):
     """Gauges read when asked."""
 
-    def __init__(self, inflight: Mapping[str, int], table_version: Callable[[], int]) -> None:
+    def __init__(self, inflight: Mapping[str, int], table: Callable[[], RouteTable | None]) -> None:
         self._inflight = inflight
-        self._table_version = table_version
+        self._table = table
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         inflight = GaugeMetricFamily("bouted_inflight", "Requests in flight.", labels=("replica",))
         for replica, count in self._inflight.items():
             inflight.add_metric((replica,), count)
         yield inflight
-        version = self._table_version()
+        table = self._table()
+        version = 0 if table is None else table.version
         yield GaugeMetricFamily("bouted_route_table_version", "Route table followed; 0: none.", value=version)
+        shares = GaugeMetricFamily("bouted_route_share", "Planned share of queries.", labels=("model",))
+        split = () if table is None else zip(table.split.models, table.split.shares, strict=True)
+        for model, share in split:
+            shares.add_metric((model,), share)
+        yield shares
         build = GaugeMetricFamily("bouted_build_info", "The version that runs.", labels=("version",))
         build.add_metric((__version__,), 1)
         yield build

@@ -36,6 +36,9 @@ def read_table(path: Path) -> RouteTable:
         where = ".".join(str(part) for part in problem["loc"])
         message = f"not a route table: {where + ': ' if where else ''}{problem['msg']}"
         raise Misconfigured(str(path), message, hint=_HINT) from cause
-    if len(table.split.thresholds) != len(table.split.models) - 1:
-        raise Misconfigured(str(path), "not a route table: models and thresholds do not fit", hint=_HINT)
+    models = len(table.split.models)
+    if len(table.split.thresholds) != models - 1 or len(table.split.shares) != models:
+        raise Misconfigured(
+            str(path), "not a route table: models, shares and thresholds do not fit", hint=_HINT
+        )
     return table

@@ -10,7 +10,7 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One parsed request. `text` is what is scored; `prompt_tokens` is an estimate."""
+    """One parsed request. `text` is what is scored, "" when there is none; `prompt_tokens` is an estimate."""
 
     path: str
     fields: dict[str, Any]
@@ -24,9 +24,8 @@ class Query:
         """The request as it goes upstream: as it came, but for the model's name."""
         if model == self.model:
             return self.raw
-        return json.dumps({**self.fields, "model": model}, ensure_ascii=False).encode(
-            "utf-8", "surrogatepass"
-        )
+        # ASCII: half a surrogate pair is JSON as an escape and is no UTF-8.
+        return json.dumps({**self.fields, "model": model}).encode()
 
 
 def read_query(path: str, raw: bytes) -> Query | None:
@@ -39,6 +38,7 @@ def read_query(path: str, raw: bytes) -> Query | None:
         return None
     chat = path.endswith("/chat/completions")
     parts = _messages(fields.get("messages")) if chat else _prompts(fields.get("prompt"))
+    ids = 0 if chat else _token_ids(fields.get("prompt"))
     asked = [text for role, text in parts if role == "user"]
     model = fields.get("model")
     return Query(
@@ -48,7 +48,7 @@ def read_query(path: str, raw: bytes) -> Query | None:
         model=model if isinstance(model, str) else "",
         stream=fields.get("stream") is True,
         text=asked[-1] if asked else "",
-        prompt_tokens=ceil(sum(len(text) for _, text in parts) / CHARS_PER_TOKEN),
+        prompt_tokens=ids + ceil(sum(len(text) for _, text in parts) / CHARS_PER_TOKEN),
     )
 
 
@@ -63,6 +63,13 @@ def _prompts(prompt: object) -> list[tuple[str, str]]:
     """The prompts of /v1/completions: a text or texts; token ids say nothing to a scorer."""
     prompts = prompt if isinstance(prompt, list) else [prompt]
     return [("user", text) for text in prompts if isinstance(text, str)]
+
+
+def _token_ids(prompt: object) -> int:
+    """How many token ids the prompt has, be it one list of them or a list of lists."""
+    if not isinstance(prompt, list):
+        return 0
+    return sum(_token_ids(part) if isinstance(part, list) else isinstance(part, int) for part in prompt)
 
 
 def _text(content: object) -> str:

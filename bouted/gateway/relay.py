@@ -13,7 +13,7 @@ from bouted.gateway.exchange import BROKEN, Exchange
 from bouted.gateway.scoring import models_for, score_of
 from bouted.gateway.state import RouteState
 from bouted.gateway.table import Route
-from bouted.gateway.tokens import StreamTokens, body_usage
+from bouted.gateway.tokens import StreamTokens, body_usage, opens_with_server_error
 from bouted.gateway.upstream import Broke, Refused, TimedOut, Upstream, naming_failures
 
 ATTEMPTS = 3
@@ -119,6 +119,8 @@ async def _send_stream(exchange: Exchange, response: httpx.Response, kind: str, 
         with naming_failures():
             async for chunk in response.aiter_raw():
                 if exchange.first_s is None:
+                    if opens_with_server_error(chunk):
+                        raise Broke("an error instead of a first token")
                     exchange.first_s = monotonic()
                     await _start(
                         exchange, response.status_code, kind, [(b"cache-control", b"no-cache")], send
@@ -131,6 +133,8 @@ async def _send_stream(exchange: Exchange, response: httpx.Response, kind: str, 
         if exchange.first_s is None:
             raise
         end, broken = error_event("the replica broke off"), True
+        if not tokens.between_events:
+            end = b"\n\n" + end
     exchange.prompt_tokens, exchange.output_tokens = tokens.usage()
     exchange.code = BROKEN if broken or tokens.failed else response.status_code
     exchange.ending = True

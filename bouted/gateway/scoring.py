@@ -6,13 +6,13 @@ from bouted.planner.plan import RouteSplit
 from bouted.quality.scorer import Scorer
 
 AUTO = "auto"
-# Above every threshold: without a scorer the most able model answers.
+# Above every threshold: without a scorer, or without text to score, the most able model answers.
 HARDEST = 1.0
 
 
 def score_of(scorer: Scorer | None, query: Query) -> float:
     """How hard the query is, 0..1."""
-    return HARDEST if scorer is None else scorer.score(query.text)
+    return HARDEST if scorer is None or not query.text else scorer.score(query.text)
 
 
 def models_for(table: RouteTable, query: Query, score: float) -> tuple[str, ...]:
@@ -32,6 +32,13 @@ def by_preference(split: RouteSplit, first: str) -> tuple[str, ...]:
     """`first`, the abler models ascending, then the less able ones descending."""
     at = split.models.index(first)
     return (*split.models[at:], *reversed(split.models[:at]))
+
+
+def unserved_models(table: RouteTable) -> tuple[str, ...]:
+    """Models that are to get a share of the queries and have no replica."""
+    routed = {route.model for route in table.routes}
+    shares = zip(table.split.models, table.split.shares, strict=True)
+    return tuple(model for model, share in shares if share > 0 and model not in routed)
 
 
 def model_names(table: RouteTable | None) -> tuple[str, ...]:

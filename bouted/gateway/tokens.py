@@ -19,8 +19,13 @@ class StreamTokens:
         """The next bytes of the stream."""
         self._events += chunk.count(b"data: ")
         self._before, self._tail = self._tail, chunk
-        if _ERROR in chunk:
+        if _ERROR in self._before[1 - len(_ERROR) :] + chunk:
             self.failed = True
+
+    @property
+    def between_events(self) -> bool:
+        """Whether the bytes so far end where an event ends."""
+        return self._tail.endswith((b"\n\n", b"\r\n\r\n"))
 
     def usage(self) -> tuple[int | None, int]:
         """(prompt tokens if the stream told, output tokens)."""
@@ -30,6 +35,17 @@ class StreamTokens:
             return told
         empty = end.count(_DONE) + end.count(b'"delta":{}') + end.count(b'"delta": {}')
         return None, max(0, self._events - empty)
+
+
+def opens_with_server_error(chunk: bytes) -> bool:
+    """Whether a stream's first bytes are an error of the server's: 500 and up, before any token."""
+    if not chunk.startswith(_ERROR):
+        return False
+    try:
+        code = json.loads(chunk.partition(b"\n")[0][len(b"data: ") :])["error"]["code"]
+        return int(code) >= 500
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def body_usage(body: bytes) -> tuple[int | None, int]:

@@ -218,9 +218,11 @@ def upstream(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Upstr
             server.shutdown()
 
 
-def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"{}") -> None:
+def say(
+    handler: BaseHTTPRequestHandler, status: int, body: bytes = b"{}", kind: str = "application/json"
+) -> None:
     handler.send_response(status)
-    handler.send_header("content-type", "application/json")
+    handler.send_header("content-type", kind)
     handler.send_header("content-length", str(len(body)))
     handler.end_headers()
     handler.wfile.write(body)
@@ -399,6 +401,70 @@ def test_a_replica_that_fails_is_tried_once_and_its_last_word_passed_on(start: S
             gateway.route(("s1", "small", bad.url), ("s2", "small", good.url))
             assert gateway.chat(model="small").json() == {"ok": True}
             assert len(bad.asked) == 2
+
+
+def test_an_error_instead_of_a_first_token_is_tried_elsewhere(
+    start: Start, engine: Callable[..., Engine]
+) -> None:
+    gateway, good = start(), engine("s2", "small")
+    error = b'data: {"error": {"message": "ending", "code": 500}}\n\ndata: [DONE]\n\n'
+    with upstream(lambda handler: say(handler, 200, error, "text/event-stream")) as ending:
+        gateway.route(("s1", "small", ending.url), ("s2", "small", good.url))
+        with gateway.stream(max_tokens=3) as (answer, events):
+            assert len(list(events)) == 5
+        assert answer.headers["x-bouted-replica"] == "s2"
+        assert len(ending.asked) == 1
+    until(gateway.samples)
+    assert all(sample["ok"] for sample in gateway.samples())
+
+
+def test_an_error_later_in_a_stream_is_passed_on_and_counted(start: Start) -> None:
+    gateway = start()
+    body = (
+        b'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"error": {"message": "x", "code": 500}}\n\n'
+    )
+    with upstream(lambda handler: say(handler, 200, body, "text/event-stream")) as failing:
+        gateway.route(("s1", "small", failing.url))
+        with gateway.stream() as (answer, events):
+            *_, last = events
+        assert (answer.status_code, last["error"]["message"]) == (200, "x")
+    until(lambda: gateway.metric('bouted_requests_total{code="502",model="small"} 1.0'))
+    assert [sample["ok"] for sample in gateway.samples()] == [False]
+
+
+def test_a_stream_cut_within_an_event_still_ends_with_a_whole_one(start: Start) -> None:
+    def cut(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        part = b'data: {"choices":[]}\n\ndata: {"cho'
+        handler.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        handler.close_connection = True
+
+    gateway = start()
+    with upstream(cut) as failing:
+        gateway.route(("s1", "small", failing.url))
+        lines = gateway.client.post(CHAT, json={"stream": True, "messages": HI}).text.split("\n\n")
+    assert lines[:2] == ['data: {"choices":[]}', 'data: {"cho']
+    assert json.loads(lines[2].removeprefix("data: "))["error"]["message"] == "the replica broke off"
+
+
+def test_ready_means_that_every_model_with_a_share_is_served(start: Start) -> None:
+    gateway = start()
+    said = gateway.client.get("/ready")
+    assert (said.status_code, said.json()["status"]) == (503, "no routes")
+    gateway.route(("s1", "small", "http://127.0.0.1:1"))
+    said = gateway.client.get("/ready")
+    assert (said.status_code, said.json()["status"]) == (503, "no replica: large")
+    scorer, _ = fit_scorer(synthetic_records(1, 50), ("small", "large"), 1)
+    scorer.save(gateway.folder / "scorer.json")
+    both = (("s1", "small", "http://127.0.0.1:1"), ("l1", "large", "http://127.0.0.1:1"))
+    gateway.route(*both)
+    assert gateway.client.get("/ready").json()["status"] == "no scorer"
+    gateway.route(*both, scorer_file="scorer.json")
+    assert gateway.client.get("/ready").status_code == 200
+    assert gateway.metric('bouted_route_share{model="small"} 0.5')
 
 
 def test_a_key_is_never_passed_on_and_only_the_model_changes(start: Start, tmp_path: Path) -> None:

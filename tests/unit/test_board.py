@@ -182,6 +182,13 @@ def test_a_missed_target_is_degraded_and_named(
     assert said(got) == (verdict, note)
 
 
+def test_a_settled_fleet_over_the_hourly_budget_is_degraded(world: FleetWorld, plan: Plan) -> None:
+    world.converge(plan.design.nodes)
+    seen = board(world, plan, budget_usd_per_hour=Decimal("0.50"))
+    assert seen.verdict == "DEGRADED"
+    assert "the budget is $0.50/h" in seen.note
+
+
 def test_paused_is_said_before_anything_about_the_fleet(world: FleetWorld, plan: Plan) -> None:
     paused = board(world, plan, control=Control(paused=True), plan_error="x")
     assert said(paused) == ("PAUSED", "nothing is launched or stopped until: bouted resume")

@@ -1,7 +1,7 @@
 """What a gateway counts: tokens, samples and arrivals."""
 
 from bouted.gateway.measure import KEPT, Samples
-from bouted.gateway.tokens import StreamTokens, body_usage
+from bouted.gateway.tokens import StreamTokens, body_usage, opens_with_server_error
 from bouted.workload.profile import RequestSample
 
 
@@ -29,6 +29,24 @@ def test_an_error_inside_a_stream_is_seen() -> None:
     tokens = StreamTokens(chat=True)
     tokens.see(b'data: {"error": {"message": "out of memory"}}\n\n')
     assert tokens.failed
+
+
+def test_an_error_cut_in_two_is_seen() -> None:
+    tokens = StreamTokens(chat=True)
+    tokens.see(b'data: {"choices":[]}\n\ndata: {"err')
+    assert not tokens.failed
+    assert not tokens.between_events
+    tokens.see(b'or": {"message": "out of memory"}}\n\n')
+    assert tokens.failed
+    assert tokens.between_events
+
+
+def test_only_the_servers_own_errors_may_be_tried_elsewhere() -> None:
+    assert opens_with_server_error(b'data: {"error": {"message": "ending", "code": 500}}\n\ndata: [DONE]\n\n')
+    assert not opens_with_server_error(b'data: {"error": {"message": "too long", "code": 400}}\n\n')
+    assert not opens_with_server_error(b'data: {"error": "odd"}\n\n')
+    assert not opens_with_server_error(b'data: {"choices": []}\n\n')
+    assert not opens_with_server_error(b"")
 
 
 def a_sample() -> RequestSample:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bouted.policies.route import pick_replica
@@ -13,11 +14,13 @@ from bouted.gateway.balance import AVOID_S, Balance, Tried
 from bouted.gateway.keys import ApiKeys
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.query import Query, read_query
-from bouted.gateway.scoring import by_preference, model_names, models_for
+from bouted.gateway.scoring import by_preference, model_names, models_for, score_of, unserved_models
 from bouted.gateway.serve import listener, serve
 from bouted.gateway.state import RouteState
 from bouted.gateway.table import Route, RouteTable
 from bouted.planner.plan import RouteSplit
+from bouted.quality.scorer import fit_scorer
+from bouted.quality.synthetic import synthetic_records
 
 CHAT = "/v1/chat/completions"
 SPLIT = RouteSplit(
@@ -76,9 +79,10 @@ def test_a_broken_table_is_named(tmp_path: Path, body: bytes) -> None:
     assert caught.value.path == str(path)
 
 
-def test_thresholds_must_fit_the_models(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", [{"thresholds": (0.5,)}, {"shares": (0.5, 0.5)}])
+def test_thresholds_and_shares_must_fit_the_models(tmp_path: Path, wrong: dict[str, Any]) -> None:
     path = tmp_path / "routes.json"
-    write_table(path, replace(TABLE, split=replace(SPLIT, thresholds=(0.5,))))
+    write_table(path, replace(TABLE, split=replace(SPLIT, **wrong)))
     with pytest.raises(Misconfigured, match="do not fit"):
         read_table(path)
 
@@ -127,12 +131,19 @@ def test_the_last_user_message_is_scored(messages: object, text: str, tokens: in
 
 
 @pytest.mark.parametrize(
-    ("prompt", "text"), [("hello", "hello"), (["a", "b"], "b"), ([1, 2, 3], ""), (None, "")]
+    ("prompt", "text", "tokens"),
+    [
+        ("hello", "hello", 2),
+        (["a", "b"], "b", 1),
+        ([1, 2, 3], "", 3),
+        ([[1, 2], [3, 4]], "", 4),
+        (None, "", 0),
+    ],
 )
-def test_the_prompt_of_a_completion_is_scored(prompt: object, text: str) -> None:
+def test_the_prompt_of_a_completion_is_scored(prompt: object, text: str, tokens: int) -> None:
     query = read_query("/v1/completions", json.dumps({"prompt": prompt}).encode())
     assert query is not None
-    assert query.text == text
+    assert (query.text, query.prompt_tokens) == (text, tokens)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"1", b"\xff", b"[" * 100_000])
@@ -143,7 +154,7 @@ def test_what_is_not_an_object_is_no_query(raw: bytes) -> None:
 def test_only_the_model_of_a_request_changes() -> None:
     fields = {"model": "auto", "messages": [{"role": "user", "content": "é\ud800"}], "logit_bias": {"1": 2.5}}
     query = a_query(**fields)
-    assert json.loads(query.body_for("small")) == {**fields, "model": "small"}
+    assert json.loads(query.body_for("small").decode()) == {**fields, "model": "small"}
     assert a_query(model="small").body_for("small") == a_query(model="small").raw
 
 
@@ -167,6 +178,20 @@ def test_a_missing_model_is_replaced_upwards_first(
 ) -> None:
     table = a_table(("s1", "small"), ("x", "extra"))
     assert models_for(table, a_query(model=model), score) == expected
+
+
+def test_what_cannot_be_scored_goes_to_the_most_able_model() -> None:
+    scorer, _ = fit_scorer(synthetic_records(1, 50), ("small", "large"), 1)
+    picture = [{"role": "user", "content": [{"type": "image_url"}]}]
+    assert SPLIT.model_for(score_of(scorer, a_query(messages=picture))) == "large"
+    assert SPLIT.model_for(score_of(None, a_query(messages=[{"role": "user", "content": "hi"}]))) == "large"
+    assert 0 <= score_of(scorer, a_query(messages=[{"role": "user", "content": "hi"}])) < 1
+
+
+def test_a_model_with_a_share_and_no_replica_is_named() -> None:
+    assert unserved_models(TABLE) == ("medium",)
+    spared = replace(TABLE, split=replace(SPLIT, shares=(0.8, 0.0, 0.2)))
+    assert unserved_models(spared) == ()
 
 
 def test_every_model_can_be_named() -> None:
