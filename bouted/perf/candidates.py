@@ -69,7 +69,7 @@ def _shapes(
     return tuple(
         ReplicaShape(model=model_name, gpu=gpu.name, tp=tp, pp=pp, precision=precision, engine=engine)
         for tp in TENSOR_PARALLEL
-        if tp <= gpu.max_fast_group and tp * pp <= gpu.max_fast_group
+        if tp * pp <= gpu.max_fast_group  # stages too, until hops between groups are measured
     )
 
 

@@ -87,7 +87,7 @@ def test_a_70b_does_not_start_on_one_l4_and_the_arithmetic_says_why(catalog: Cat
     assert "GiB" in reasons[1]
 
 
-def test_a_pipeline_is_tried_where_no_tensor_parallel_group_holds_the_model(catalog: Catalog) -> None:
+def test_no_pipeline_is_tried_where_a_tensor_parallel_group_holds_the_model(catalog: Catalog) -> None:
     found = shapes(catalog, "llama-3.1-70b", "A100-40GB", "H100-80GB")
     assert {shape.pp for shape, _ in found} == {1}
     assert all(shape.tp * shape.pp <= 8 for shape, _ in found)
