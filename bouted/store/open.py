@@ -9,6 +9,7 @@ from bouted.errors import Misconfigured
 from bouted.store import refuse
 from bouted.store.engine import make_engine
 from bouted.store.names import SCHEMA_REVISION
+from bouted.store.read_server import reading_server, server_revision
 from bouted.store.readonly import is_there, read_only, revision_of
 from bouted.store.session import Store
 from bouted.store.urls import shown, sqlite_path, sqlite_url
@@ -56,25 +57,14 @@ def check_store(url: str) -> None:
     """
     path = sqlite_path(url)
     if path is None:
-        _check_server(url)
+        with reading_server(url) as server:
+            server_revision(server, url)
     elif is_there(path, url):
         with read_only(path, url) as connection:
             revision_of(connection, url)
             verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         if verdict != "ok":
             raise refuse.unusable(url, sqlite3.DatabaseError(f"malformed: {verdict}"))
-
-
-def _check_server(url: str) -> None:
-    engine = make_engine(url)
-    try:
-        revision = _revision(engine)
-    except DBAPIError as cause:
-        raise refuse.unusable(url, cause.orig or cause) from cause
-    finally:
-        engine.dispose()
-    if revision is not None and revision > SCHEMA_REVISION:
-        raise refuse.future(url, revision)
 
 
 def _revision(engine: Engine) -> str | None:

@@ -1,23 +1,45 @@
-"""Reads the status board from a database server; kept apart so that SQLite needs no SQLAlchemy."""
+"""Reads a store on a database server without changing it; apart, so that SQLite needs no SQLAlchemy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from bouted.store import refuse
 from bouted.store.engine import make_engine
+from bouted.store.names import SCHEMA_REVISION
+
+
+@contextmanager
+def reading_server(url: str) -> Iterator[Connection]:
+    """A connection to read over; Misconfigured or Retryable when the database cannot be read."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as cause:
+        raise refuse.unusable(url, cause.orig or cause) from cause
+    finally:
+        engine.dispose()
+
+
+def server_revision(connection: Connection, url: str) -> str | None:
+    """The schema's revision, None for a database without tables; Misconfigured if it is from the future."""
+    if not inspect(connection).get_table_names():
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision is not None and revision > SCHEMA_REVISION:
+        raise refuse.future(url, revision)
+    return revision
 
 
 def read_rows(url: str, board: str, lease: str) -> tuple[str | None, tuple[str, datetime] | None]:
     """The board's text and the lease's holder and expiry, by these two queries, in one connection."""
-    engine = make_engine(url)
-    try:
-        with engine.connect() as connection:
-            body = connection.execute(text(board)).scalar()
-            row = connection.execute(text(lease)).one_or_none()
-    except SQLAlchemyError as cause:
-        raise refuse.unusable(url, cause) from cause
-    finally:
-        engine.dispose()
+    with reading_server(url) as connection:
+        if server_revision(connection, url) is None:
+            return None, None
+        body = connection.execute(text(board)).scalar()
+        row = connection.execute(text(lease)).one_or_none()
     return body, None if row is None else (row[0], row[1])

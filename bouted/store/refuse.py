@@ -27,10 +27,8 @@ def unusable(url: str, cause: Exception) -> BoutedError:
         return Misconfigured(
             shown(url), text, hint="the file is damaged: restore a backup, or move it away to start anew"
         )
-    if "no such table" in low or "no such column" in low:
-        return Misconfigured(
-            shown(url), text, hint="is this bouted's own database? point state_dir elsewhere"
-        )
+    if "no such table" in low or "no such column" in low or ("relation" in low and "not exist" in low):
+        return Misconfigured(shown(url), text, hint="give bouted a database of its own")
     return Misconfigured(
         shown(url), f"cannot be read: {text}", hint="check the store's address and its server"
     )

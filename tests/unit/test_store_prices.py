@@ -102,8 +102,8 @@ def test_there_is_no_price_before_the_first(store: Store) -> None:
     assert price_at(store, "unknown", START) is None
 
 
-@settings(max_examples=25)
-@given(prices=st.lists(st.integers(1, 4), min_size=1, max_size=12))
+@settings(max_examples=12)
+@given(prices=st.lists(st.integers(1, 4), min_size=1, max_size=8))
 def test_rows_are_the_changes_and_every_instant_finds_its_price(
     prices: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
