@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from botorch.acquisition.multi_objective import logei
 from botorch.acquisition.multi_objective.logei import qLogExpectedHypervolumeImprovement
 from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
 from botorch.fit import fit_gpytorch_mll
@@ -24,6 +25,10 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
+
+# BoTorch would compile a kernel on first use, behind a lock file that a killed worker leaves for ever and
+# whose next user waits for ever. And the same problem must give the same bytes with a compiler and without.
+logei._load_attempted = True
 
 THREADS = 1
 SAMPLES = 32

@@ -34,7 +34,7 @@ def main() -> int:
     answers = _reserve_stdout()
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    threading.Thread(target=_warm, daemon=True).start()
+    _warm()
 
     def send(body: bytes) -> None:
         answers.write(body)
@@ -87,7 +87,10 @@ def _end_with(parent: int) -> None:
 
 
 def _warm() -> None:
-    """Import and compile what the first plan needs, while requests are still on their way."""
+    """Import and compile what the first plan needs, while requests are still on their way.
+
+    Not in a thread beside them: two threads that import and compile the same modules can deadlock.
+    """
     for name in ("bouted.planner.search", "bouted.planner.answers"):
         import_module(name)
     from bouted.planner.simulate_judge import warm as warm_simulator

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+_LOOKS, _LOOK_S = 100, 0.001
+
 
 def until(done: Callable[[], object], patience_s: float = 30.0) -> None:
     """Wait until `done()` is true; AssertionError when it is not in time."""
@@ -33,13 +35,24 @@ def engines(state_dir: Path) -> list[int]:
     mark = f"{state_dir}/".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+        command = _command(entry)
         if b"bouted.providers.local_engine" in command and mark in command:
             found.append(int(entry.name))
     return found
+
+
+def _command(entry: Path) -> bytes:
+    """The command line of a process, b"" for none. One that has just started shows none for an instant."""
+    for _ in range(_LOOKS):
+        try:
+            command = (entry / "cmdline").read_bytes()
+            if command:
+                return command
+            (entry / "exe").readlink()  # the kernel's threads and the dead have none
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+        time.sleep(_LOOK_S)
+    return b""
 
 
 def _kill(pid: int) -> None:

@@ -85,6 +85,17 @@ def test_plans_are_simulated_and_repeat_byte_for_byte_in_any_worker() -> None:
     assert told[-1].done == told[-1].total
 
 
+def test_a_worker_compiles_no_extension_and_waits_for_nobody_who_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "logei_fused_ext"
+    built.mkdir()
+    (built / "lock").touch()  # what a worker that was killed while it compiled would leave
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    assert with_worker(lambda worker: worker.propose(a_case(), ignore)).simulated > 2
+    assert [path.name for path in built.iterdir()] == ["lock"]
+
+
 def test_errors_come_back_as_themselves_and_the_worker_stays() -> None:
     async def ask(worker: PlanningWorker) -> tuple[int | None, int | None]:
         request = QualityRequest(evals_file="/nowhere/evals.jsonl", models=("small",), state_dir="/", seed=1)
