@@ -68,5 +68,17 @@ class SourceBroken(SourceFailed):
     """A price source cannot be read until a person mends it: a daemon does not start with it."""
 
 
+class NotConfigured(SourceFailed):
+    """A source has no credentials here: leave it out, and say so only where somebody asks."""
+
+
+class PermissionMissing(SourceFailed):
+    """A source may not ask: `permission` is the one to grant, by the cloud's own name for it."""
+
+    def __init__(self, permission: str, *, hint: str = "") -> None:
+        super().__init__(f"permission missing: {permission}", hint=hint)
+        self.permission = permission
+
+
 class AlreadyRunning(BoutedError):
     """Another daemon holds this state folder: do not start."""

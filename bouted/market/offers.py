@@ -24,6 +24,11 @@ class Confidence(StrEnum):
     LOW = "low"
 
 
+def offer_id(provider: str, place: str, instance_type: str, market: Market) -> str:
+    """The stable name of an offer; `place` is its zone, or its region where it has none."""
+    return f"{provider}/{place}/{instance_type}/{market}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A whole instance at a price.
@@ -57,7 +62,7 @@ class Offer:
     @property
     def id(self) -> str:
         """Stable name of the offer: the same thing at another price has the same id."""
-        return f"{self.provider}/{self.zone or self.region}/{self.instance_type}/{self.market}"
+        return offer_id(self.provider, self.zone or self.region, self.instance_type, self.market)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,53 @@
-"""The one door through which prices come in."""
+"""The one door through which prices come in, and the smaller ones beside it that a source may have."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from bouted.market.offers import Offer
+from bouted.market.diagnosis import Diagnosis
+from bouted.market.notices import Notice
+from bouted.market.quotes import Answer
 
 
 class PriceSource(Protocol):
     """Asks one place for prices.
 
-    `rank` settles disagreement: for one offer id the higher rank wins. `fetch` blocks, is called in
-    a thread, and returns every offer the source believes in now. It raises SourceFailed when there
-    is nothing usable (an empty answer is a failure, never "all prices are gone") and Misconfigured
-    when a person must act. It never returns a price it made up.
+    `rank` settles disagreement: for one offer the higher rank wins. `fetch` blocks and is called in a thread,
+    one call at a time. It returns what the source claims now, one quote per offer id, and raises
+
+    - NotConfigured when there are no credentials: nobody asked for this source to work here;
+    - PermissionMissing, naming the permission, when it was refused;
+    - Retryable when it was told to slow down;
+    - SourceFailed when there is nothing usable (an empty answer is a failure, never "all prices are gone"),
+      SourceBroken when a person must mend it first.
+
+    Half an answer is an answer with `gaps`. It never returns a price it made up.
     """
 
     name: str
     rank: int
 
-    def fetch(self, now: datetime) -> tuple[Offer, ...]:
-        """Offers as of `now`."""
+    def fetch(self, now: datetime) -> Answer:
+        """Quotes as of `now`; none was observed later than `now`."""
+        ...
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """A source that can say how it is set up: for `bouted doctor`."""
+
+    def diagnose(self, now: datetime) -> Diagnosis:
+        """Credential, reach, missing permissions, quotas. Never raises for what it is there to find out."""
+        ...
+
+
+@runtime_checkable
+class Notices(Protocol):
+    """A source that hears of machines about to be lost."""
+
+    def notices(self, wait_s: float) -> tuple[Notice, ...]:
+        """What came in, waiting up to `wait_s` for the first; each is given again until acknowledged."""
+        ...
+
+    def acknowledge(self, notices: tuple[Notice, ...]) -> None:
+        """These have been acted on: they are not given again."""
         ...
