@@ -60,7 +60,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a source gave. `gaps` name, in a line each, the parts it could not ask this time (a region, a page).
+    """What a source gave. `gaps` name the parts it could not ask this time (a region, a page), a line each.
 
     While there are gaps, an offer that is missing from `quotes` keeps its last known price.
     """

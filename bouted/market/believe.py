@@ -1,0 +1,218 @@
+"""From what the sources claim to what is believed: doubts first, then rank and freshness. Pure."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+
+from bouted.market.alone import USD, Peers, Verdict, doubt_age, doubt_alone, in_usd
+from bouted.market.ceilings import Ceilings
+from bouted.market.doubt import Outvoted, Quarantined
+from bouted.market.memory import Claim, Key, Memory
+from bouted.market.offers import Confidence, Market, Offer
+from bouted.market.quotes import Quote
+from bouted.market.regions import PriceMap
+from bouted.market.steps import Together, judge_step, settled_price
+
+# Where a source is silent: one can be had; spot is lost about once a day, on-demand about never.
+DEFAULT_OBTAINABLE = 1
+DEFAULT_HAZARD_PER_HOUR = {Market.SPOT: 0.05, Market.ON_DEMAND: 0.0005, Market.OWNED: 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """The rules' settings. `usd_per` has a rate for each currency taken besides USD.
+
+    The limits say how long a price that nobody confirms is believed. They do not hold for sources of
+    rank 0, which are dated on purpose: something must always be believed.
+    """
+
+    usd_per: Mapping[str, Decimal] = field(default_factory=dict)
+    spot_limit: timedelta = timedelta(hours=24)
+    on_demand_limit: timedelta = timedelta(days=14)
+
+    def limit(self, market: Market, rank: int) -> timedelta | None:
+        """How old a price on `market` may be, from a source of this rank; None for any age."""
+        if rank <= 0:
+            return None
+        return self.spot_limit if market is Market.SPOT else self.on_demand_limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one source claims now. `whole` says that what it does not mention is no longer offered.
+
+    A source that failed says nothing: no quotes, and not whole.
+    """
+
+    name: str
+    rank: int
+    quotes: tuple[Quote, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """What is believed, what is set aside and why, who lost to whom, and what to remember until next time."""
+
+    offers: tuple[Offer, ...]
+    quarantined: tuple[Quarantined, ...]
+    outvoted: tuple[Outvoted, ...]
+    memory: Memory
+
+
+def believe(said: tuple[Said, ...], memory: Memory, trust: Trust, now: datetime) -> Belief:
+    """Judge every quote and settle on one offer per id, sorted by id.
+
+    A quote that is set aside, and an offer that a failed source does not mention, leave that source's last
+    accepted price in force, aged. `memory` is that of the last belief; an empty one means nothing is known.
+    """
+    sound, doubted = _sound(said, memory, trust)
+    claims, waiting = _through_time(said, sound, memory, now)
+    ranked, stale = _in_force(said, claims, trust, now)
+    ceilings = Ceilings(ranked)
+    winners = {quote.id: quote for quote in ranked}  # the last one stays: best rank, then freshest
+    lost = (Outvoted(quote=q, winner=winners[q.id]) for q in ranked if winners[q.id] is not q)
+    return Belief(
+        offers=tuple(_offer(winners[key], ceilings) for key in sorted(winners)),
+        quarantined=tuple(
+            sorted((*doubted, *waiting, *stale), key=lambda one: (one.quote.id, one.quote.source))
+        ),
+        outvoted=tuple(sorted(lost, key=lambda one: (one.quote.id, one.quote.source))),
+        memory=claims,
+    )
+
+
+def _sound(
+    said: tuple[Said, ...], memory: Memory, trust: Trust
+) -> tuple[dict[str, list[Quote]], list[Quarantined]]:
+    """By source, in dollars, the quotes that nothing in this look speaks against; and the others."""
+    peers = Peers((quote for source in said for quote in source.quotes), trust.usd_per)
+    doubted: list[Quarantined] = []
+    sound: dict[str, list[Quote]] = {}
+    for source in said:
+        quotes = _sift(source.quotes, lambda q: doubt_alone(q, in_usd(q, trust.usd_per), peers), doubted)
+        quotes = [_in_dollars(quote, trust) for quote in quotes]
+        settled = [(q, float(settled_price(q, memory.get((source.name, q.id))))) for q in quotes]
+        far = PriceMap(settled).far_under()
+        sound[source.name] = _sift(quotes, partial(_far, far), doubted)
+    accepted = _accepted(memory)
+    for source in sorted(said, key=lambda one: one.rank):
+        others = [
+            quote for one in said if one is not source for quote in (*accepted[one.name], *sound[one.name])
+        ]
+        ceilings = Ceilings([*others, *accepted[source.name], *sound[source.name]])
+        sound[source.name] = _sift(sound[source.name], ceilings.doubt, doubted)
+    return sound, doubted
+
+
+def _through_time(
+    said: tuple[Said, ...], sound: Mapping[str, list[Quote]], memory: Memory, now: datetime
+) -> tuple[dict[Key, Claim], list[Quarantined]]:
+    """The claims after this look, those of vanished offers left out; and the quotes that must wait."""
+    prices: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for (name, offer), claim in memory.items():
+        if claim.accepted is not None:
+            prices[offer][name] = claim.accepted.price
+    for name, quotes in sound.items():
+        prices_of = {quote.id: quote.price for quote in quotes}
+        for offer, price in prices_of.items():
+            prices[offer][name] = price
+    claims: dict[Key, Claim] = {}
+    waiting: list[Quarantined] = []
+    for source in said:
+        mentioned = {quote.id for quote in source.quotes}
+        claims |= {
+            key: claim
+            for key, claim in memory.items()
+            if key[0] == source.name and (key[1] in mentioned or not source.whole)
+        }
+        together = Together(_moves(source.name, sound[source.name], memory))
+        for quote in sound[source.name]:
+            key = (source.name, quote.id)
+            others = tuple(price for name, price in prices[quote.id].items() if name != source.name)
+            claims[key], verdict = judge_step(quote, memory.get(key), together, others, now)
+            if verdict is not None:
+                waiting.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))
+    return claims, waiting
+
+
+def _in_force(
+    said: tuple[Said, ...], claims: Memory, trust: Trust, now: datetime
+) -> tuple[list[Quote], list[Quarantined]]:
+    """The accepted quotes that are not too old, the most trusted last; and those that are."""
+    ranks = {source.name: source.rank for source in said}
+    accepted = [
+        (ranks[name], claim.accepted) for (name, _), claim in claims.items() if claim.accepted is not None
+    ]
+    accepted.sort(key=lambda pair: (pair[0], pair[1].observed_at, pair[1].source))
+    stale: list[Quarantined] = []
+    kept: list[Quote] = []
+    for rank, quote in accepted:
+        verdict = doubt_age(quote.observed_at, trust.limit(quote.market, rank), now)
+        if verdict is None:
+            kept.append(quote)
+        else:
+            stale.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))
+    return kept, stale
+
+
+def _sift(
+    quotes: Iterable[Quote], rule: Callable[[Quote], Verdict | None], doubted: list[Quarantined]
+) -> list[Quote]:
+    """The quotes that pass `rule`; the others are added to `doubted`."""
+    passed = []
+    for quote in quotes:
+        verdict = rule(quote)
+        if verdict is None:
+            passed.append(quote)
+        else:
+            doubted.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))
+    return passed
+
+
+def _far(far: Mapping[tuple[tuple[str, str], str], Verdict], quote: Quote) -> Verdict | None:
+    on_demand = quote.market is Market.ON_DEMAND
+    return far.get(((quote.provider, quote.instance_type), quote.region)) if on_demand else None
+
+
+def _in_dollars(quote: Quote, trust: Trust) -> Quote:
+    usd = in_usd(quote, trust.usd_per)
+    return quote if usd is None or quote.currency == USD else replace(quote, price=usd, currency=USD)
+
+
+def _accepted(memory: Memory) -> Mapping[str, list[Quote]]:
+    """The accepted quotes of each source."""
+    found: dict[str, list[Quote]] = defaultdict(list)
+    for (name, _), claim in memory.items():
+        if claim.accepted is not None:
+            found[name].append(claim.accepted)
+    return found
+
+
+def _moves(name: str, quotes: list[Quote], memory: Memory) -> Iterator[tuple[Quote, Decimal]]:
+    for quote in quotes:
+        claim = memory.get((name, quote.id))
+        if claim is not None and claim.accepted is not None:
+            yield quote, claim.accepted.price
+
+
+def _offer(quote: Quote, ceilings: Ceilings) -> Offer:
+    hazard = quote.hazard_per_hour
+    return Offer(
+        provider=quote.provider,
+        region=quote.region,
+        zone=quote.zone,
+        instance_type=quote.instance_type,
+        gpu=quote.gpu,
+        gpu_count=quote.gpu_count,
+        market=quote.market,
+        usd_per_hour=quote.price,
+        obtainable=DEFAULT_OBTAINABLE if quote.obtainable is None else quote.obtainable,
+        hazard_per_hour=DEFAULT_HAZARD_PER_HOUR[quote.market] if hazard is None else hazard,
+        source=quote.source,
+        observed_at=quote.observed_at,
+        confidence=Confidence.LOW if ceilings.no_discount(quote) else quote.confidence,
+    )
