@@ -21,6 +21,9 @@ from bouted.market.source import PriceSource
 log = logging.getLogger(__name__)
 
 
+NOTHING = Answer(quotes=())
+
+
 class Result(StrEnum):
     """How asking ended. IDLE: the source is not configured here, which is nobody's fault."""
 
@@ -39,13 +42,13 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What asking one source came to. `error` is one line, "" when all is well; `answer` is empty unless good.
+    """What asking one source came to. `answer` is empty unless good; `error` is one line, "" if all is well.
 
-    `retry_after_s` is when a throttled source may be asked again. `needs_person` says that waiting will not help.
+    A throttled source may be asked again after `retry_after_s`. `needs_person`: waiting will not help.
     """
 
     result: Result
-    answer: Answer = Answer(quotes=())
+    answer: Answer = NOTHING
     error: str = ""
     retry_after_s: float = 0.0
     needs_person: bool = False

@@ -1,4 +1,4 @@
-"""When a source is asked next: its usual pace, a growing back-off while it fails, a circuit that opens. Pure."""
+"""When a source is asked next: at its pace, ever later while it fails; and when its circuit opens. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
