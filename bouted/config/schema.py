@@ -1,6 +1,6 @@
 """The whole config, and the values that deciding takes from it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -29,6 +29,7 @@ from bouted.config.section import Section
 from bouted.config.supply import PriceSettings, SupplySettings
 from bouted.errors import Misconfigured
 from bouted.market.allowed import SupplyRules
+from bouted.market.believe import Trust
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric
 from bouted.planner.problem import Budget, Effort, ModelRules, SwitchingCosts, Targets
@@ -181,6 +182,14 @@ class Config(Section):
                 confidence=Confidence.HIGH,
             )
             for owned in self.supply.owned
+        )
+
+    def trust(self) -> Trust:
+        """How far prices are believed."""
+        return Trust(
+            usd_per=self.prices.usd_per,
+            spot_limit=timedelta(hours=self.prices.spot_limit_hours),
+            on_demand_limit=timedelta(hours=self.prices.on_demand_limit_hours),
         )
 
     def limits(self) -> Limits:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from bouted.config.fields import (
     Name,
@@ -10,6 +10,7 @@ from bouted.config.fields import (
     Seconds,
     Share,
     Text,
+    Usd,
     Whole,
     known_name,
     refusal,
@@ -19,6 +20,15 @@ from bouted.config.fields import (
 from bouted.config.problems import did_you_mean
 from bouted.config.section import Section, plugin_options
 from bouted.market.allowed import matches_any
+
+
+def _currency(value: object) -> str:
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper():
+        return value
+    raise refusal(f"must be a currency's three letters, got {shown(value)}", "like EUR")
+
+
+Currency = Annotated[str, BeforeValidator(_currency)]
 
 
 def _gpu(value: str, info: ValidationInfo) -> str:
@@ -73,9 +83,11 @@ class SupplySettings(Section):
 
 
 class SourceSettings(Section):
-    """One price source: the plug-in's name; every other key is handed to it as an option."""
+    """One price source: the plug-in's name and its pace; every other key is handed to it as an option."""
 
     name: Text
+    every_s: Seconds | None = None
+    timeout_s: Seconds | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -83,9 +95,9 @@ class SourceSettings(Section):
     def _gather(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, dict) or "options" in value:
             return value
-        options = {key: item for key, item in value.items() if key != "name"}
-        named = {"name": value["name"]} if "name" in value else {}
-        return {**named, "options": plugin_options(options)}
+        own = {key: value[key] for key in ("name", "every_s", "timeout_s") if key in value}
+        options = {key: item for key, item in value.items() if key not in own}
+        return {**own, "options": plugin_options(options)}
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
@@ -101,7 +113,11 @@ def _unique_sources(sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings
 
 
 class PriceSettings(Section):
-    """Where prices come from, how often they are asked for, and how big a move makes bouted plan again."""
+    """Where prices come from, how often they are asked for, and how big a move makes bouted plan again.
+
+    `usd_per` has what one unit of another currency is worth, e.g. {EUR: 1.08}. A price that nobody confirms
+    is believed for the limits' hours.
+    """
 
     sources: Annotated[tuple[SourceSettings, ...], AfterValidator(_unique_sources), Field(min_length=1)] = (
         SourceSettings(name="snapshot"),
@@ -109,3 +125,6 @@ class PriceSettings(Section):
     refresh_s: Seconds = 300.0
     timeout_s: Seconds = 30.0
     step_pct: Annotated[Positive, Field(le=1000)] = 10.0
+    usd_per: dict[Currency, Annotated[Usd, Field(gt=0)]] = Field(default_factory=dict)
+    spot_limit_hours: Positive = 24.0
+    on_demand_limit_hours: Positive = 336.0

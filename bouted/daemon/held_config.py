@@ -4,22 +4,22 @@ from dataclasses import dataclass
 
 from bouted.config.change import ConfigChange, Scope, config_change
 from bouted.config.schema import Config
-from bouted.daemon.parts import Loaded, load, sources_of
+from bouted.daemon.parts import Loaded, load, feeds_of
 from bouted.errors import BoutedError
-from bouted.market.source import PriceSource
+from bouted.market.source import Feed
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What reading the config again came to. `sources` are set when the price sources changed.
+    """What reading the config again came to. `feeds` are set when the price sources changed.
 
     `rejected` says why the last good config stays in force; "" when the edit was taken up.
     """
 
     change: ConfigChange | None = None
-    sources: tuple[PriceSource, ...] | None = None
+    feeds: tuple[Feed, ...] | None = None
     rejected: str = ""
 
 
@@ -47,7 +47,7 @@ class HeldConfig:
         """Read the file again; a broken or restart-only edit leaves everything as it was."""
         try:
             fresh = load(self.loaded.path)
-            sources = sources_of(fresh)
+            feeds = feeds_of(fresh)
         except BoutedError as error:
             return self._refused(f"config edit rejected: {error}")
         change = config_change(self.config, fresh.config)
@@ -58,7 +58,7 @@ class HeldConfig:
             return Edit()
         repriced = fresh.config.prices != self.config.prices
         self.loaded = fresh
-        return Edit(change=change, sources=sources if repriced else None)
+        return Edit(change=change, feeds=feeds if repriced else None)
 
     def _refused(self, why: str) -> Edit:
         known, self.error = self.error == why, why

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
-from bouted.daemon.parts import Loaded, load, selection_of, sources_of
+from bouted.daemon.parts import Loaded, load, selection_of, feeds_of
 from bouted.daemon.planning import Made, PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.run import made
@@ -46,7 +46,7 @@ async def _propose(
     loaded: Loaded, store: Store, clock: Clock, on_progress: Callable[[Progress], None]
 ) -> Proposal:
     config = loaded.config
-    market = MarketKeeper(store=store, clock=clock, sources=sources_of(loaded))
+    market = MarketKeeper(store=store, clock=clock, feeds=feeds_of(loaded))
     traffic = Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}")
     worker = PlanningWorker()
     maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)

@@ -11,8 +11,8 @@ from bouted.config.load import load_config
 from bouted.config.locate import locate
 from bouted.config.schema import Config
 from bouted.daemon.planning import Selects
-from bouted.market.collect import open_sources
-from bouted.market.source import PriceSource
+from bouted.market.collect import open_feeds
+from bouted.market.source import Feed
 from bouted.planner.situation import ReplanPolicy
 from bouted.reconcile.launcher import Launcher
 
@@ -66,9 +66,12 @@ def deadman_s(config: Config) -> float:
     return NEVER_S if hours is None else hours * HOUR_S
 
 
-def sources_of(loaded: Loaded) -> tuple[PriceSource, ...]:
+def feeds_of(loaded: Loaded) -> tuple[Feed, ...]:
     """The price sources the config lists."""
-    return open_sources(loaded.config.prices.sources, loaded.path.parent)
+    prices = loaded.config.prices
+    return open_feeds(
+        prices.sources, loaded.path.parent, every_s=prices.refresh_s, timeout_s=prices.timeout_s
+    )
 
 
 def selection_of(config: Config) -> Selects:

@@ -1,69 +1,123 @@
-"""Keeps the market: asks the sources, remembers what they said, prices the fleet anew."""
+"""Keeps the market: asks each source at its own pace, remembers what it said, prices the fleet anew."""
 
 import asyncio
+import logging
+import random
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bouted.clock import Clock
 from bouted.config.schema import Config
 from bouted.errors import SourceBroken
 from bouted.market.allowed import allowed_offers
-from bouted.market.collect import collect_market
-from bouted.market.offers import MarketSnapshot, Offer
-from bouted.market.source import PriceSource
+from bouted.market.asking import NO_ANSWER, Outcome, start_asking
+from bouted.market.collect import fold
+from bouted.market.offers import Offer
+from bouted.market.source import Feed
+from bouted.market.state import MarketState
 from bouted.store.events import add_events
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.prices import record_offers
 from bouted.store.spend import reprice
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A source that was asked and has not answered. `given_up` once its time was up: the thread may hang on."""
+
+    future: "Future[Outcome]"
+    until: datetime
+    given_up: bool = False
+
 
 @dataclass(slots=True)
 class MarketKeeper:
-    """Holds the last snapshot."""
+    """Holds the market. Sources answer when they can: a slow or dead one never delays another's prices."""
 
     store: Store
     clock: Clock
-    sources: tuple[PriceSource, ...]
-    snapshot: MarketSnapshot | None = field(default=None)
+    feeds: tuple[Feed, ...]
+    state: MarketState | None = field(default=None)
+    asking: dict[str, _Asking] = field(default_factory=dict)
+    rng: random.Random = field(default_factory=random.Random)
 
     async def refresh(self, config: Config) -> None:
-        """Ask every source once; what fails keeps its last prices."""
-        collected = await asyncio.to_thread(
-            collect_market,
-            self.sources,
-            self.snapshot,
-            self.clock.now(),
-            timeout_s=config.prices.timeout_s,
-        )
+        """Ask every source and wait for all of them, each for as long as it is given."""
+        self._start(tuple(feed for feed in self.feeds if feed.source.name not in self.asking))
+        while waited_for := [asking for asking in self.asking.values() if not asking.given_up]:
+            left = min(asking.until for asking in waited_for) - self.clock.now()
+            futures = [asking.future for asking in waited_for]
+            await asyncio.to_thread(wait, futures, max(0.0, left.total_seconds()), FIRST_COMPLETED)
+            await self._gather(config)
+
+    async def tick(self, config: Config) -> None:
+        """Take in what has come, and ask the sources whose turn it is. Never waits for one."""
+        await self._gather(config)
         now = self.clock.now()
-        add_events(self.store, collected.events)
-        record_offers(self.store, collected.snapshot.offers, now)
-        self._reprice(collected.snapshot, now)
-        self.snapshot = collected.snapshot
+        courses = self.state.courses if self.state is not None else {}
+        due = tuple(
+            feed
+            for feed in self.feeds
+            if feed.source.name not in self.asking
+            and (feed.source.name not in courses or courses[feed.source.name].next_at <= now)
+        )
+        self._start(due)
 
     def require_sound(self) -> None:
         """SourceBroken when a source needs a person: a daemon must not start on a file it cannot read."""
-        broken = [s for s in self.snapshot.stale if s.needs_person] if self.snapshot is not None else []
+        broken = [c for c in self.state.troubled() if c.needs_person] if self.state is not None else []
         if broken:
-            raise SourceBroken("; ".join(source.error for source in broken))
+            raise SourceBroken("; ".join(course.error for course in broken))
 
     def offers(self, config: Config) -> tuple[Offer, ...]:
         """What may be rented now: allowed offers, and the machines the config lists as owned."""
-        if self.snapshot is None:
+        if self.state is None:
             return ()
-        owned = config.owned_offers(self.snapshot.taken_at)
-        return allowed_offers((*self.snapshot.offers, *owned), config.supply_rules())
+        owned = config.owned_offers(self.state.taken_at)
+        return allowed_offers((*self.state.offers, *owned), config.supply_rules())
 
     def stale(self) -> tuple[str, ...]:
         """Sources that gave nothing last time, each with its error."""
-        if self.snapshot is None:
+        if self.state is None:
             return ()
-        return tuple(f"{source.name}: {source.error}" for source in self.snapshot.stale)
+        return tuple(f"{course.name}: {course.error}" for course in self.state.troubled())
 
-    def _reprice(self, snapshot: MarketSnapshot, now: datetime) -> None:
+    def _start(self, feeds: tuple[Feed, ...]) -> None:
+        now = self.clock.now()
+        for feed in feeds:
+            until = now + timedelta(seconds=feed.timeout_s)
+            self.asking[feed.source.name] = _Asking(future=start_asking(feed.source, now), until=until)
+
+    async def _gather(self, config: Config) -> None:
+        """Fold in every answer that came, and "no answer" for each that is late; a later one is ignored."""
+        now = self.clock.now()
+        heard: dict[str, Outcome] = {}
+        for name, asking in tuple(self.asking.items()):
+            if asking.future.done():
+                del self.asking[name]
+                if not asking.given_up:
+                    heard[name] = asking.future.result()
+            elif not asking.given_up and now >= asking.until:
+                asking.given_up = True
+                heard[name] = NO_ANSWER
+        if heard:
+            self.state = await asyncio.to_thread(self._fold, heard, config, now)
+
+    def _fold(self, heard: dict[str, Outcome], config: Config, now: datetime) -> MarketState:
+        before = self.state or MarketState(taken_at=now)
+        collected = fold(self.feeds, heard, before, now, trust=config.trust(), jitter=self.rng.random())
+        add_events(self.store, collected.events)
+        record_offers(self.store, collected.state.offers, now)
+        self._reprice(collected.state, now)
+        return collected.state
+
+    def _reprice(self, state: MarketState, now: datetime) -> None:
         """A running node costs what its offer costs now."""
-        prices = {offer.id: offer.usd_per_hour for offer in snapshot.offers}
+        prices = {offer.id: offer.usd_per_hour for offer in state.offers}
         for node in load_fleet(self.store, now).nodes:
             price = prices.get(node.offer.id)
             if node.paid and price is not None and price != node.offer.usd_per_hour:

@@ -9,7 +9,7 @@ from bouted.daemon.alerting import Alerter
 from bouted.daemon.health import HealthProber
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.lock import StateLock
-from bouted.daemon.parts import Loaded, launcher_of, load, replan_policy_of, selection_of, sources_of
+from bouted.daemon.parts import Loaded, launcher_of, load, replan_policy_of, selection_of, feeds_of
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler
@@ -86,7 +86,7 @@ async def _serve(loaded: Loaded, store: Store) -> None:
         store=store,
         token=token,
         clock=clock,
-        market=MarketKeeper(store=store, clock=clock, sources=sources_of(loaded)),
+        market=MarketKeeper(store=store, clock=clock, feeds=feeds_of(loaded)),
         traffic=Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}"),
         reconciler=reconciler,
         replanner=replanner,

@@ -110,7 +110,7 @@ class Service:
             (self.run_pass, PASS_S),
             (self.poll_traffic, POLL_S),
             (self.consider, PASS_S),
-            (self.refresh_prices, self.held.config.prices.refresh_s),
+            (self.ask_prices, PASS_S),
             (self.send_alerts, ALERT_S),
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
@@ -156,9 +156,9 @@ class Service:
         """Fetch what the gateway saw."""
         await self.traffic.poll()
 
-    async def refresh_prices(self) -> None:
-        """Ask the price sources."""
-        await self.market.refresh(self.held.config)
+    async def ask_prices(self) -> None:
+        """Take in the prices that came, ask the sources whose turn it is."""
+        await self.market.tick(self.held.config)
 
     async def consider(self) -> None:
         """Plan again if there is a reason; give up if there is no plan and can be none."""
@@ -195,8 +195,8 @@ class Service:
         edit = self.held.reload()
         if edit.rejected:
             self._tell(EventKind.CONFIG_REJECTED, Severity.WARNING, edit.rejected)
-        if edit.sources is not None:
-            self.market.sources = edit.sources
+        if edit.feeds is not None:
+            self.market.feeds = edit.feeds
         if edit.change is not None:
             paths = ", ".join(edit.change.paths)
             self._tell(EventKind.CONFIG_CHANGED, Severity.INFO, f"config changed: {paths}")

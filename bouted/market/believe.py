@@ -44,13 +44,14 @@ class Trust:
 class Said:
     """What one source claims now. `whole` says that what it does not mention is no longer offered.
 
-    A source that failed says nothing: no quotes, and not whole.
+    A source that failed says nothing: no quotes, and not whole. `hand_kept` as in `Feed`.
     """
 
     name: str
     rank: int
     quotes: tuple[Quote, ...]
     whole: bool
+    hand_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +90,20 @@ def _sound(
     said: tuple[Said, ...], memory: Memory, trust: Trust
 ) -> tuple[dict[str, list[Quote]], list[Quarantined]]:
     """By source, in dollars, the quotes that nothing in this look speaks against; and the others."""
-    peers = Peers((quote for source in said for quote in source.quotes), trust.usd_per)
+    accepted = _accepted(memory)
+    silent = (quote for source in said if not source.quotes for quote in accepted[source.name])
+    peers = Peers((*(quote for source in said for quote in source.quotes), *silent), trust.usd_per)
     doubted: list[Quarantined] = []
     sound: dict[str, list[Quote]] = {}
     for source in said:
         quotes = _sift(source.quotes, lambda q: doubt_alone(q, in_usd(q, trust.usd_per), peers), doubted)
         quotes = [_in_dollars(quote, trust) for quote in quotes]
+        if source.hand_kept:
+            sound[source.name] = quotes
+            continue
         settled = [(q, float(settled_price(q, memory.get((source.name, q.id))))) for q in quotes]
         far = PriceMap(settled).far_under()
         sound[source.name] = _sift(quotes, partial(_far, far), doubted)
-    accepted = _accepted(memory)
     for source in sorted(said, key=lambda one: one.rank):
         others = [
             quote for one in said if one is not source for quote in (*accepted[one.name], *sound[one.name])
@@ -133,6 +138,9 @@ def _through_time(
         for quote in sound[source.name]:
             key = (source.name, quote.id)
             others = tuple(price for name, price in prices[quote.id].items() if name != source.name)
+            if source.hand_kept:
+                claims[key] = Claim(accepted=quote)
+                continue
             claims[key], verdict = judge_step(quote, memory.get(key), together, others, now)
             if verdict is not None:
                 waiting.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))

@@ -1,168 +1,152 @@
-"""Asks every price source at once and joins the answers with what was known before."""
+"""Asks every price source at once and folds what they say into the market."""
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
-from threading import enumerate as live_threads
 from time import monotonic
 from typing import Any, Protocol
 
 from bouted import plugins
-from bouted.errors import BoutedError, SourceBroken
-from bouted.events import Event, EventKind, Severity
-from bouted.market.offers import MarketSnapshot, Offer, StaleSource
-from bouted.market.source import PriceSource
-
-log = logging.getLogger(__name__)
+from bouted.events import Event
+from bouted.market.asking import NO_ANSWER, Outcome, start_asking
+from bouted.market.believe import Said, Trust, believe
+from bouted.market.course import Course, course_event, next_course
+from bouted.market.doubt import Doubt, Quarantined
+from bouted.market.quotes import belongs_to
+from bouted.market.source import Feed
+from bouted.market.state import MarketState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """The market as believed now, and what is worth telling: each source's first failure and its recovery."""
+    """The market after a look, and what is worth telling: each source's first failure and its recovery."""
 
-    snapshot: MarketSnapshot
+    state: MarketState
     events: tuple[Event, ...]
 
 
-@dataclass(slots=True)
-class _Answer:
-    """What one source said; `error` is "" once it has given offers."""
-
-    source: PriceSource
-    offers: tuple[Offer, ...] = ()
-    error: str = "gave no answer in time"
-    needs_person: bool = False
-
-
 def collect_market(
-    sources: tuple[PriceSource, ...], previous: MarketSnapshot | None, now: datetime, *, timeout_s: float
+    feeds: tuple[Feed, ...], before: MarketState, now: datetime, *, trust: Trust, jitter: float = 1.0
 ) -> Collected:
-    """What the sources say, each asked in a thread of its own; returns within about `timeout_s`.
+    """What the sources say, each asked in a thread of its own and given its own `timeout_s`.
 
-    A source that fails, gives nothing or is too slow keeps its offers of `previous`, with the time they were
-    seen, and is listed as stale. Where sources disagree about one offer id the higher rank wins, then the
-    later observation. Offers of sources that are no longer asked are dropped. Blocks: call it in a thread.
+    A source that fails keeps its last accepted prices, aged, and is an error, never a price of zero. What
+    sources said that are no longer asked is dropped. Blocks for the longest timeout at most.
     """
-    names = [source.name for source in sources]
+    names = [feed.source.name for feed in feeds]
     if len(set(names)) != len(names):
         raise ValueError(f"price sources need different names, got {names}")
-    answers = _ask_all(sources, now, timeout_s)
-    known = previous.offers if previous else ()
-    ranked = [
-        (answer.source.rank, offer)
-        for answer in answers
-        for offer in (answer.offers if not answer.error else _said_before(answer.source.name, known))
-    ]
-    before = {stale.name: stale for stale in previous.stale} if previous else {}
-    stale = tuple(
-        StaleSource(
-            name=answer.source.name,
-            since=before[answer.source.name].since if answer.source.name in before else now,
-            error=answer.error,
-            needs_person=answer.needs_person,
-        )
-        for answer in answers
-        if answer.error
+    return fold(feeds, _ask_all(feeds, now), before, now, trust=trust, jitter=jitter)
+
+
+def fold(
+    feeds: tuple[Feed, ...],
+    heard: Mapping[str, Outcome],
+    before: MarketState,
+    now: datetime,
+    *,
+    trust: Trust,
+    jitter: float,
+) -> Collected:
+    """The market after these outcomes, by source name; sources not heard from stay as they were. Pure."""
+    said = tuple(_said(feed, heard.get(feed.source.name)) for feed in feeds)
+    belief = believe(said, before.memory, trust, now)
+    silent = [one.name for one in said if one.name not in heard or not heard[one.name].result.good]
+    courses: dict[str, Course] = {}
+    events: list[Event] = []
+    for feed in feeds:
+        name = feed.source.name
+        course = before.courses.get(name)
+        if name in heard:
+            after = next_course(name, course, heard[name], now, every_s=feed.every_s, jitter=jitter)
+            event = course_event(course, after, now)
+            events += [event] if event is not None else []
+            course = after
+        if course is not None:
+            courses[name] = course
+    state = MarketState(
+        taken_at=now,
+        offers=belief.offers,
+        quarantined=_in_order((*_kept(before.quarantined, silent), *belief.quarantined)),
+        outvoted=belief.outvoted,
+        unread=(
+            *(unread for unread in before.unread if any(belongs_to(unread.source, name) for name in silent)),
+            *(unread for name in heard for unread in heard[name].answer.unread),
+        ),
+        memory=belief.memory,
+        courses=courses,
     )
-    snapshot = MarketSnapshot(offers=_settle(ranked), taken_at=now, stale=stale)
-    return Collected(snapshot=snapshot, events=_events(answers, before, now))
+    return Collected(state=state, events=tuple(events))
 
 
-def belongs_to(offer: Offer, name: str) -> bool:
-    """Whether the source called `name` said this: `offer.source` is its name, alone or before `: `."""
-    return offer.source == name or offer.source.startswith(f"{name}: ")
+def _said(feed: Feed, outcome: Outcome | None) -> Said:
+    quotes = outcome.answer.quotes if outcome is not None else ()
+    whole = outcome is not None and outcome.result.good and not outcome.answer.gaps
+    source = feed.source
+    return Said(name=source.name, rank=source.rank, quotes=quotes, whole=whole, hand_kept=feed.hand_kept)
 
 
-def _said_before(name: str, known: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    return tuple(offer for offer in known if belongs_to(offer, name))
+def _kept(quarantined: tuple[Quarantined, ...], silent: list[str]) -> list[Quarantined]:
+    """What stays in quarantine because its source has said nothing new; ages are judged anew each time."""
+    return [
+        one
+        for one in quarantined
+        if one.doubt is not Doubt.STALE and any(belongs_to(one.quote.source, name) for name in silent)
+    ]
 
 
-def _ask_all(sources: tuple[PriceSource, ...], now: datetime, timeout_s: float) -> list[_Answer]:
-    """Answers in the order of `sources`. Threads are daemons: one that hangs delays nobody's exit."""
-    busy = {thread.name for thread in live_threads()}
-    answers, threads = [_Answer(source) for source in sources], []
-    for answer in answers:
-        name = f"prices:{answer.source.name}:{id(answer.source)}"
-        if name in busy:  # still hanging from an earlier call: a second thread would only hang beside it
-            answer.error = "has not answered since an earlier call"
-            continue
-        # The thread fills a cell of its own, so that an answer after the deadline changes nothing here.
-        cell = _Answer(answer.source)
-        thread = Thread(target=_ask, args=(cell, now), name=name, daemon=True)
-        thread.start()
-        threads.append((thread, cell, answer))
-    deadline = monotonic() + timeout_s
-    for thread, cell, answer in threads:
-        thread.join(max(0.0, deadline - monotonic()))
-        if not thread.is_alive():
-            answer.offers, answer.error, answer.needs_person = cell.offers, cell.error, cell.needs_person
-    return answers
+def _in_order(quarantined: tuple[Quarantined, ...]) -> tuple[Quarantined, ...]:
+    return tuple(sorted(quarantined, key=lambda one: (one.quote.id, one.quote.source)))
 
 
-def _ask(cell: _Answer, now: datetime) -> None:
-    name = cell.source.name
-    try:
-        offers = cell.source.fetch(now)
-    except BoutedError as error:
-        cell.error, cell.needs_person = str(error), isinstance(error, SourceBroken)
-    except Exception as error:  # the edge of a thread: a plug-in's bug must not take the others' prices along
-        log.exception("price source %s", name)
-        cell.error = f"bug in the source: {type(error).__name__}: {' '.join(str(error).split())}"
-    else:
-        cell.offers = tuple(
-            offer if belongs_to(offer, name) else replace(offer, source=f"{name}: {offer.source}")
-            for offer in offers
-        )
-        cell.error = "" if offers else "gave no offers"
-
-
-def _settle(ranked: list[tuple[int, Offer]]) -> tuple[Offer, ...]:
-    """One offer per id, sorted by id."""
-    best: dict[str, Offer] = {}
-    for _, offer in sorted(ranked, key=lambda item: (item[0], item[1].observed_at, item[1].source)):
-        best[offer.id] = offer
-    return tuple(best[offer_id] for offer_id in sorted(best))
-
-
-def _events(answers: list[_Answer], before: Mapping[str, StaleSource], now: datetime) -> tuple[Event, ...]:
-    events = []
-    for answer in answers:
-        name = answer.source.name
-        if answer.error and name not in before:
-            kind, severity = EventKind.SOURCE_FAILED, Severity.WARNING
-            message = f"prices from {name}: {answer.error}; its last known prices stay in use"
-        elif not answer.error and name in before:
-            kind, severity = EventKind.SOURCE_RECOVERED, Severity.INFO
-            message = f"prices from {name} are back after {_span(before[name].since, now)}"
-        else:
-            continue
-        events.append(Event(at=now, kind=kind, severity=severity, subject=name, message=message))
-    return tuple(events)
-
-
-def _span(since: datetime, now: datetime) -> str:
-    minutes = (now - since).total_seconds() / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+def _ask_all(feeds: tuple[Feed, ...], now: datetime) -> dict[str, Outcome]:
+    """Outcomes by source name; one that takes longer than its timeout has given no answer."""
+    began = monotonic()
+    asked = {start_asking(feed.source, now): feed for feed in feeds}
+    heard: dict[str, Outcome] = {}
+    while asked:
+        left_s = min(feed.timeout_s for feed in asked.values()) - (monotonic() - began)
+        done, _ = wait(asked, timeout=max(0.0, left_s), return_when=FIRST_COMPLETED)
+        for future in done:
+            heard[asked.pop(future).source.name] = future.result()
+        late = [one for one, feed in asked.items() if monotonic() - began >= feed.timeout_s]
+        for future in late:
+            heard[asked.pop(future).source.name] = NO_ANSWER
+    return heard
 
 
 class SourceRules(Protocol):
-    """What a config says about one source: the plug-in's name, and its options."""
+    """What a config says about one source: the plug-in's name, its options and its pace."""
 
     @property
     def name(self) -> str: ...
     @property
     def options(self) -> Mapping[str, Any]: ...
+    @property
+    def every_s(self) -> float | None: ...
+    @property
+    def timeout_s(self) -> float | None: ...
 
 
-def open_sources(rules: tuple[SourceRules, ...], config_dir: Path) -> tuple[PriceSource, ...]:
+def open_feeds(
+    rules: tuple[SourceRules, ...], config_dir: Path, *, every_s: float, timeout_s: float
+) -> tuple[Feed, ...]:
     """The sources a config lists; Misconfigured when a plug-in is missing or refuses its options.
 
-    A plug-in of group `bouted.prices` has `from_config(options, *, config_dir)`.
+    A plug-in of group `bouted.prices` has `from_config(options, *, config_dir)`, and `hand_kept = True` where a
+    person writes its prices. `every_s` and `timeout_s` hold for rules that name none.
     """
-    return tuple(
-        plugins.load("bouted.prices", rule.name).from_config(rule.options, config_dir=config_dir)
-        for rule in rules
-    )
+    feeds = []
+    for rule in rules:
+        source = plugins.load("bouted.prices", rule.name).from_config(rule.options, config_dir=config_dir)
+        feeds.append(
+            Feed(
+                source=source,
+                every_s=rule.every_s or every_s,
+                timeout_s=rule.timeout_s or timeout_s,
+                hand_kept=bool(getattr(source, "hand_kept", False)),
+            )
+        )
+    return tuple(feeds)

@@ -63,29 +63,3 @@ class Offer:
     def id(self) -> str:
         """Stable name of the offer: the same thing at another price has the same id."""
         return offer_id(self.provider, self.zone or self.region, self.instance_type, self.market)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleSource:
-    """A source that gave nothing this time; what it last said is still in the snapshot.
-
-    `needs_person` says that waiting will not help: somebody must change something.
-    """
-
-    name: str
-    since: datetime
-    error: str
-    needs_person: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketSnapshot:
-    """What is believed about the market at one instant. `offers` are sorted by id, ids are unique."""
-
-    offers: tuple[Offer, ...]
-    taken_at: datetime
-    stale: tuple[StaleSource, ...] = ()
-
-    def by_id(self) -> dict[str, Offer]:
-        """Offers by id."""
-        return {offer.id: offer for offer in self.offers}

@@ -1,11 +1,26 @@
 """The one door through which prices come in, and the smaller ones beside it that a source may have."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.notices import Notice
 from bouted.market.quotes import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A source and its pace: asked every `every_s`, given up on after `timeout_s`.
+
+    `hand_kept` says that a person writes these prices: they are taken at their word, so a contract may be far
+    under the list and a new price holds at once. What cannot be a price is still set aside.
+    """
+
+    source: "PriceSource"
+    every_s: float
+    timeout_s: float
+    hand_kept: bool = False
 
 
 class PriceSource(Protocol):
