@@ -18,18 +18,12 @@ def check(place: Place, file: Path | None) -> None:
     FILE defaults to the config in use. Nothing is started.
     """
     from bouted.alerts.slack import webhook_from_file
-    from bouted.catalog.load import load_catalog
-    from bouted.config.load import load_config
-    from bouted.market.collect import open_sources
+    from bouted.daemon.parts import feeds_of, load
 
     path = file or place.config_path()
-    catalog = load_catalog()
-    config = load_config(
-        path,
-        known_models=tuple(model.name for model in catalog.models),
-        known_gpus=tuple(gpu.name for gpu in catalog.gpus),
-    )
-    open_sources(config.prices.sources, path.absolute().parent)
+    loaded = load(path)
+    config = loaded.config
+    feeds_of(loaded)
     if config.alerts.slack.webhook_file is not None:
         webhook_from_file(config.alerts.slack.webhook_file)
     models, sources = count(len(config.models), "model"), count(len(config.prices.sources), "price source")

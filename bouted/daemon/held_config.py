@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bouted.config.change import ConfigChange, Scope, config_change
 from bouted.config.schema import Config
-from bouted.daemon.parts import Loaded, load, feeds_of
+from bouted.daemon.parts import Loaded, feeds_of, load
 from bouted.errors import BoutedError
 from bouted.market.source import Feed
 from bouted.planner.problem import ModelRules

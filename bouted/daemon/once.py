@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
-from bouted.daemon.parts import Loaded, load, selection_of, feeds_of
+from bouted.daemon.parts import Loaded, feeds_of, load, selection_of
 from bouted.daemon.planning import Made, PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.run import made

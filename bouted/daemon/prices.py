@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Asking:
-    """A source that was asked and has not answered. `given_up` once its time was up: the thread may hang on."""
+    """A source that was asked and has not answered. `given_up`: its time is over, its thread may hang on."""
 
     future: "Future[Outcome]"
     until: datetime

@@ -9,7 +9,7 @@ from bouted.daemon.alerting import Alerter
 from bouted.daemon.health import HealthProber
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.lock import StateLock
-from bouted.daemon.parts import Loaded, launcher_of, load, replan_policy_of, selection_of, feeds_of
+from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, replan_policy_of, selection_of
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler

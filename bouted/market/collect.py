@@ -1,16 +1,14 @@
-"""Asks every price source at once and folds what they say into the market."""
+"""Opens the price sources a config names, and folds what they say into the market."""
 
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
 from typing import Any, Protocol
 
 from bouted import plugins
 from bouted.events import Event
-from bouted.market.asking import NO_ANSWER, Outcome, start_asking
+from bouted.market.asking import Outcome
 from bouted.market.believe import Said, Trust, believe
 from bouted.market.course import Course, course_event, next_course
 from bouted.market.doubt import Doubt, Quarantined
@@ -27,20 +25,6 @@ class Collected:
     events: tuple[Event, ...]
 
 
-def collect_market(
-    feeds: tuple[Feed, ...], before: MarketState, now: datetime, *, trust: Trust, jitter: float = 1.0
-) -> Collected:
-    """What the sources say, each asked in a thread of its own and given its own `timeout_s`.
-
-    A source that fails keeps its last accepted prices, aged, and is an error, never a price of zero. What
-    sources said that are no longer asked is dropped. Blocks for the longest timeout at most.
-    """
-    names = [feed.source.name for feed in feeds]
-    if len(set(names)) != len(names):
-        raise ValueError(f"price sources need different names, got {names}")
-    return fold(feeds, _ask_all(feeds, now), before, now, trust=trust, jitter=jitter)
-
-
 def fold(
     feeds: tuple[Feed, ...],
     heard: Mapping[str, Outcome],
@@ -50,7 +34,14 @@ def fold(
     trust: Trust,
     jitter: float,
 ) -> Collected:
-    """The market after these outcomes, by source name; sources not heard from stay as they were. Pure."""
+    """The market after these outcomes, by source name; sources not heard from stay as they were. Pure.
+
+    A source that fails keeps its last accepted prices, aged, and is an error, never a price of zero. What
+    sources said that are no longer asked is dropped. `jitter` between 0 and 1 spreads retries.
+    """
+    names = [feed.source.name for feed in feeds]
+    if len(set(names)) != len(names):
+        raise ValueError(f"price sources need different names, got {names}")
     said = tuple(_said(feed, heard.get(feed.source.name)) for feed in feeds)
     belief = believe(said, before.memory, trust, now)
     silent = [one.name for one in said if one.name not in heard or not heard[one.name].result.good]
@@ -101,22 +92,6 @@ def _in_order(quarantined: tuple[Quarantined, ...]) -> tuple[Quarantined, ...]:
     return tuple(sorted(quarantined, key=lambda one: (one.quote.id, one.quote.source)))
 
 
-def _ask_all(feeds: tuple[Feed, ...], now: datetime) -> dict[str, Outcome]:
-    """Outcomes by source name; one that takes longer than its timeout has given no answer."""
-    began = monotonic()
-    asked = {start_asking(feed.source, now): feed for feed in feeds}
-    heard: dict[str, Outcome] = {}
-    while asked:
-        left_s = min(feed.timeout_s for feed in asked.values()) - (monotonic() - began)
-        done, _ = wait(asked, timeout=max(0.0, left_s), return_when=FIRST_COMPLETED)
-        for future in done:
-            heard[asked.pop(future).source.name] = future.result()
-        late = [one for one, feed in asked.items() if monotonic() - began >= feed.timeout_s]
-        for future in late:
-            heard[asked.pop(future).source.name] = NO_ANSWER
-    return heard
-
-
 class SourceRules(Protocol):
     """What a config says about one source: the plug-in's name, its options and its pace."""
 
@@ -135,8 +110,8 @@ def open_feeds(
 ) -> tuple[Feed, ...]:
     """The sources a config lists; Misconfigured when a plug-in is missing or refuses its options.
 
-    A plug-in of group `bouted.prices` has `from_config(options, *, config_dir)`, and `hand_kept = True` where a
-    person writes its prices. `every_s` and `timeout_s` hold for rules that name none.
+    A plug-in of group `bouted.prices` has `from_config(options, *, config_dir)`, and `hand_kept = True` where
+    a person writes its prices. `every_s` and `timeout_s` hold for rules that name none.
     """
     feeds = []
     for rule in rules:

@@ -1,4 +1,4 @@
-"""The market as it stands between two looks: what is believed, what is not and why, and how the sources fare."""
+"""The market between two looks: what is believed, what is not and why, and how the sources fare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
