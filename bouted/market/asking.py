@@ -42,7 +42,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What asking one source came to. `answer` is empty unless good; `error` is one line, "" if all is well.
+    """What asking one source came to. `answer` has quotes if it is good; `error` is one line, "" if all is well.
 
     A throttled source may be asked again after `retry_after_s`. `needs_person`: waiting will not help.
     """
@@ -74,8 +74,10 @@ def ask(source: PriceSource, now: datetime) -> Outcome:
         log.exception("price source %s", source.name)
         told = " ".join(str(error).split())
         return Outcome(result=Result.FAILED, error=f"bug in the source: {type(error).__name__}: {told}")
-    if not answer.quotes and not answer.unread:
-        return Outcome(result=Result.FAILED, error="gave no quotes")
+    if not answer.quotes:
+        rows = answer.unread
+        why = f"every row is broken: {rows[0].reason}" if rows else "gave no quotes"
+        return Outcome(result=Result.FAILED, answer=answer, error=why)
     result = Result.PARTIAL if answer.gaps else Result.ANSWERED
     return Outcome(result=result, answer=answer, error="; ".join(answer.gaps[:3]))
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bouted import plugins
 from bouted.events import Event
-from bouted.market.asking import Outcome
+from bouted.market.asking import NOTHING, Outcome
 from bouted.market.believe import Said, Trust, believe
 from bouted.market.course import Course, course_event, next_course
 from bouted.market.doubt import Doubt, Quarantined
@@ -44,7 +44,7 @@ def fold(
         raise ValueError(f"price sources need different names, got {names}")
     said = tuple(_said(feed, heard.get(feed.source.name)) for feed in feeds)
     belief = believe(said, before.memory, trust, now)
-    silent = [one.name for one in said if one.name not in heard or not heard[one.name].result.good]
+    silent = [one.name for one in said if one.name not in heard or heard[one.name].answer == NOTHING]
     courses: dict[str, Course] = {}
     events: list[Event] = []
     for feed in feeds:
@@ -64,7 +64,7 @@ def fold(
         outvoted=belief.outvoted,
         unread=(
             *(unread for unread in before.unread if any(belongs_to(unread.source, name) for name in silent)),
-            *(unread for name in heard for unread in heard[name].answer.unread),
+            *(unread for outcome in heard.values() for unread in outcome.answer.unread),
         ),
         memory=belief.memory,
         courses=courses,

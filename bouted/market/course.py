@@ -59,7 +59,11 @@ def next_course(
         error=outcome.error,
         needs_person=outcome.needs_person,
         quotes=len(outcome.answer.quotes) if kept else before.quotes if before else 0,
-        unread=len(outcome.answer.unread) if kept else before.unread if before else 0,
+        unread=len(outcome.answer.unread)
+        if kept or outcome.answer.unread
+        else before.unread
+        if before
+        else 0,
     )
 
 
