@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from bouted.catalog.egress import EgressFact
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.models import ModelSpec
 from bouted.errors import Misconfigured
 
-Spec = TypeVar("Spec", GpuSpec, ModelSpec)
+Spec = TypeVar("Spec", GpuSpec, ModelSpec, EgressFact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,15 @@ def load_catalog(folder: Traversable | None = None) -> Catalog:
     """
     root = files("bouted.catalog") / "data" if folder is None else folder
     return Catalog(gpus=_load(root / "gpus.yaml", GpuSpec), models=_load(root / "models.yaml", ModelSpec))
+
+
+def load_egress(folder: Traversable | None = None) -> tuple[EgressFact, ...]:
+    """The list prices of moving data in `folder` (`egress.yaml`), sorted by name; the shipped without it.
+
+    Misconfigured names the file, the line and the field of the first thing that is wrong.
+    """
+    root = files("bouted.catalog") / "data" if folder is None else folder
+    return _load(root / "egress.yaml", EgressFact)
 
 
 def _find(what: str, name: str, specs: tuple[Spec, ...]) -> Spec:

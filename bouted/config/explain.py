@@ -91,8 +91,13 @@ def _fields_at(path: Path) -> dict[str, FieldInfo]:
     for part in path:
         if isinstance(part, str):
             section = _section_in(fields[part].annotation) if part in fields else None
-            fields = section.model_fields if section else {}
+            fields = _as_written(section) if section else {}
     return fields
+
+
+def _as_written(section: type[Section]) -> dict[str, FieldInfo]:
+    """A section's fields by the keys that a file has for them."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 def _homes(key: str, fields: dict[str, FieldInfo], path: Path) -> list[Path]:
@@ -100,7 +105,7 @@ def _homes(key: str, fields: dict[str, FieldInfo], path: Path) -> list[Path]:
     for name, field in fields.items():
         section = _section_in(field.annotation)
         if section is not None:
-            found.extend(_homes(key, section.model_fields, (*path, name)))
+            found.extend(_homes(key, _as_written(section), (*path, name)))
     return found
 
 

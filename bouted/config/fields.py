@@ -23,6 +23,7 @@ _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": De
 _UNITS = (
     ("usd_per_hour", "US dollars an hour"),
     ("usd_per_month", "US dollars a month"),
+    ("usd_per_gib", "US dollars a GiB"),
     ("per_s", "queries a second"),
     ("_ms", "milliseconds"),
     ("_s", "seconds"),

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from re import compile as pattern
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -18,11 +19,15 @@ from bouted.config.fields import (
     known_name,
     one_of,
     refusal,
+    shown,
     surroundings,
 )
 from bouted.config.section import Section
+from bouted.market.egress import INTERNET
 from bouted.perf.profile import Metric
 from bouted.perf.shapes import Engine, Precision
+
+_PLACE = pattern(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,2}\Z")
 
 
 class BudgetSettings(Section):
@@ -80,8 +85,20 @@ def _spec(value: str, info: ValidationInfo) -> str:
     return known_name("model in the catalog", surroundings(info).models, value)
 
 
+def _place(value: str) -> str:
+    if value != INTERNET and not _PLACE.match(value):
+        raise refusal(
+            f"must be cloud/region or {INTERNET}, got {shown(value)}",
+            "like aws/us-east-1: where the bucket with the weights is",
+        )
+    return value
+
+
 class ModelSettings(Section):
-    """One model to serve. Empty `clouds` and `regions` allow all; `owned` names your own machines there."""
+    """One model to serve. Empty `clouds` and `regions` allow all; `owned` names your own machines there.
+
+    `weights_from` is where a starting node fetches the weights.
+    """
 
     name: Name
     spec: Annotated[Text, AfterValidator(_spec)]
@@ -91,6 +108,7 @@ class ModelSettings(Section):
     context_tokens: Annotated[Whole, Field(ge=128, le=10_000_000)] = 4096
     clouds: tuple[Text, ...] = ()
     regions: tuple[Text, ...] = ()
+    weights_from: Annotated[Text, AfterValidator(_place)] = INTERNET
 
 
 class RoutingSettings(Section):

@@ -26,10 +26,11 @@ from bouted.config.running import (
     SafetySettings,
 )
 from bouted.config.section import Section
-from bouted.config.supply import PriceSettings, SupplySettings
+from bouted.config.supply import OWNED, Holding, PriceSettings, SupplySettings
 from bouted.errors import Misconfigured
 from bouted.market.allowed import SupplyRules
 from bouted.market.believe import Trust
+from bouted.market.egress import EgressRule
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric
 from bouted.planner.problem import Budget, Effort, ModelRules, SwitchingCosts, Targets
@@ -38,7 +39,6 @@ from bouted.workload.declared import declared_profile
 from bouted.workload.profile import WorkloadProfile
 
 VERSION = 1
-OWNED = "owned"  # the provider of machines that are listed under supply.owned
 
 
 class Mode(StrEnum):
@@ -92,8 +92,9 @@ class Config(Section):
     @field_validator("supply")
     @classmethod
     def _models_can_be_placed(cls, supply: SupplySettings, info: ValidationInfo) -> SupplySettings:
+        places = {OWNED, *supply.clouds, *(machine.provider for machine in supply.owned)}
         for model in info.data.get("models", ()):
-            if supply.clouds and model.clouds and not {OWNED, *supply.clouds} & set(model.clouds):
+            if supply.clouds and model.clouds and not places & set(model.clouds):
                 clouds = ", ".join(model.clouds)
                 raise refusal(
                     f"leaves out {clouds}, the only place allowed for model {model.name}", key="clouds"
@@ -164,17 +165,20 @@ class Config(Section):
         )
 
     def owned_offers(self, now: datetime) -> tuple[Offer, ...]:
-        """Owned machines as offers at $0, seen `now`."""
+        """What the config lists under `supply.owned` as offers, seen `now`, at what using one adds.
+
+        That is its rate; nothing for a committed machine, which is paid for anyway.
+        """
         return tuple(
             Offer(
-                provider=OWNED,
+                provider=owned.provider,
                 region=owned.region,
-                zone="",
-                instance_type=owned.name,
+                zone=owned.zone or "",
+                instance_type=owned.offered_type,
                 gpu=owned.gpu,
                 gpu_count=owned.gpu_count,
                 market=Market.OWNED,
-                usd_per_hour=Decimal(0),
+                usd_per_hour=Decimal(0) if owned.kind is Holding.COMMITTED else owned.usd_per_hour,
                 obtainable=owned.count,
                 hazard_per_hour=0.0,
                 source="config",
@@ -190,6 +194,24 @@ class Config(Section):
             usd_per=self.prices.usd_per,
             spot_limit=timedelta(hours=self.prices.spot_limit_hours),
             on_demand_limit=timedelta(hours=self.prices.on_demand_limit_hours),
+        )
+
+    def committed_usd_per_hour(self) -> Decimal:
+        """What committed machines cost whatever is planned; no part of the budget."""
+        return sum(
+            (
+                owned.usd_per_hour * owned.count
+                for owned in self.supply.owned
+                if owned.kind is Holding.COMMITTED
+            ),
+            Decimal(0),
+        )
+
+    def egress_rules(self) -> tuple[EgressRule, ...]:
+        """The operator's own prices of moving data; they win over those that ship."""
+        return tuple(
+            EgressRule(origin=price.from_, target=price.to, usd_per_gib=price.usd_per_gib)
+            for price in self.supply.egress
         )
 
     def limits(self) -> Limits:
