@@ -17,6 +17,7 @@ COMMANDS: tuple[str, ...] = (
     "status",
     "history",
     "prices",
+    "doctor",
     "pause",
     "resume",
     "down",

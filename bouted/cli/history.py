@@ -1,29 +1,13 @@
 """`bouted history`: what happened, oldest first."""
 
 import json
-import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
 from bouted.cli.place import Place, pass_place, place_options
-
-_SPAN = re.compile(r"(\d{1,5})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Span(click.ParamType):
-    """A stretch of time such as `30m`, `12h`, `7d` or `2w`."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        found = _SPAN.fullmatch(str(value).strip())
-        if found is None:
-            self.fail(f"{value!r} is not a span like 30m, 12h, 7d or 2w", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+from bouted.cli.span import Span
 
 
 @click.command()

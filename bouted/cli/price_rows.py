@@ -1,28 +1,42 @@
 """Offers as rows, for text and for JSON. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from bouted.cli.columns import columns
 from bouted.cli.units import age, usd
+from bouted.market.allowed import matches_any
 from bouted.market.offers import Offer
+from bouted.market.quotes import Quote
 
 _HEAD = ("GPU", "N", "$/H", "$/GPU-H", "MARKET", "WHERE", "INSTANCE", "OBTAINABLE", "AGE", "SOURCE", "TRUST")
 
 
-def matching(
-    offers: Iterable[Offer], *, gpu: str | None, market: str | None, provider: str | None
-) -> list[Offer]:
-    """The offers that fit every filter that is given: by GPU name, then cheapest per GPU first."""
-    kept = [
-        offer
-        for offer in offers
-        if (gpu is None or gpu.casefold() in offer.gpu.casefold())
-        and (market is None or offer.market == market.replace("-", "_"))
-        and (provider is None or provider.casefold() == offer.provider.casefold())
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person asked to see; None lets everything in. `region` may be a glob."""
+
+    gpu: str | None = None
+    market: str | None = None
+    provider: str | None = None
+    region: str | None = None
+
+    def fits(self, one: Offer | Quote) -> bool:
+        """Whether this offer, or quote, is wanted."""
+        return (
+            (self.gpu is None or self.gpu.casefold() in one.gpu.casefold())
+            and (self.market is None or one.market == self.market.replace("-", "_"))
+            and (self.provider is None or self.provider.casefold() == one.provider.casefold())
+            and (self.region is None or matches_any(one.region, (self.region,)))
+        )
+
+
+def matching(offers: Iterable[Offer], wanted: Wanted) -> list[Offer]:
+    """The wanted offers: by GPU name, then cheapest per GPU first."""
+    kept = [offer for offer in offers if wanted.fits(offer)]
     return sorted(kept, key=lambda offer: (offer.gpu, _per_gpu(offer), offer.id))
 
 

@@ -42,7 +42,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What asking one source came to. `answer` has quotes if it is good; `error` is one line, "" if all is well.
+    """What asking one source came to. `error` is one line, "" if all is well; `answer` has quotes if good.
 
     A throttled source may be asked again after `retry_after_s`. `needs_person`: waiting will not help.
     """

@@ -75,6 +75,10 @@ class Egress:
         return Decimal(0)
 
 
+FREE = Egress()
+"""Moving data costs nothing."""
+
+
 def parse_place(text: str) -> Place:
     """The place named `cloud/region`, `cloud/region/zone`, or `internet`."""
     provider, _, rest = text.partition("/")

@@ -1,0 +1,57 @@
+"""Asks every price source how it is set up, all at once."""
+
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Thread
+
+from bouted.errors import BoutedError
+from bouted.market.diagnosis import Diagnosis
+from bouted.market.source import Diagnoses, Feed
+
+NOTHING_TO_ASK = Diagnosis(credential="not needed", reachable=None)
+LATE = Diagnosis(credential="", reachable=False, problem="gave no answer in time", hint="check the network")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What one source found out about itself."""
+
+    name: str
+    diagnosis: Diagnosis
+
+    @property
+    def well(self) -> bool:
+        """Nothing is missing. A source without credentials is not configured, which is not an error."""
+        return not self.diagnosis.problem and not self.diagnosis.missing
+
+
+def examine(feeds: tuple[Feed, ...], now: datetime) -> tuple[Examined, ...]:
+    """A diagnosis per source, in their order; each is given its own `timeout_s`."""
+    asked = [(feed, _start(feed, now)) for feed in feeds]
+    found = []
+    for feed, future in asked:
+        done, _ = wait((future,), timeout=feed.timeout_s)
+        found.append(Examined(name=feed.source.name, diagnosis=future.result() if done else LATE))
+    return tuple(found)
+
+
+def _start(feed: Feed, now: datetime) -> "Future[Diagnosis]":
+    future: Future[Diagnosis] = Future()
+    Thread(target=lambda: future.set_result(_diagnosed(feed, now)), daemon=True).start()
+    return future
+
+
+def _diagnosed(feed: Feed, now: datetime) -> Diagnosis:
+    if not isinstance(feed.source, Diagnoses):
+        return NOTHING_TO_ASK
+    try:
+        return feed.source.diagnose(now)
+    except BoutedError as error:
+        return Diagnosis(credential="", reachable=False, problem=error.message, hint=error.hint)
+    except (
+        Exception
+    ) as error:  # the edge of a thread: a plug-in's bug must not take the others' answers along
+        return Diagnosis(
+            credential="", reachable=None, problem=f"bug in the source: {type(error).__name__}: {error}"
+        )
