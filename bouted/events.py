@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     LOAD_STEP = "load_step"
     SOURCE_FAILED = "source_failed"
     SOURCE_RECOVERED = "source_recovered"
+    NOTICE = "notice"
     CONFIG_CHANGED = "config_changed"
     CONFIG_REJECTED = "config_rejected"
     NODE_STATUS = "node_status"

@@ -15,7 +15,7 @@ from bouted.cli.place import Place, pass_place, place_options
 def doctor(place: Place, as_json: bool) -> int:
     """Say how each price source is set up, and what it lacks.
 
-    Credentials, reach, missing permissions, rows, age, quotas. Asks a few cheap questions and changes nothing.
+    Credentials, reach, missing permissions, rows, age, quotas. Asks a few cheap questions, changes nothing.
     Exit 0 when all is well, 1 when something is missing.
     """
     from datetime import UTC, datetime

@@ -6,20 +6,22 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from bouted.catalog.load import Catalog
+from bouted.catalog.load import Catalog, load_egress
 from bouted.clock import Clock
 from bouted.codec import content_hash, dump, parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
 from bouted.errors import Misconfigured
 from bouted.market.allowed import allowed_offers
+from bouted.market.egress import Egress, parse_place
 from bouted.market.offers import Offer
 from bouted.planner.assemble import incumbent_of, steady_mix, without_refused
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
+from bouted.planner.moving import download_gib
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import PlanningProblem
+from bouted.planner.problem import ModelWeights, PlanningProblem
 from bouted.planner.requests import (
     ModelWanted,
     ProfileAnswer,
@@ -121,6 +123,11 @@ class PlanMaker:
             incumbent=incumbent_of(desired_plan(self.store), usable),
             effort=config.effort(),
             seed=config.planner.seed,
+            weights=_weights(config, self.catalog),
+            egress=Egress(
+                overrides=config.egress_rules(), listed=tuple(fact.rule() for fact in load_egress())
+            ),
+            committed_usd_per_hour=config.committed_usd_per_hour(),
         )
 
     async def _quality(self, config: Config) -> QualityAnswer:
@@ -170,6 +177,18 @@ def _usable(config: Config, catalog: Catalog, offers: tuple[Offer, ...]) -> tupl
     if not usable:
         raise Misconfigured("supply", "no offer is allowed", hint="see what there is with: bouted prices")
     return tuple(sorted(usable, key=lambda offer: offer.id))
+
+
+def _weights(config: Config, catalog: Catalog) -> tuple[ModelWeights, ...]:
+    """How much each model's weights are, and where they come from."""
+    return tuple(
+        ModelWeights(
+            model=model.name,
+            place=parse_place(model.weights_from),
+            gib=download_gib(catalog.model(model.spec), model.precision),
+        )
+        for model in config.models
+    )
 
 
 def _profile_request(config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile) -> ProfileRequest:

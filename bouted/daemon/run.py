@@ -9,6 +9,7 @@ from bouted.daemon.alerting import Alerter
 from bouted.daemon.health import HealthProber
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.lock import StateLock
+from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, replan_policy_of, selection_of
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
@@ -91,5 +92,6 @@ async def _serve(loaded: Loaded, store: Store) -> None:
         reconciler=reconciler,
         replanner=replanner,
         alerter=alerter,
+        notices=NoticeKeeper(store=store, clock=clock),
     )
     await service.run()

@@ -18,6 +18,7 @@ from bouted.daemon.alerting import Alerter
 from bouted.daemon.board import BoardInputs, Spend, compose_board
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.money import spend_so_far
+from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import deadman_s
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Pass, Reconciler
@@ -66,6 +67,7 @@ class Service:
     reconciler: Reconciler
     replanner: Replanner
     alerter: Alerter
+    notices: NoticeKeeper
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
     fatal: BoutedError | None = None
@@ -111,6 +113,7 @@ class Service:
             (self.poll_traffic, POLL_S),
             (self.consider, PASS_S),
             (self.ask_prices, PASS_S),
+            (self.hear_notices, PASS_S),
             (self.send_alerts, ALERT_S),
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
@@ -159,6 +162,10 @@ class Service:
     async def ask_prices(self) -> None:
         """Take in the prices that came, ask the sources whose turn it is."""
         await self.market.tick(self.held.config)
+
+    async def hear_notices(self) -> None:
+        """Put on record what the clouds say about machines they take."""
+        self.notices.tick(self.market.feeds)
 
     async def consider(self) -> None:
         """Plan again if there is a reason; give up if there is no plan and can be none."""

@@ -1,11 +1,13 @@
 """Asks one price source, in a thread of its own, and turns whatever comes of it into a value."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from threading import Thread
+from typing import TypeVar
 
 from bouted.errors import (
     BoutedError,
@@ -19,6 +21,8 @@ from bouted.market.quotes import Answer
 from bouted.market.source import PriceSource
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 NOTHING = Answer(quotes=())
@@ -82,10 +86,20 @@ def ask(source: PriceSource, now: datetime) -> Outcome:
     return Outcome(result=result, answer=answer, error="; ".join(answer.gaps[:3]))
 
 
-def start_asking(source: PriceSource, now: datetime) -> "Future[Outcome]":
-    """Ask in a daemon thread, so that one that hangs delays nobody's exit."""
-    future: Future[Outcome] = Future()
-    Thread(
-        target=lambda: future.set_result(ask(source, now)), name=f"prices:{source.name}", daemon=True
-    ).start()
+def in_thread(call: Callable[[], T], name: str) -> "Future[T]":
+    """`call` in a daemon thread, so that one that hangs delays nobody's exit."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+def start_asking(source: PriceSource, now: datetime) -> "Future[Outcome]":
+    """Ask in a thread of its own."""
+    return in_thread(lambda: ask(source, now), f"prices:{source.name}")

@@ -1,11 +1,12 @@
 """Asks every price source how it is set up, all at once."""
 
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Thread
+from functools import partial
 
 from bouted.errors import BoutedError
+from bouted.market.asking import in_thread
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.source import Diagnoses, Feed
 
@@ -28,18 +29,14 @@ class Examined:
 
 def examine(feeds: tuple[Feed, ...], now: datetime) -> tuple[Examined, ...]:
     """A diagnosis per source, in their order; each is given its own `timeout_s`."""
-    asked = [(feed, _start(feed, now)) for feed in feeds]
+    asked = [
+        (feed, in_thread(partial(_diagnosed, feed, now), f"doctor:{feed.source.name}")) for feed in feeds
+    ]
     found = []
     for feed, future in asked:
         done, _ = wait((future,), timeout=feed.timeout_s)
         found.append(Examined(name=feed.source.name, diagnosis=future.result() if done else LATE))
     return tuple(found)
-
-
-def _start(feed: Feed, now: datetime) -> "Future[Diagnosis]":
-    future: Future[Diagnosis] = Future()
-    Thread(target=lambda: future.set_result(_diagnosed(feed, now)), daemon=True).start()
-    return future
 
 
 def _diagnosed(feed: Feed, now: datetime) -> Diagnosis:

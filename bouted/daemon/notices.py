@@ -1,0 +1,91 @@
+"""Listens for what clouds say about machines they take, and puts it on record."""
+
+import logging
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from bouted.clock import Clock
+from bouted.errors import BoutedError, NotConfigured
+from bouted.events import Event, EventKind, Severity
+from bouted.market.asking import in_thread
+from bouted.market.notices import Notice, NoticeKind
+from bouted.market.source import Feed, Notices
+from bouted.store.events import add_events
+from bouted.store.open import Store
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 20.0  # of one long poll
+EMPTY_S, FAILED_S, IDLE_S = 5.0, 60.0, 3600.0  # pauses after a poll that gave nothing, failed, was not set up
+_TOLD = {
+    NoticeKind.INTERRUPTION: "will be taken",
+    NoticeKind.REBALANCE: "may be taken soon",
+    NoticeKind.PREEMPTED: "was taken",
+}
+
+
+@dataclass(slots=True)
+class NoticeKeeper:
+    """One long poll per source that has notices, always under way. What came is stored, then acknowledged."""
+
+    store: Store
+    clock: Clock
+    listening: dict[str, "Future[tuple[Notice, ...]]"] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    quiet_until: dict[str, datetime] = field(default_factory=dict)
+
+    def tick(self, feeds: tuple[Feed, ...]) -> tuple[Notice, ...]:
+        """Take in what came since the last call, and go on listening. Never waits."""
+        heard: list[Notice] = []
+        for feed in feeds:
+            if isinstance(feed.source, Notices):
+                heard += self._hear(feed.source, feed.source.name)
+        return tuple(heard)
+
+    def _hear(self, source: Notices, name: str) -> tuple[Notice, ...]:
+        future = self.listening.pop(name, None)
+        if future is not None and not future.done():
+            self.listening[name] = future
+            return ()
+        notices = self._taken(source, name, future) if future is not None else ()
+        if self.quiet_until.get(name, self.clock.now()) <= self.clock.now():
+            self.listening[name] = in_thread(partial(source.notices, WAIT_S), f"notices:{name}")
+        return notices
+
+    def _pause(self, name: str, seconds: float) -> None:
+        self.quiet_until[name] = self.clock.now() + timedelta(seconds=seconds)
+
+    def _taken(self, source: Notices, name: str, future: "Future[tuple[Notice, ...]]") -> tuple[Notice, ...]:
+        try:
+            notices = future.result()
+            if not notices:
+                self._pause(name, EMPTY_S)
+            else:
+                add_events(self.store, tuple(self._event(notice) for notice in notices))
+                source.acknowledge(notices)
+        except NotConfigured:
+            self._pause(name, IDLE_S)
+            return ()
+        except BoutedError as error:
+            if name not in self.failing:  # once, until it works again
+                log.warning("notices from %s: %s", name, error)
+            self.failing.add(name)
+            self._pause(name, FAILED_S)
+            return ()
+        self.failing.discard(name)
+        return notices
+
+    def _event(self, notice: Notice) -> Event:
+        severity = Severity.INFO if notice.kind is NoticeKind.REBALANCE else Severity.WARNING
+        at = f" at {notice.deadline:%H:%M:%S} UTC" if notice.deadline else ""
+        where = f"{notice.provider}/{notice.zone or notice.region}"
+        message = f"{notice.provider} says that {notice.instance} in {where} {_TOLD[notice.kind]}{at}"
+        return Event(
+            at=self.clock.now(),
+            kind=EventKind.NOTICE,
+            severity=severity,
+            subject=notice.instance,
+            message=message,
+        )
