@@ -8,6 +8,7 @@ from decimal import Decimal
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Frontier, ScoredDesign
 from bouted.planner.explain import missed
+from bouted.planner.moving import Fetching
 from bouted.planner.plan import Choice
 from bouted.planner.problem import PlannedNode, PlanningProblem
 
@@ -18,10 +19,11 @@ AS_CHEAP = Decimal("1.01")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What moving from the incumbent to a design saves an hour and costs once."""
+    """What moving from the incumbent to a design saves an hour and costs once, fetching weights included."""
 
     saves_usd_per_hour: Decimal
     costs_usd: Decimal
+    fetching_usd: Decimal = Decimal(0)
 
     @property
     def payback_h(self) -> float:
@@ -43,7 +45,7 @@ class Cheapest:
         old = frontier.incumbent
         if problem.incumbent is None or old is None:
             best = preferred(frontier.designs, (), problem.targets.objective)
-            return _choice(best, frontier, problem, _first(frontier, problem))
+            return _choice(best, frontier, problem, _first(best, frontier, problem))
         if old.violated:
             best = preferred(frontier.designs, problem.incumbent.nodes, problem.targets.objective)
             return _choice(best, frontier, problem, _forced(best, old, problem))
@@ -67,7 +69,7 @@ class Cheapest:
             back = _hours(move.payback_h)
             reason = (
                 f"{plan} stays: ${move.saves_usd_per_hour:.2f}/h could be saved, but moving costs"
-                f" ${move.costs_usd:.2f} and would pay back in {back}"
+                f" {_told_cost(move)} and would pay back in {back}"
             )
             lost = f"moving pays back only in {back}"
         else:
@@ -102,7 +104,7 @@ def kept_nodes(design: Design, running: Sequence[PlannedNode]) -> int:
 
 
 def moving_cost(design: Design, running: Sequence[PlannedNode], problem: PlanningProblem) -> Decimal:
-    """Dollars that a move costs once: starting new nodes, and keeping dropped ones meanwhile."""
+    """Dollars that a move costs once: starting new nodes, fetching weights, keeping dropped ones a while."""
     wanted = {node.slot: node for node in design.nodes}
     present = {node.slot: node for node in running}
     started = sum(
@@ -112,14 +114,27 @@ def moving_cost(design: Design, running: Sequence[PlannedNode], problem: Plannin
         (node.offer.usd_per_hour for slot, node in present.items() if slot not in wanted), Decimal(0)
     )
     switching = problem.switching
-    return started * Decimal(str(switching.start_h)) + dropped * Decimal(str(switching.overlap_h))
+    hours = started * Decimal(str(switching.start_h)) + dropped * Decimal(str(switching.overlap_h))
+    return hours + fetching_cost(design, running, problem)
+
+
+def fetching_cost(design: Design, running: Sequence[PlannedNode], problem: PlanningProblem) -> Decimal:
+    """Dollars of a move that are for bringing weights to the nodes it starts."""
+    present = {node.slot for node in running}
+    return Fetching(problem).nodes_usd(node for node in design.nodes if node.slot not in present)
 
 
 def _move(to: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> Move:
     return Move(
         saves_usd_per_hour=old.design.usd_per_hour - to.design.usd_per_hour,
         costs_usd=moving_cost(to.design, old.design.nodes, problem),
+        fetching_usd=fetching_cost(to.design, old.design.nodes, problem),
     )
+
+
+def _told_cost(move: Move) -> str:
+    told = f"${move.costs_usd:.2f}"
+    return f"{told} (${move.fetching_usd:.2f} of it to fetch weights)" if move.fetching_usd else told
 
 
 def _choice(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem, why: tuple[str, ...]) -> Choice:
@@ -132,11 +147,13 @@ def _choice(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem, wh
     )
 
 
-def _first(frontier: Frontier, problem: PlanningProblem) -> tuple[str, ...]:
+def _first(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) -> tuple[str, ...]:
     n = len(frontier.designs)
     what = "the only design found" if n == 1 else f"cheapest of {n} designs"
     there = f"; plan {_plan_id(problem)} cannot be judged any more" if problem.incumbent is not None else ""
-    return (f"{what} that meet{'s' if n == 1 else ''} every target{there}",)
+    fetching = fetching_cost(best.design, (), problem)
+    once = f"; fetching its weights costs ${fetching:.2f} once" if fetching else ""
+    return (f"{what} that meet{'s' if n == 1 else ''} every target{there}{once}",)
 
 
 def _forced(best: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> tuple[str, ...]:
@@ -148,16 +165,16 @@ def _forced(best: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> 
         change = f"saves ${-more:.2f}/h over {plan}"
     else:
         change = f"costs as much as {plan}"
-    moving = moving_cost(best.design, old.design.nodes, problem)
+    moving = _told_cost(_move(best, old, problem))
     broken = "; ".join(missed(problem, old, name) for name in old.violated)
-    return f"{plan} would miss {broken}", f"{change}; moving costs ${moving:.2f}"
+    return f"{plan} would miss {broken}", f"{change}; moving costs {moving}"
 
 
 def _saving(move: Move, problem: PlanningProblem) -> str:
     saved = f"saves ${move.saves_usd_per_hour:.2f}/h over plan {_plan_id(problem)}"
     if move.costs_usd == 0:
         return f"{saved}; moving costs nothing"
-    return f"{saved}; moving costs ${move.costs_usd:.2f}, pays back in {_hours(move.payback_h)}"
+    return f"{saved}; moving costs {_told_cost(move)}, pays back in {_hours(move.payback_h)}"
 
 
 def _runner_up(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) -> str:

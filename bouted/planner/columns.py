@@ -74,7 +74,7 @@ class ColumnSource:
         self._problem = problem
         self._capacities = capacities
         self._wanted = tuple(rules.min_replicas for rules in problem.models)
-        self._pools = pools(problem.offers, problem.models)
+        self._pools = pools(problem)
         self._held = held(problem.incumbent, problem.offers)
         self._offers = _with_held(problem.offers, self._held)
         self._index = {offer.id: i for i, offer in enumerate(self._offers)}
@@ -90,7 +90,8 @@ class ColumnSource:
     def build(self, needs: Floats, factors: tuple[float, ...], *, switching: bool) -> Columns:
         """Columns for these loads (requests/s per model) and target factors.
 
-        With `switching`, nodes of the incumbent are kept without a cost of starting, and dropping costs.
+        With `switching`, nodes of the incumbent are kept without a cost of starting, which for others
+        includes fetching the weights; and dropping costs.
         """
         kept = self._held if switching else ()
         start = self._problem.switching.start_h / HORIZON_H if switching else 0.0
@@ -99,23 +100,30 @@ class ColumnSource:
         counts = np.array([float(item.count) for item in kept])
         held_offers = np.array([self._index[item.offer.id] for item in kept], dtype=np.int64)
         sold = [
-            (offer, found)
+            (offer, found, pool.fetch_usd)
             for pool in self._pools
             if len((found := self._pool_cuts(pool, factors)).rates)
             for offer in _enough(pool, found, needs, self._wanted)
         ]
-        sizes = np.array([len(found.rates) for _, found in sold], dtype=np.int64)
-        offers = np.repeat(np.array([self._index[offer.id] for offer, _ in sold], dtype=np.int64), sizes)
+        sizes = np.array([len(found.rates) for _, found, _ in sold], dtype=np.int64)
+        offers = np.repeat(np.array([self._index[offer.id] for offer, _, _ in sold], dtype=np.int64), sizes)
+        usd = self._usd[offers] * (1 + start)
+        if switching and any(any(pool.fetch_usd) for pool in self._pools) and sold:
+            usd = (
+                usd
+                + np.concatenate([(found.rates > 0) @ np.array(fetch) for _, found, fetch in sold])
+                / HORIZON_H
+            )
         return Columns(
-            usd=np.concatenate([prices * (1 - overlap), self._usd[offers] * (1 + start)]),
+            usd=np.concatenate([prices * (1 - overlap), usd]),
             most=np.concatenate([counts, self._room[offers]]),
-            rates=np.concatenate([self._held_rates(kept, factors), *(found.rates for _, found in sold)]),
-            replicas=np.concatenate([self._held_replicas(kept), *(found.replicas for _, found in sold)]),
+            rates=np.concatenate([self._held_rates(kept, factors), *(found.rates for _, found, _ in sold)]),
+            replicas=np.concatenate([self._held_replicas(kept), *(found.replicas for _, found, _ in sold)]),
             offer=np.concatenate([held_offers, offers]),
             offers=self._offers,
             room=self._room,
             held=kept,
-            sources=tuple(found for _, found in sold),
+            sources=tuple(found for _, found, _ in sold),
             first=len(kept) + np.cumsum(sizes) - sizes,
             constant=float(prices @ counts) * overlap,
         )

@@ -188,9 +188,19 @@ def worth_having(columns: Columns, covers: Floats, at_most_usd: float) -> Ints:
     by_offer = np.logical_or.reduceat(beaten, first, axis=0)
     own = np.searchsorted(first, np.arange(total - held), side="right") - 1
     left_out = by_offer[own, np.arange(total - held)]
-    whole = (columns.room[columns.offer] * columns.usd)[columns.first]
-    left_out |= whole @ by_offer + columns.usd[held:] > at_most_usd * (1 + 1e-9)
+    left_out |= _filled_usd(columns) @ by_offer + columns.usd[held:] > at_most_usd * (1 + 1e-9)
     return np.concatenate([np.arange(held), held + np.flatnonzero(~left_out)])
+
+
+def _filled_usd(columns: Columns) -> Floats:
+    """Per offer that columns are cut from, the least that all the nodes of it that can be had cost."""
+    held, offers = len(columns.held), len(columns.offers)
+    kept = np.bincount(columns.offer[:held], columns.most[:held], offers)
+    kept_usd = np.bincount(columns.offer[:held], columns.most[:held] * columns.usd[:held], offers)
+    sold = columns.offer[columns.first]
+    cheapest = np.minimum.reduceat(columns.usd[held:], columns.first - held)
+    filled: Floats = kept_usd[sold] + (columns.room - kept)[sold] * cheapest
+    return filled
 
 
 def _greedy(columns: Columns, rows: _Rows) -> float:

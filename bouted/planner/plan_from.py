@@ -34,13 +34,19 @@ def make_plan(
         estimate=choice.estimate,
         objective=problem.targets.objective,
         rate_per_s=problem.workload.rate_per_s,
-        why=choice.why,
+        why=(*choice.why, *_committed(problem)),
         runner_up=choice.runner_up,
         problem_hash=problem_hash,
         config_hash=config_hash,
         seed=problem.seed,
         seconds_to_plan=seconds_to_plan,
     )
+
+
+def _committed(problem: PlanningProblem) -> tuple[str, ...]:
+    """What is paid beside the plan, where it is anything."""
+    usd = problem.committed_usd_per_hour
+    return (f"committed machines cost ${usd:.2f}/h on top, used or not",) if usd else ()
 
 
 def _split(design: Design, problem: PlanningProblem) -> RouteSplit:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bouted.market.egress import FREE, Egress, Place
 from bouted.market.offers import Offer
 from bouted.perf.profile import Metric, ProfileTable
 from bouted.perf.shapes import ReplicaShape
@@ -95,6 +96,15 @@ class SwitchingCosts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWeights:
+    """How many GiB a started node fetches for a model, and from where."""
+
+    model: str
+    place: Place
+    gib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """How hard to search: `sweep` cheap evaluations, `evaluations` simulated ones, a deadline."""
 
@@ -125,7 +135,8 @@ class PlanningProblem:
     """All that planning may look at.
 
     `models` are in the order of `quality.models` (least able first). `headroom` is the share of extra
-    load to plan for. `spot_max_share` bounds the spot dollars' share of capacity per model.
+    load to plan for. `spot_max_share` bounds the spot dollars' share of capacity per model. `weights` and
+    `egress` tell what fetching weights adds to a move; `committed_usd_per_hour` is paid whatever is planned.
     """
 
     offers: tuple[Offer, ...]
@@ -140,3 +151,6 @@ class PlanningProblem:
     incumbent: Incumbent | None
     effort: Effort
     seed: int
+    weights: tuple[ModelWeights, ...] = ()
+    egress: Egress = FREE
+    committed_usd_per_hour: Decimal = Decimal(0)

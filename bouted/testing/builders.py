@@ -7,6 +7,7 @@ from math import log
 import numpy as np
 
 from bouted.catalog.gpus import Evidence
+from bouted.market.egress import FREE, Egress
 from bouted.market.offers import Offer
 from bouted.perf.profile import QUANTILES, LoadPoint, Metric, Profile, ProfileTable
 from bouted.perf.shapes import Engine, Precision, ReplicaShape, StepCosts
@@ -15,6 +16,7 @@ from bouted.planner.problem import (
     Effort,
     Incumbent,
     ModelRules,
+    ModelWeights,
     PlanningProblem,
     SwitchingCosts,
     Targets,
@@ -141,6 +143,8 @@ def a_problem(
     evaluations: int = 0,
     deadline_s: float = 60.0,
     seed: int = 1,
+    weights: Sequence[ModelWeights] = (),
+    egress: Egress = FREE,
 ) -> PlanningProblem:
     """A whole problem; everything that a test does not name is generous."""
     return PlanningProblem(
@@ -156,4 +160,6 @@ def a_problem(
         incumbent=incumbent,
         effort=Effort(sweep=sweep, evaluations=evaluations, deadline_s=deadline_s),
         seed=seed,
+        weights=tuple(weights),
+        egress=egress,
     )
