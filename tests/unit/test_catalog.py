@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bouted.catalog.load import load_catalog
+from bouted.catalog.load import load_catalog, load_egress
 from bouted.errors import Misconfigured
 
 GPU = """H9:
@@ -88,6 +88,40 @@ def test_a_corrupt_file_is_refused_with_its_line_and_field(tmp_path: Path, gpus:
     with pytest.raises(Misconfigured, match=says) as caught:
         load_catalog(folder(tmp_path, gpus))
     assert "\n" not in str(caught.value)
+
+
+EGRESS = """\
+here-to-there:
+  origin: here/*
+  crosses: clouds
+  usd_per_gib: "0.0875"
+  basis: listed
+  observed_on: 2026-01-01
+  source: a price list
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (EGRESS.replace("clouds", "seas"), r"egress.yaml: line 3: here-to-there.crosses: .*'seas'"),
+        (EGRESS.replace("0.0875", "-0.01"), r"line 4: here-to-there.usd_per_gib: .*'-0.01'"),
+        (EGRESS.replace("0.0875", "nan"), r"line 4: here-to-there.usd_per_gib: .*'nan'"),
+        (EGRESS.replace("2026-01-01", "lately"), r"line 6: here-to-there.observed_on: .*'lately'"),
+        (EGRESS.replace("  source: a price list\n", ""), r"line 1: here-to-there.source: is missing"),
+    ],
+)
+def test_a_wrong_price_of_moving_data_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "egress.yaml").write_text(text)
+    with pytest.raises(Misconfigured, match=says):
+        load_egress(tmp_path)
+
+
+def test_a_list_price_is_exact_and_holds_wherever_the_data_goes(tmp_path: Path) -> None:
+    (tmp_path / "egress.yaml").write_text(EGRESS)
+    (fact,) = load_egress(tmp_path)
+    rule = fact.rule()
+    assert (str(rule.usd_per_gib), rule.origin, rule.target) == ("0.0875", "here/*", "*")
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:

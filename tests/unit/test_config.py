@@ -18,8 +18,10 @@ from bouted.config.locate import locate
 from bouted.config.problems import ConfigErrors
 from bouted.config.schema import Config, Mode
 from bouted.errors import Misconfigured
+from bouted.market.allowed import allowed_offers
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
+from bouted.planner.pools import may_run
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "bouted.yaml.example"
 CATALOG = EXAMPLE.parents[1] / "bouted" / "catalog" / "data"
@@ -167,6 +169,38 @@ WRONG = [
      "bouted.yaml:9 supply.gpus.allow[0]: 'H10' matches no GPU in the catalog"),
     ("routing:", "supply: {owned: [{name: r1, gpu: L40, gpu_count: 4}]}\nrouting:",
      "bouted.yaml:9 supply.owned[0].gpu: no GPU in the catalog is named 'L40' (did you mean L40S?)"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, kind: mine}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].kind: must be one of owned, reserved, committed, got 'mine'"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, provider: aws, instance_type: g6.xlarge,"
+     " region: us-east-1}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].provider: is aws, where nothing is owned "
+     "(set kind: reserved (paid while used) or committed (paid either way))"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, kind: reserved, provider: aws,"
+     " region: us-east-1}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].instance_type: is needed at aws (the cloud's own name for the machine)"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, kind: reserved, provider: aws,"
+     " instance_type: g6.xlarge}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].region: is needed at aws (the cloud's own name for it)"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, kind: committed}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].usd_per_hour: is needed for a committed machine: what one costs an hour, "
+     "used or not (kind: owned is for machines that cost nothing more)"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, usd_per_hour: -1}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].usd_per_hour: must be at least 0, got -1"),
+    ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, zone: 'a b'}]}\nrouting:",
+     "bouted.yaml:9 supply.owned[0].zone: must be one word of letters, digits, '.', '_' and '-', got 'a b'"),
+    ("routing:", "supply: {egress: [{from: 'aws/us-*', to: 'gcp/*', usd_per_gb: 0.09}]}\nrouting:",
+     "bouted.yaml:9 supply.egress[0].usd_per_gb: unknown key (did you mean usd_per_gib?)"),
+    ("routing:", "supply: {egress: [{form: 'aws/us-*', to: 'gcp/*', usd_per_gib: 0.09}]}\nrouting:",
+     "bouted.yaml:9 supply.egress[0].form: unknown key (did you mean from?)"),
+    ("routing:", "supply: {egress: [{from: 'aws/us-*', to: 'gcp/*', usd_per_gib: $0.09}]}\nrouting:",
+     "bouted.yaml:9 supply.egress[0].usd_per_gib: must be a plain number of US dollars a GiB, got '$0.09' "
+     "(write 0.09 without quotes)"),
+    ("routing:", "supply: {egress: [{from: 's3://weights', to: 'gcp/*', usd_per_gib: 0}]}\nrouting:",
+     "bouted.yaml:9 supply.egress[0].from: must be cloud/region, as a glob, or internet, got 's3://weights' "
+     "(like aws/us-*)"),
+    ("{name: small, spec: llama-3.1-8b}", "{name: small, spec: llama-3.1-8b, weights_from: aws}",
+     "bouted.yaml:7 models[0].weights_from: must be cloud/region or internet, got 'aws' "
+     "(like aws/us-east-1: where the bucket with the weights is)"),
     ("routing:", "prices: {sources: [{name: snapshots}]}\nrouting:",
      "bouted.yaml:9 prices.sources[0]: no price source is named 'snapshots' (did you mean snapshot?)"),
     ("routing:", "prices: {sources: []}\nrouting:",
@@ -348,6 +382,76 @@ def test_owned_machines_are_offers_for_nothing() -> None:
     (offer,) = config.owned_offers(datetime(2026, 1, 1, tzinfo=UTC))
     assert (offer.id, offer.market) == ("owned/local/rack1/owned", Market.OWNED)
     assert (offer.usd_per_hour, offer.obtainable, offer.hazard_per_hour) == (Decimal(0), 3, 0.0)
+
+
+PARTLY_PAID = """\
+supply:
+  clouds: [gcp]
+  regions: {deny: ["us-*"]}
+  owned:
+    - {name: rack1, gpu: L40S, gpu_count: 4, usd_per_hour: 0.35}
+    - {name: p5, kind: committed, provider: aws, instance_type: p5.48xlarge, gpu: H100-80GB, gpu_count: 8,
+       count: 2, region: us-east-1, zone: use1-az4, usd_per_hour: 31.46}
+    - {name: held, kind: reserved, provider: azure, instance_type: Standard_ND96isr_H100_v5, gpu: H100-80GB,
+       gpu_count: 8, region: eastus, usd_per_hour: 40}
+  egress: [{from: "aws/us-*", to: gcp, usd_per_gib: 0.05}]
+routing:"""
+
+
+def test_what_is_paid_while_used_is_charged_and_what_is_committed_is_not() -> None:
+    config = parse(edited("routing:", PARTLY_PAID))
+    rack, committed, reserved = config.owned_offers(datetime(2026, 1, 1, tzinfo=UTC))
+    assert [offer.id for offer in (rack, committed, reserved)] == [
+        "owned/local/rack1/owned",
+        "aws/use1-az4/p5.48xlarge/owned",
+        "azure/eastus/Standard_ND96isr_H100_v5/owned",
+    ]
+    assert [offer.usd_per_hour for offer in (rack, committed, reserved)] == [Decimal("0.35"), 0, 40]
+    assert (committed.region, committed.obtainable) == ("us-east-1", 2)
+    assert config.committed_usd_per_hour() == Decimal("62.92")
+    assert config.budget_value().usd_per_hour == config.limits().cap_usd_per_hour == 25
+
+
+def test_listing_a_machine_allows_it_and_its_cloud_is_a_place_for_models() -> None:
+    text = edited("routing:", PARTLY_PAID).replace("name: small,", "name: small, clouds: [aws],")
+    config = parse(text)
+    offers = config.owned_offers(datetime(2026, 1, 1, tzinfo=UTC))
+    assert allowed_offers(offers, config.supply_rules()) == offers
+    small, _ = config.model_rules(("small", "large"))
+    assert [may_run(small, offer) for offer in offers] == [False, True, False]
+
+
+def test_the_operators_egress_prices_become_rules() -> None:
+    (rule,) = parse(edited("routing:", PARTLY_PAID)).egress_rules()
+    assert (rule.origin, rule.target, rule.usd_per_gib) == ("aws/us-*", "gcp", Decimal("0.05"))
+    assert parse(SMALLEST).egress_rules() == ()
+    assert parse(SMALLEST).models[0].weights_from == "internet"
+
+
+def test_machines_that_could_not_be_told_apart_and_prices_said_twice_are_refused() -> None:
+    machine = (
+        "gpu: H100-80GB, gpu_count: 8, kind: reserved, provider: aws, instance_type: p5, region: us-east-1"
+    )
+    price = '{from: "aws/*", to: "*", usd_per_gib: 0.1}'
+    text = f"""supply:
+  owned: [{{name: a, {machine}}}, {{name: b, {machine}}}]
+  egress: [{price}, {price}]
+routing:"""
+    assert told(edited("routing:", text)) == [
+        "bouted.yaml:10 supply.owned: b is of the same type in the same place as a"
+        " (make them one entry, with a count)",
+        "bouted.yaml:11 supply.egress: prices aws/* to * twice (keep one)",
+    ]
+
+
+def test_every_mistake_about_one_machine_is_told() -> None:
+    owned = (
+        "{name: a, gpu: L4, gpu_count: 0, kind: committed, provider: aws, instance_type: 'x y', zone: '/'}"
+    )
+    lines = told(edited("routing:", f"supply: {{owned: [{owned}]}}\nrouting:"))
+    assert sorted(line.split()[1].removeprefix("supply.owned[0].") for line in lines) == [
+        "gpu_count:", "instance_type:", "region:", "usd_per_hour:", "zone:"
+    ]  # fmt: skip
 
 
 def test_limits_effort_and_switching_carry_the_configs_figures() -> None:

@@ -213,6 +213,20 @@ def test_a_models_shape_adds_up_to_its_parameter_count(name: str) -> None:
     assert model["heads"] % model["kv_heads"] == 0
 
 
+def test_egress_of_every_cloud_with_prices_is_known_sourced_and_dated() -> None:
+    rows = mapping("egress.yaml")
+    known = {(row["origin"].split("/")[0], row["crosses"]) for row in rows.values()}
+    clouds = {row["provider"] for row in offers()}
+    assert known >= {(cloud, crosses) for cloud in clouds for crosses in ("clouds", "regions")}
+    for name, row in rows.items():
+        assert isinstance(row["usd_per_gib"], str), name  # text stays exact
+        assert 0 <= Decimal(row["usd_per_gib"]) <= Decimal("0.2"), name
+        assert row["basis"] in ("listed", "assumed"), name
+        assert date(2019, 1, 1) <= row["observed_on"] <= date(2026, 12, 31), name
+        assert row["source"], name
+        assert row["basis"] == "listed" or row.get("note"), name
+
+
 def test_every_model_names_its_repository_and_source() -> None:
     for name, model in mapping("models.yaml").items():
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", model["hf_repo"]), name
