@@ -84,7 +84,7 @@ def test_a_broken_edit_keeps_the_last_good_config_and_says_so_once(
     edit = held.reload()
     assert edit.rejected.startswith("config edit rejected: ")
     assert says in edit.rejected
-    assert (edit.change, edit.sources) == (None, None)
+    assert (edit.change, edit.feeds) == (None, None)
     assert held.loaded is before
     assert held.reload() == NOTHING
     assert held.error == edit.rejected
@@ -133,8 +133,8 @@ def test_an_edit_that_needs_a_restart_is_left_out_whole_and_says_what_it_is(
 def test_new_price_sources_are_handed_over(deployment: Deployment, held: HeldConfig) -> None:
     swap(deployment, "{name: snapshot}, ", "")
     edit = held.reload()
-    assert edit.sources is not None
-    assert [source.name.partition(":")[0] for source in edit.sources] == ["file"]
+    assert edit.feeds is not None
+    assert [feed.source.name.partition(":")[0] for feed in edit.feeds] == ["file"]
     assert edit.change is not None
     assert edit.change.scope is Scope.LIVE
 
@@ -145,4 +145,4 @@ def test_price_sources_that_did_not_change_are_not_opened_anew(
     deployment.write_config(quality_min="0.7")
     edit = held.reload()
     assert edit.change == ConfigChange(paths=("targets.quality_min",), scope=Scope.REPLAN)
-    assert edit.sources is None
+    assert edit.feeds is None
