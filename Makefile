@@ -16,7 +16,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo clean
+.PHONY: help setup test lint demo bench-prices clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,9 @@ lint: setup ## Check style and types
 
 demo: setup ## Run the main job on this machine, for about four minutes
 	@$(BIN)/bouted demo
+
+bench-prices: setup ## Measure the price rules, the refresh and the price store (QUICK=1: smaller)
+	@$(BIN)/python -m tests.bench.prices
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis ./*.egg-info

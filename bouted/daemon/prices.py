@@ -112,12 +112,12 @@ class MarketKeeper:
         collected = fold(self.feeds, heard, before, now, trust=config.trust(), jitter=self.rng.random())
         add_events(self.store, collected.events)
         record_offers(self.store, collected.state.offers, now)
-        self._reprice(collected.state, now)
+        self._reprice((*collected.state.offers, *config.owned_offers(now)), now)
         return collected.state
 
-    def _reprice(self, state: MarketState, now: datetime) -> None:
+    def _reprice(self, offers: tuple[Offer, ...], now: datetime) -> None:
         """A running node costs what its offer costs now."""
-        prices = {offer.id: offer.usd_per_hour for offer in state.offers}
+        prices = {offer.id: offer.usd_per_hour for offer in offers}
         for node in load_fleet(self.store, now).nodes:
             price = prices.get(node.offer.id)
             if node.paid and price is not None and price != node.offer.usd_per_hour:
