@@ -1,4 +1,4 @@
-"""`make bench-prices`: the price rules on recorded feeds, a cold refresh, and a store with a million prices."""
+"""`make bench-prices`: the price rules on recorded feeds, a cold refresh, a store of a million prices."""
 
 import os
 import sys
