@@ -16,3 +16,11 @@ class AlertState(StrEnum):
 
     OPEN = "open"
     RESOLVED = "resolved"
+
+
+class Verdict(StrEnum):
+    """What is thought of a source's word on an offer."""
+
+    BELIEVED = "believed"
+    OUTVOTED = "outvoted"  # sound, but another source's is believed
+    QUARANTINED = "quarantined"

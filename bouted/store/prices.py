@@ -1,16 +1,23 @@
 """Prices as they were seen: a row when something changed, none when it was only confirmed."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
 
+from bouted.market.memory import Memory
 from bouted.market.offers import Offer
+from bouted.store.bulk import insert_rows, update_rows
 from bouted.store.session import Store
 from bouted.store.tables import Offers, PriceObservations
+
+_AT_ONCE = 500  # ids in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,43 +28,54 @@ class PricePoint:
     usd_per_hour: Decimal
 
 
-def record_offers(store: Store, offers: tuple[Offer, ...], now: datetime) -> int:
-    """Records what was seen; returns how many rows that took.
+def record_offers(
+    store: Store,
+    offers: tuple[Offer, ...],
+    now: datetime,
+    *,
+    effective_at: Mapping[str, datetime] | None = None,
+) -> int:
+    """Records what was seen; returns how many observations that took.
 
-    An offer gets a row only when its price, obtainable count or confidence differs from what is
-    believed. What was observed before the latest belief is old news and changes nothing.
+    An offer gets one only when its price, obtainable count or confidence differs from what is believed.
+    What was observed before the latest belief is old news and changes nothing. `effective_at` says by offer
+    id since when a price has held, where that is known.
     """
-    rows = 0
+    since = effective_at or {}
     with store.writing() as session:
-        known = {row.id: row for row in session.scalars(select(Offers))}
-        believed = {row.offer_id: _belief(row) for row in session.scalars(_latest())}
-        for offer in sorted(offers, key=lambda offer: (offer.id, offer.observed_at)):
-            row = known.get(offer.id)
-            if row is None:
-                row = known[offer.id] = _new_row(session, offer)
-            elif offer.observed_at < row.last_observed_at:
-                continue
-            row.region, row.gpu, row.gpu_count = offer.region, offer.gpu, offer.gpu_count
-            row.last_observed_at = offer.observed_at
-            if believed.get(offer.id) != _belief(offer):
-                believed[offer.id] = _belief(offer)
-                session.add(_observation(offer, now))
-                rows += 1
-    return rows
+        known = {offer.id: offer for offer in _believed(session)}
+        latest, changes = _changes(known, offers)
+        insert_rows(session, Offers, [_row(latest[id]) for id in latest.keys() - known.keys()])
+        moved = [id for id in latest.keys() & known.keys() if _moved(known[id], latest[id])]
+        update_rows(session, Offers, [_row(latest[id]) for id in moved])
+        confirmed = (latest.keys() & known.keys()) - set(moved)
+        _confirm(session, (latest[id] for id in confirmed))
+        rows = [_observation(offer, now, since.get(offer.id)) for offer in changes]
+        insert_rows(session, PriceObservations, rows)
+    return len(changes)
 
 
 def believed_offers(store: Store) -> tuple[Offer, ...]:
     """Every offer ever seen, as last believed, sorted by id; `observed_at` is its last confirmation."""
     with store.reading() as session:
-        known = {row.id: row for row in session.scalars(select(Offers))}
-        offers = [_offer(known[row.offer_id], row) for row in session.scalars(_latest())]
-    return tuple(sorted(offers, key=lambda offer: offer.id))
+        return tuple(sorted(_believed(session), key=lambda offer: offer.id))
+
+
+def effective_times(memory: Memory, offers: Iterable[Offer]) -> dict[str, datetime]:
+    """Since when the prices of these offers have held, by id, as the sources they are from say."""
+    said = {
+        (claim.accepted.source, key[1]): claim.accepted.effective_at
+        for key, claim in memory.items()
+        if claim.accepted is not None
+    }
+    since = ((offer.id, said.get((offer.source, offer.id))) for offer in offers)
+    return {id: at for id, at in since if at is not None}
 
 
 def price_history(store: Store, offer_id: str, since: datetime) -> tuple[PricePoint, ...]:
     """The steps of an offer's price, oldest first; the first is the price in force at `since`, if known."""
     with store.reading() as session:
-        before = session.execute(_price_before(offer_id, since)).first()
+        before = session.execute(price_before(offer_id, since)).first()
         later = session.execute(
             _prices(offer_id)
             .where(PriceObservations.observed_at > since)
@@ -71,17 +89,11 @@ def price_history(store: Store, offer_id: str, since: datetime) -> tuple[PricePo
 def price_at(store: Store, offer_id: str, at: datetime) -> Decimal | None:
     """The price believed of an offer for the instant `at`; None when it had not been seen by then."""
     with store.reading() as session:
-        row = session.execute(_price_before(offer_id, at)).first()
+        row = session.execute(price_before(offer_id, at)).first()
     return None if row is None else row[1]
 
 
-def _prices(offer_id: str) -> Select[datetime, Decimal]:
-    return select(PriceObservations.observed_at, PriceObservations.usd_per_hour).where(
-        PriceObservations.offer_id == offer_id
-    )
-
-
-def _price_before(offer_id: str, at: datetime) -> Select[datetime, Decimal]:
+def price_before(offer_id: str, at: datetime) -> Select[datetime, Decimal]:
     """The last observation up to `at`: one step down the index on (offer_id, observed_at)."""
     return (
         _prices(offer_id)
@@ -91,67 +103,100 @@ def _price_before(offer_id: str, at: datetime) -> Select[datetime, Decimal]:
     )
 
 
-def _latest() -> Select[PriceObservations]:
-    """The latest observation of every offer, one index step each."""
-    each = aliased(PriceObservations)
-    last = (
-        select(each.id)
-        .where(each.offer_id == Offers.id)
-        .order_by(each.observed_at.desc(), each.id.desc())
-        .limit(1)
-        .correlate(Offers)
-        .scalar_subquery()
-    )
-    return select(PriceObservations).join_from(Offers, PriceObservations, PriceObservations.id == last)
-
-
-def _belief(seen: Offer | PriceObservations) -> tuple[Decimal, int, str]:
-    """What makes a new row when it changes."""
-    return seen.usd_per_hour, seen.obtainable, seen.confidence
-
-
-def _new_row(session: Session, offer: Offer) -> Offers:
-    row = Offers(
-        id=offer.id,
-        provider=offer.provider,
-        region=offer.region,
-        zone=offer.zone,
-        instance_type=offer.instance_type,
-        gpu=offer.gpu,
-        gpu_count=offer.gpu_count,
-        market=offer.market,
-        last_observed_at=offer.observed_at,
-    )
-    session.add(row)
-    return row
-
-
-def _observation(offer: Offer, now: datetime) -> PriceObservations:
-    return PriceObservations(
-        offer_id=offer.id,
-        usd_per_hour=offer.usd_per_hour,
-        obtainable=offer.obtainable,
-        hazard_per_hour=offer.hazard_per_hour,
-        source=offer.source,
-        confidence=offer.confidence,
-        observed_at=offer.observed_at,
-        recorded_at=now,
+def _prices(offer_id: str) -> Select[datetime, Decimal]:
+    return select(PriceObservations.observed_at, PriceObservations.usd_per_hour).where(
+        PriceObservations.offer_id == offer_id
     )
 
 
-def _offer(what: Offers, seen: PriceObservations) -> Offer:
-    return Offer(
-        provider=what.provider,
-        region=what.region,
-        zone=what.zone,
-        instance_type=what.instance_type,
-        gpu=what.gpu,
-        gpu_count=what.gpu_count,
-        market=what.market,
-        usd_per_hour=seen.usd_per_hour,
-        obtainable=seen.obtainable,
-        hazard_per_hour=seen.hazard_per_hour,
-        source=seen.source,
-        observed_at=what.last_observed_at,
-        confidence=seen.confidence,
+def _changes(known: Mapping[str, Offer], offers: Iterable[Offer]) -> tuple[dict[str, Offer], list[Offer]]:
+    """What is believed of each of `offers` in the end, old news left out; and each change on the way."""
+    latest: dict[str, Offer] = {}
+    changes = []
+    for offer in sorted(offers, key=lambda offer: (offer.id, offer.observed_at)):
+        before = latest.get(offer.id) or known.get(offer.id)
+        if before is not None and offer.observed_at < before.observed_at:
+            continue
+        latest[offer.id] = offer
+        if before is None or _counted(before) != _counted(offer):
+            changes.append(offer)
+    return latest, changes
+
+
+def _counted(offer: Offer) -> tuple[Decimal, int, str]:
+    """What makes an observation when it changes."""
+    return offer.usd_per_hour, offer.obtainable, offer.confidence
+
+
+def _moved(before: Offer, after: Offer) -> bool:
+    """Anything but the time of the last confirmation."""
+    return replace(before, observed_at=after.observed_at) != after
+
+
+def _confirm(session: Session, offers: Iterable[Offer]) -> None:
+    """Moves the last confirmation: a few statements, however many offers."""
+    by_time: dict[datetime, list[str]] = defaultdict(list)
+    for offer in offers:
+        by_time[offer.observed_at].append(offer.id)
+    for at, ids in by_time.items():
+        for some in _in_batches(ids):
+            session.execute(update(Offers).where(Offers.id.in_(some)).values(last_observed_at=at))
+
+
+def _believed(session: Session) -> list[Offer]:
+    rows = session.execute(
+        select(
+            Offers.provider,
+            Offers.region,
+            Offers.zone,
+            Offers.instance_type,
+            Offers.gpu,
+            Offers.gpu_count,
+            Offers.market,
+            Offers.usd_per_hour,
+            Offers.obtainable,
+            Offers.hazard_per_hour,
+            Offers.source,
+            Offers.last_observed_at.label("observed_at"),
+            Offers.confidence,
+        )
     )
+    return [Offer(**row) for row in rows.mappings()]
+
+
+def _row(offer: Offer) -> dict[str, Any]:
+    return {
+        "id": offer.id,
+        "provider": offer.provider,
+        "region": offer.region,
+        "zone": offer.zone,
+        "instance_type": offer.instance_type,
+        "gpu": offer.gpu,
+        "gpu_count": offer.gpu_count,
+        "market": offer.market,
+        "last_observed_at": offer.observed_at,
+        "usd_per_hour": offer.usd_per_hour,
+        "obtainable": offer.obtainable,
+        "hazard_per_hour": offer.hazard_per_hour,
+        "source": offer.source,
+        "confidence": offer.confidence,
+    }
+
+
+def _observation(offer: Offer, now: datetime, effective_at: datetime | None) -> dict[str, Any]:
+    return {
+        "offer_id": offer.id,
+        "usd_per_hour": offer.usd_per_hour,
+        "obtainable": offer.obtainable,
+        "hazard_per_hour": offer.hazard_per_hour,
+        "source": offer.source,
+        "confidence": offer.confidence,
+        "observed_at": offer.observed_at,
+        "recorded_at": now,
+        "effective_at": effective_at,
+    }
+
+
+def _in_batches(ids: list[str]) -> Iterable[list[str]]:
+    ordered = sorted(ids)
+    return (ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE))

@@ -9,13 +9,16 @@ from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, Text,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bouted.events import EventKind, Severity
+from bouted.market.asking import Result
+from bouted.market.doubt import Doubt
 from bouted.market.offers import Confidence, Market, Offer
+from bouted.market.quotes import Row, Unread
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import Template
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.columns import Frozen, Money, Packed, UtcDateTime
-from bouted.store.kinds import ActionState, AlertState
+from bouted.store.kinds import ActionState, AlertState, Verdict
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,7 +48,7 @@ class Base(DeclarativeBase):
 
 
 class Offers(Base):
-    """What can be rented. `last_observed_at` is when the latest price was last confirmed."""
+    """What can be rented, as it was last believed. `last_observed_at` is when that was last confirmed."""
 
     __tablename__ = "offers"
 
@@ -58,10 +61,18 @@ class Offers(Base):
     gpu_count: Mapped[int]
     market: Mapped[Market]
     last_observed_at: Mapped[datetime]
+    usd_per_hour: Mapped[Decimal]
+    obtainable: Mapped[int]
+    hazard_per_hour: Mapped[float]
+    source: Mapped[str]
+    confidence: Mapped[Confidence]
 
 
 class PriceObservations(Base):
-    """One row per change of an offer's price, obtainable count or confidence."""
+    """One row per change of an offer's price, obtainable count or confidence.
+
+    `effective_at` is since when the price held, where the source said so.
+    """
 
     __tablename__ = "price_observations"
     __table_args__ = (Index(None, "offer_id", "observed_at"),)
@@ -75,6 +86,111 @@ class PriceObservations(Base):
     confidence: Mapped[Confidence]
     observed_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
+    effective_at: Mapped[datetime | None]
+
+
+class PriceClaims(Base):
+    """A source's word on an offer, and what is thought of it.
+
+    `aside` tells a quote that was set aside from the last accepted one, which stays beside it. `quoted_by` is
+    the source as the quote names it. `fresh` says that the source's `seen_at` holds, not `observed_at`, so
+    that a poll which confirms a thousand quotes writes one row. `digest` is of all the rest.
+    """
+
+    __tablename__ = "price_claims"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    offer_id: Mapped[str] = mapped_column(primary_key=True)
+    aside: Mapped[bool] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    region: Mapped[str]
+    zone: Mapped[str]
+    instance_type: Mapped[str]
+    gpu: Mapped[str]
+    gpu_count: Mapped[int]
+    market: Mapped[Market]
+    price: Mapped[Decimal]
+    currency: Mapped[str]
+    quoted_by: Mapped[str]
+    observed_at: Mapped[datetime]
+    effective_at: Mapped[datetime | None]
+    confidence: Mapped[Confidence]
+    obtainable: Mapped[int | None]
+    hazard_per_hour: Mapped[float | None]
+    row: Mapped[Row] = mapped_column(Frozen(Row))
+    verdict: Mapped[Verdict]
+    doubt: Mapped[Doubt | None]
+    detail: Mapped[str]
+    fresh: Mapped[bool]
+    changed_at: Mapped[datetime]
+    digest: Mapped[str]
+
+
+class PriceWaits(Base):
+    """A new price of a source that waits to be confirmed, and those that came and went again before."""
+
+    __tablename__ = "price_waits"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    offer_id: Mapped[str] = mapped_column(primary_key=True)
+    price: Mapped[Decimal | None]
+    since: Mapped[datetime | None]
+    times: Mapped[int]
+    dropped: Mapped[tuple[Decimal, ...]] = mapped_column(Frozen(tuple[Decimal, ...]))
+
+
+class PriceUnread(Base):
+    """The rows of a source's last answer that could not be read."""
+
+    __tablename__ = "price_unread"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    rows: Mapped[tuple[Unread, ...]] = mapped_column(Frozen(tuple[Unread, ...]))
+
+
+class PriceSources(Base):
+    """How it goes with each source. `seen_at` is when its freshest quote was observed."""
+
+    __tablename__ = "price_sources"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    result: Mapped[Result]
+    asked_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    since: Mapped[datetime | None]
+    failures: Mapped[int]
+    error: Mapped[str]
+    needs_person: Mapped[bool]
+    quotes: Mapped[int]
+    unread: Mapped[int]
+    seen_at: Mapped[datetime | None]
+
+
+class OfferOdds(Base):
+    """What was lived through with an offer, its weight as it was at `as_of`."""
+
+    __tablename__ = "offer_odds"
+
+    offer_id: Mapped[str] = mapped_column(primary_key=True)
+    as_of: Mapped[datetime]
+    hours: Mapped[float]
+    losses: Mapped[float]
+    granted: Mapped[float]
+    refused: Mapped[float]
+    refused_in_row: Mapped[int]
+    refused_at: Mapped[datetime | None]
+
+
+class NodesCounted(Base):
+    """How far each node has been counted into its offer's odds: every outcome counts once."""
+
+    __tablename__ = "nodes_counted"
+
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), primary_key=True)
+    launch: Mapped[bool]
+    hours_to: Mapped[datetime | None]
+    ended: Mapped[bool]
 
 
 class Documents(Base):

@@ -31,7 +31,7 @@ NEXT = '''"""The schema after this one."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "0003"
 down_revision = "{before}"
 
 
@@ -66,7 +66,7 @@ def a_next_revision(folder: Path, body: str) -> Path:
     scripts = folder / "scripts"
     shutil.copytree(scripts_folder(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
     text = NEXT.format(before=SCHEMA_REVISION, body=body)
-    (scripts / "versions" / "0002_next.py").write_text(text)
+    (scripts / "versions" / "0003_next.py").write_text(text)
     return scripts
 
 
@@ -107,7 +107,7 @@ def partial_indexes(engine: Engine) -> list[str]:
 
 def test_the_migrations_stand_in_an_installed_package() -> None:
     assert scripts_folder() == Path(str(files("bouted.migrations")))
-    for name in ("env.py", "script.py.mako", f"versions/{SCHEMA_REVISION}_first.py"):
+    for name in ("env.py", "script.py.mako", "versions/0001_first.py"):
         assert (scripts_folder() / name).is_file()
 
 
@@ -159,7 +159,7 @@ def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, t
     assert load_fleet(store, START) == fleet
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0002"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0003"
     backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
     assert dump(backup) == before
     assert not list(tmp_path.glob("*.partial*"))
@@ -187,4 +187,4 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     odd.mkdir()
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
