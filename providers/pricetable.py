@@ -1,4 +1,4 @@
-"""A price table on disk, CSV (.csv, .csv.gz) or Parquet (.parquet), as rows of text. Nothing is judged here."""
+"""A price table on disk, CSV (.csv, .csv.gz) or Parquet (.parquet), as rows of text."""
 
 import csv
 import gzip

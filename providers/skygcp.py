@@ -101,7 +101,7 @@ def _sum(machine: Decimal | None, gpus: Decimal | None) -> Decimal | None:
 
 
 def _both(machine: Row, gpus: Row) -> Row:
-    """Both rows in one: the machine's columns with its GPUs, and `gpus.X` where the GPUs' row says another X."""
+    """Both rows in one: the machine's columns with its GPUs; `gpus.X` where the GPUs' row says another X."""
     other = dict(gpus)
     filled = tuple(
         (column, other.get(column, "") if column in GPU_COLUMNS or not value else value)

@@ -6,33 +6,33 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bouted.errors import Misconfigured
-from bouted.market.offers import Offer
+from bouted.market.diagnosis import Diagnosis
+from bouted.market.quotes import Answer
 
-from .pricecsv import UNDATED_AT, Rejected, read_price_table
+from .pricecsv import UNDATED_AT, check_header, read_price_rows
+from .pricetable import parse_csv
+from .source_options import Options
 
 
 class SnapshotPrices:
-    """Real prices as they were on the dates the offers carry; rank 0."""
+    """Real prices as they were on the dates that the quotes carry; rank 0."""
 
     name = "snapshot"
     rank = 0
 
-    def __init__(self) -> None:
-        self.rejected: tuple[Rejected, ...] = ()
-
     @classmethod
     def from_config(cls, options: Mapping[str, Any], *, config_dir: Path) -> "SnapshotPrices":
         """A source as a config names it; it has no options."""
-        if options:
-            raise Misconfigured(
-                "prices.sources", f"snapshot has no option {min(options)!r}", hint="remove it"
-            )
+        Options(cls.name, options).close()
         return cls()
 
-    def fetch(self, now: datetime) -> tuple[Offer, ...]:
-        """Every offer of the snapshot. `rejected` then holds the rows left out."""
+    def fetch(self, now: datetime) -> Answer:
+        """Every quote of the snapshot."""
         text = files("bouted.catalog").joinpath("data/prices.csv").read_text(encoding="utf-8")
-        table = read_price_table(text, file="prices.csv", source=self.name, undated_at=UNDATED_AT, now=now)
-        self.rejected = table.rejected
-        return table.offers
+        table = parse_csv(text, "prices.csv")
+        check_header(table)
+        return read_price_rows(table, table.lines, source=self.name, undated_at=UNDATED_AT, now=now)
+
+    def diagnose(self, now: datetime) -> Diagnosis:
+        """It is always there."""
+        return Diagnosis(credential="not needed", reachable=True)
