@@ -43,7 +43,7 @@ def load_fleet(store: Store, now: datetime) -> FleetState:
             select(Nodes.slot, func.max(Nodes.incarnation)).group_by(Nodes.slot).order_by(Nodes.slot)
         )
         return FleetState(
-            nodes=tuple(_node(row) for row in nodes),
+            nodes=tuple(node_value(row) for row in nodes),
             replicas=_replicas(session, cutoff),
             incarnations=tuple((slot, int(highest)) for slot, highest in counts),
         )
@@ -127,7 +127,7 @@ def move_node(
             correct_start(session, name, launched_at)
         if status is before:
             row.note = note or row.note
-            return _node(row)
+            return node_value(row)
         require_node_move(before, status)
         row.status, row.reason, row.since, row.note = status, reason, now, note
         row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
@@ -135,7 +135,7 @@ def move_node(
         failed = status is NodeStatus.FAILED
         moved = _told("node", name, before, status, reason, note)
         add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
-        return _node(row)
+        return node_value(row)
 
 
 def move_replica(
@@ -209,7 +209,8 @@ def _event(kind: EventKind, subject: str, message: str, now: datetime, *, failed
     return Event(at=now, kind=kind, severity=severity, subject=subject, message=message)
 
 
-def _node(row: Nodes) -> Node:
+def node_value(row: Nodes) -> Node:
+    """The frozen value of a row."""
     return Node(
         name=row.name,
         slot=row.slot,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,6 @@ from bouted.store.events import add_events, list_events
 from bouted.store.open import Store
 from bouted.store.profiles import get_profiles, put_profiles
 from bouted.testing.fleet import START
-from bouted.testing.store import fresh_store
 
 ENGINE = create_engine("sqlite://")
 VALUES = Table("v", MetaData(), Column("at", UtcDateTime()), Column("usd", Money()), Column("body", Packed()))
@@ -33,10 +31,8 @@ def _close_the_engine() -> Iterator[None]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = fresh_store(tmp_path)
-    yield opened
-    opened.close()
+def store(each_store: Store) -> Store:
+    return each_store
 
 
 def there_and_back(**values: object) -> tuple[object, ...]:

@@ -1,9 +1,7 @@
 """One active daemon: the lease goes to one, moves only after it ends, and an old token is worth nothing."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -15,16 +13,14 @@ from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan, set_desired_plan
 from bouted.store.read_board import daemon_alive
 from bouted.testing.fleet import START
-from bouted.testing.store import a_plan, fresh_store
+from bouted.testing.store import a_plan
 
 TTL_S = 30.0
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = fresh_store(tmp_path)
-    yield opened
-    opened.close()
+def store(each_store: Store) -> Store:
+    return each_store
 
 
 def at(seconds: float) -> datetime:

@@ -1,11 +1,9 @@
 """Prices are recorded when they change, and found again as of any instant."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +19,8 @@ L4 = an_offer(usd_per_hour="0.80")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = fresh_store(tmp_path)
-    yield opened
-    opened.close()
+def store(each_store: Store) -> Store:
+    return each_store
 
 
 def later(minutes: float) -> datetime:

@@ -1,6 +1,5 @@
 """Money is exact: every paid microsecond is counted once, at the price of its time."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,10 +22,8 @@ YEAR = timedelta(days=365)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = fresh_store(tmp_path)
-    yield opened
-    opened.close()
+def store(each_store: Store) -> Store:
+    return each_store
 
 
 def later(minutes: float) -> datetime:
