@@ -19,11 +19,11 @@ from .source_options import Options
 HOME = "SKY_RUNTIME_DIR"  # SkyPilot's own variable for where .sky lies; the home folder where it is not set
 FOLDER = Path(".sky/catalogs/v8")
 OLD = timedelta(days=7)
-HINT = "SkyPilot makes it when first asked for prices: run `sky show-gpus` once"
+HINT = "SkyPilot makes it when first asked for prices: run `sky gpus list` once"
 
 
 class SkyCatalogPrices:
-    """The quotes in SkyPilot's own files, one `CLOUD/vms.csv` per cloud; rank 1. SkyPilot itself is not loaded.
+    """The quotes in SkyPilot's own files, one `CLOUD/vms.csv` per cloud; rank 1. SkyPilot is not loaded.
 
     The files do not say when their prices were read. They count as seen now; those written over a week ago
     are little trusted (SkyPilot offline may touch an old file, so a young one proves nothing).
@@ -60,7 +60,7 @@ class SkyCatalogPrices:
             raise failed[0]
         if not (answer.quotes or answer.unread):
             raise SourceFailed(
-                f"{self._folder}: no price of a GPU in it", hint="delete it and run `sky show-gpus`"
+                f"{self._folder}: no price of a GPU in it", hint="delete it and run `sky gpus list`"
             )
         return answer
 

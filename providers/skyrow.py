@@ -1,6 +1,5 @@
 """One row of SkyPilot's catalog schema, read strictly. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,16 +9,9 @@ from bouted.market.quotes import Row
 
 from .answering import shown
 from .cells import MOST_GPUS, Wrong, decimal
+from .gpu_boards import on_board, slice_of
 
 NOTHING = frozenset({"", "nan", "none", "null"})
-
-# Boards that share a name with a faster one: (what the instance type says, the name, the board's own name).
-_BOARDS = (
-    (re.compile("nvl|_NCC?[0-9]+ads_H100", re.IGNORECASE), "H100-80GB", "H100-NVL"),
-    (re.compile("pcie", re.IGNORECASE), "H100-80GB", "H100-PCIE"),
-    (re.compile("pcie|_NC[0-9]+ads_A100", re.IGNORECASE), "A100-80GB", "A100-80GB-PCIE"),
-    (re.compile("pcie", re.IGNORECASE), "A100-40GB", "A100-40GB-PCIE"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +83,10 @@ def cells_of(row: Mapping[str, str]) -> Row:
 
 def _gpu(accelerator: str, count_text: str, instance_type: str) -> tuple[str, int]:
     """The catalog's name and how many; a slice is one of a kind of its own."""
-    gpu = catalog_gpu(accelerator)
-    gpu = next((own for told, name, own in _BOARDS if gpu == name and told.search(instance_type)), gpu)
+    gpu = on_board(catalog_gpu(accelerator), instance_type)
     count = decimal(count_text, "AcceleratorCount")
     if 0 < count < 1:
-        return f"{gpu}-{count.normalize():f}", 1
+        return slice_of(gpu, count), 1
     if count != count.to_integral_value() or not 1 <= count <= MOST_GPUS:
         raise Wrong(f"AcceleratorCount {count_text[:40]!r} is no count of GPUs")
     return gpu, int(count)
