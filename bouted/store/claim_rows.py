@@ -11,6 +11,7 @@ from bouted.market.doubt import Doubt
 from bouted.market.memory import Key
 from bouted.market.quotes import Quote, belongs_to
 from bouted.market.state import MarketState
+from bouted.store.columns import plain
 from bouted.store.kinds import Verdict
 
 ClaimKey = tuple[str, str, bool]
@@ -31,7 +32,7 @@ class ClaimRow:
 
     @property
     def key(self) -> ClaimKey:
-        return self.source, self.quote.id, self.aside
+        return plain(self.source), plain(self.quote.id), self.aside
 
     def digest(self) -> str:
         """Names what makes a row worth writing: not when a fresh quote was seen, nor a stale one's age."""
@@ -67,7 +68,7 @@ class ClaimRow:
             "confidence": quote.confidence,
             "obtainable": quote.obtainable,
             "hazard_per_hour": quote.hazard_per_hour,
-            "row": quote.row,
+            "row": tuple((plain(name), plain(value)) for name, value in quote.row),
             "verdict": self.verdict,
             "doubt": self.doubt,
             "detail": self.detail,

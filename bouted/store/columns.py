@@ -1,11 +1,12 @@
-"""Column types that keep values exact: UTC times, Decimal money, whole frozen values, packed bytes."""
+"""Column types that keep values exact: UTC times, Decimal money, whole frozen values, packed bytes; and
+types that keep what strangers say in a form that every database takes."""
 
 import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, Text
+from sqlalchemy import DateTime, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 from bouted.codec import dump, parse
@@ -48,6 +49,46 @@ class Money(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
+
+
+def plain(text: str) -> str:
+    """The text without what a database refuses: the character 0, and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+class Plain(TypeDecorator[str]):
+    """Text. What no database takes is replaced: a stranger's odd byte must not stop everybody's writing."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)
+
+
+class Claimed(TypeDecorator[Decimal]):
+    """A number as somebody claimed it, kept as text: it may be absurd, and even not finite."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class Count(TypeDecorator[int]):
+    """A count that somebody claimed, at most what 32 bits hold."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else max(-(2**31), min(value, 2**31 - 1))
 
 
 class Frozen(TypeDecorator[Any]):

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bouted.events import EventKind, Severity
@@ -17,7 +17,7 @@ from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import Template
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
-from bouted.store.columns import Frozen, Money, Packed, UtcDateTime
+from bouted.store.columns import Claimed, Count, Frozen, Money, Packed, Plain, UtcDateTime
 from bouted.store.kinds import ActionState, AlertState, Verdict
 
 NAMES = {
@@ -34,7 +34,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar = {
-        str: Text(),
+        str: Plain(),
         datetime: UtcDateTime(),
         Decimal: Money(),
         bytes: Packed(),
@@ -58,11 +58,11 @@ class Offers(Base):
     zone: Mapped[str]
     instance_type: Mapped[str]
     gpu: Mapped[str]
-    gpu_count: Mapped[int]
+    gpu_count: Mapped[int] = mapped_column(Count())
     market: Mapped[Market]
     last_observed_at: Mapped[datetime]
     usd_per_hour: Mapped[Decimal]
-    obtainable: Mapped[int]
+    obtainable: Mapped[int] = mapped_column(Count())
     hazard_per_hour: Mapped[float]
     source: Mapped[str]
     confidence: Mapped[Confidence]
@@ -80,7 +80,7 @@ class PriceObservations(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     offer_id: Mapped[str] = mapped_column(ForeignKey("offers.id"))
     usd_per_hour: Mapped[Decimal]
-    obtainable: Mapped[int]
+    obtainable: Mapped[int] = mapped_column(Count())
     hazard_per_hour: Mapped[float]
     source: Mapped[str]
     confidence: Mapped[Confidence]
@@ -107,15 +107,15 @@ class PriceClaims(Base):
     zone: Mapped[str]
     instance_type: Mapped[str]
     gpu: Mapped[str]
-    gpu_count: Mapped[int]
+    gpu_count: Mapped[int] = mapped_column(Count())
     market: Mapped[Market]
-    price: Mapped[Decimal]
+    price: Mapped[Decimal] = mapped_column(Claimed())
     currency: Mapped[str]
     quoted_by: Mapped[str]
     observed_at: Mapped[datetime]
     effective_at: Mapped[datetime | None]
     confidence: Mapped[Confidence]
-    obtainable: Mapped[int | None]
+    obtainable: Mapped[int | None] = mapped_column(Count())
     hazard_per_hour: Mapped[float | None]
     row: Mapped[Row] = mapped_column(Frozen(Row))
     verdict: Mapped[Verdict]

@@ -1,6 +1,7 @@
 """The rows of each source's last answer that could not be read."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 from bouted.market.quotes import Unread
 from bouted.store.bulk import delete_rows, insert_rows
 from bouted.store.claim_rows import Owners
+from bouted.store.columns import plain
 from bouted.store.session import Store
 from bouted.store.tables import PriceUnread
 
@@ -27,7 +29,8 @@ def write_unread(session: Session, unread: tuple[Unread, ...], owners: Owners) -
     for one in unread:
         kept = after[owners.of(one.source)]
         if len(kept) < UNREAD_KEPT:
-            kept.append(one)
+            row = tuple((plain(name), plain(value)) for name, value in one.row)
+            kept.append(replace(one, row=row, reason=plain(one.reason)))
     before = {row.source: list(row.rows) for row in session.scalars(select(PriceUnread))}
     changed = [source for source, rows in after.items() if before.get(source) != rows]
     stale = [source for source in before if source not in after or source in changed]
