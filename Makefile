@@ -47,13 +47,13 @@ lint: setup ## Check style and types
 	@$(BIN)/mypy --strict bouted providers policies
 	@rm -rf build/lib build/typing
 	@$(PIP) --no-deps --target build/typing .
-	@MYPYPATH=build/typing $(BIN)/mypy --strict tests
+	@MYPYPATH=build/typing:tests/bench $(BIN)/mypy --strict tests
 
 demo: setup ## Run the main job on this machine, for about four minutes
 	@$(BIN)/bouted demo
 
 bench-prices: setup ## Measure the price rules, the refresh and the price store (QUICK=1: smaller)
-	@$(BIN)/python -m tests.bench.prices
+	@$(BIN)/python tests/bench/prices.py
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis ./*.egg-info

@@ -46,9 +46,8 @@ class Place:
         if self.state is not None:
             os.environ[STATE_ENV] = str(self.state)
 
-    def store(self) -> "Store":
-        """The store of a deployment that exists; Misconfigured where there is none, and none is made."""
-        from bouted.store.open import open_store
+    def database_url(self) -> str:
+        """The database of a deployment that exists; Misconfigured where there is none."""
         from bouted.store.readonly import is_there
         from bouted.store.urls import sqlite_path
 
@@ -56,7 +55,13 @@ class Place:
         path = sqlite_path(found.database_url)
         if path is not None and not is_there(path, found.database_url):
             raise nothing_here(found.state_dir)
-        return open_store(found.database_url)
+        return found.database_url
+
+    def store(self) -> "Store":
+        """The store of a deployment that exists; Misconfigured where there is none, and none is made."""
+        from bouted.store.open import open_store
+
+        return open_store(self.database_url())
 
 
 def nothing_here(state_dir: Path) -> Misconfigured:

@@ -53,10 +53,9 @@ def prices(
 
 def _list(place: Place, wanted: "Wanted", as_json: bool) -> None:
     from bouted.cli.price_rows import document, matching, table
-    from bouted.store.prices import believed_offers
+    from bouted.store.read_prices import read_offers
 
-    with closing(place.store()) as store:
-        offers = believed_offers(store)
+    offers = read_offers(place.database_url())
     found = matching(offers, wanted)
     if as_json:
         click.echo(json.dumps({"offers": document(found)}, indent=2))

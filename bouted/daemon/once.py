@@ -51,6 +51,7 @@ async def _propose(
     worker = PlanningWorker()
     maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
     try:
+        market.recall(config)
         await market.refresh(config)
         market.require_sound()
         await traffic.poll()

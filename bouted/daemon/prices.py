@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,13 +12,17 @@ from bouted.clock import Clock
 from bouted.config.schema import Config
 from bouted.errors import SourceBroken
 from bouted.market.allowed import allowed_offers
-from bouted.market.asking import NO_ANSWER, Outcome, start_asking
+from bouted.market.asking import NO_ANSWER, Outcome, Result, start_asking
 from bouted.market.collect import fold
+from bouted.market.odds import Odds, learned
 from bouted.market.offers import Offer
 from bouted.market.source import Feed
 from bouted.market.state import MarketState
+from bouted.reconcile.fleet import FleetState
+from bouted.store.claims import load_market, save_belief
 from bouted.store.events import add_events
 from bouted.store.fleet import load_fleet
+from bouted.store.odds import learn, load_odds
 from bouted.store.open import Store
 from bouted.store.prices import record_offers
 from bouted.store.spend import reprice
@@ -43,11 +48,25 @@ class MarketKeeper:
     feeds: tuple[Feed, ...]
     state: MarketState | None = field(default=None)
     asking: dict[str, _Asking] = field(default_factory=dict)
+    odds: Mapping[str, Odds] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.Random)
+
+    def recall(self, config: Config) -> None:
+        """After a restart: what was believed when the daemon last looked, aged; nothing on a first start."""
+        now = self.clock.now()
+        before = load_market(self.store, now)
+        self.odds = load_odds(self.store)
+        if before is not None:
+            self.state = fold(self.feeds, {}, before, now, trust=config.trust(), jitter=1.0).state
+
+    def learn(self, fleet: FleetState) -> None:
+        """Take what the fleet went through into the odds of the offers it stands on."""
+        if learn(self.store, fleet, self.clock.now()):
+            self.odds = load_odds(self.store)
 
     async def refresh(self, config: Config) -> None:
         """Ask every source and wait for all of them, each for as long as it is given."""
-        self._start(tuple(feed for feed in self.feeds if feed.source.name not in self.asking))
+        self._start(tuple(feed for feed in self.feeds if not self._waits(feed.source.name)))
         while waited_for := [asking for asking in self.asking.values() if not asking.given_up]:
             left = min(asking.until for asking in waited_for) - self.clock.now()
             futures = [asking.future for asking in waited_for]
@@ -74,17 +93,24 @@ class MarketKeeper:
             raise SourceBroken("; ".join(course.error for course in broken))
 
     def offers(self, config: Config) -> tuple[Offer, ...]:
-        """What may be rented now: allowed offers, and the machines the config lists as owned."""
+        """What may be rented now, with the odds lived through: allowed offers, and machines of one's own."""
         if self.state is None:
             return ()
-        owned = config.owned_offers(self.state.taken_at)
-        return allowed_offers((*self.state.offers, *owned), config.supply_rules())
+        now = self.clock.now()
+        offers = tuple(learned(offer, self.odds.get(offer.id), now) for offer in self.state.offers)
+        return allowed_offers((*offers, *config.owned_offers(self.state.taken_at)), config.supply_rules())
 
     def stale(self) -> tuple[str, ...]:
         """Sources that gave nothing last time, each with its error."""
         if self.state is None:
             return ()
         return tuple(f"{course.name}: {course.error}" for course in self.state.troubled())
+
+    def _waits(self, name: str) -> bool:
+        """A source that is being asked, or that asked not to be just yet."""
+        course = self.state.courses.get(name) if self.state is not None else None
+        told_to = course is not None and course.result is Result.THROTTLED
+        return name in self.asking or (told_to and course is not None and course.next_at > self.clock.now())
 
     def _start(self, feeds: tuple[Feed, ...]) -> None:
         now = self.clock.now()
@@ -112,6 +138,7 @@ class MarketKeeper:
         collected = fold(self.feeds, heard, before, now, trust=config.trust(), jitter=self.rng.random())
         add_events(self.store, collected.events)
         record_offers(self.store, collected.state.offers, now)
+        save_belief(self.store, collected.state, collected.state.unread, collected.state.courses, now)
         self._reprice((*collected.state.offers, *config.owned_offers(now)), now)
         return collected.state
 

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 PASS_S = 1.0
 POLL_S = 1.0
 ALERT_S = 10.0
+LEARN_S = 60.0
 LEASE_S = 15.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
 RECENT_EVENTS = 60
@@ -90,6 +91,7 @@ class Service:
 
     async def _serve(self) -> None:
         self.replanner.recall(self.held.config)
+        self.market.recall(self.held.config)
         await self.market.refresh(self.held.config)
         self.market.require_sound()
         await self.run_pass()
@@ -115,6 +117,7 @@ class Service:
             (self.ask_prices, PASS_S),
             (self.hear_notices, PASS_S),
             (self.send_alerts, ALERT_S),
+            (self.learn_odds, LEARN_S),
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
         for job, every_s in jobs:
@@ -162,6 +165,11 @@ class Service:
     async def ask_prices(self) -> None:
         """Take in the prices that came, ask the sources whose turn it is."""
         await self.market.tick(self.held.config)
+
+    async def learn_odds(self) -> None:
+        """Learn from what the fleet went through."""
+        if self.last is not None:
+            self.market.learn(self.last.fleet)
 
     async def hear_notices(self) -> None:
         """Put on record what the clouds say about machines they take."""

@@ -12,7 +12,7 @@ from bouted.market.quotes import Quote
 
 USD = "USD"
 MOST_USD_PER_GPU_HOUR = Decimal(100)  # above any price seen: a month's price or cents are caught
-ODD_FACTOR = 12.0  # within one market the dearest region asks less than this many times the middle
+ODD_FACTOR = 25.0  # cents are 100 times off, a month 730; honest markets differ by less
 ENOUGH_PEERS = 5
 ONE_GPU_SLACK = Decimal("1.1")
 SEVERAL_GPUS = 4

@@ -166,7 +166,7 @@ def test_after_a_restart_the_last_prices_are_known_before_anybody_answers(
 ) -> None:
     asyncio.run(keeper(store, ScriptedPrices((A, B))).refresh(config))
     again = keeper(store, ScriptedPrices(SourceFailed("down")))
-    again.recall()
+    again.recall(config)
     asyncio.run(again.refresh(config))
     assert known(again) == {"a": Decimal("1.00"), "b": Decimal("2.00")}
     assert again.stale() == ("scripted: down",)
