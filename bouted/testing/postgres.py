@@ -11,7 +11,7 @@ from subprocess import SubprocessError
 from sqlalchemy import text
 
 from bouted.store.engine import make_engine
-from bouted.store.open import Store, open_store
+from bouted.store.open import Store
 from bouted.store.tables import Base
 
 
@@ -65,8 +65,3 @@ def emptied(store: Store) -> Store:
     with store.engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     return store
-
-
-def opened(server: Postgres, database: str) -> Store:
-    """A new store on this server; the caller closes it."""
-    return open_store(server.make(database))

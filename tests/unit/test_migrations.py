@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Inspector, inspect
 
 from bouted.errors import Misconfigured
+from bouted.market.offers import Confidence
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.engine import WRITES, make_engine
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
 from bouted.store.names import SCHEMA_REVISION
-from bouted.store.open import Store, sqlite_url
+from bouted.store.open import Store, open_store, sqlite_url
+from bouted.store.prices import believed_offers, record_offers
+from bouted.store.read_prices import read_offers
 from bouted.store.tables import Base
 from bouted.store.upgrade import alembic_config, scripts_folder, upgrade
 from bouted.testing.fleet import START
@@ -188,3 +192,70 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+
+
+# revision 0002
+
+OLD_OFFERS = """INSERT INTO offers (id, provider, region, zone, instance_type, gpu, gpu_count, market,
+last_observed_at) VALUES ('aws/r/t/spot', 'aws', 'r', '', 't', 'L4', 1, 'spot', '2026-11-02 00:00:00'),
+('aws/r/u/on_demand', 'aws', 'r', '', 'u', 'L4', 2, 'on_demand', '2026-11-03 00:00:00')"""
+OLD_PRICES = """INSERT INTO price_observations (offer_id, usd_per_hour, obtainable, hazard_per_hour, source,
+confidence, observed_at, recorded_at) VALUES
+('aws/r/t/spot', '2.50', 3, 0.1, 'aws', 'low', '2026-11-01 01:00:00', '2026-11-01 01:00:00'),
+('aws/r/t/spot', '1.50', 4, 0.2, 'aws', 'high', '2026-11-01 00:00:00', '2026-11-01 00:00:00'),
+('aws/r/u/on_demand', '9.00', 1, 0.0, 'file', 'medium', '2026-11-01 00:00:00', '2026-11-01 00:00:00')"""
+
+
+def make_old(url: str) -> None:
+    """A database at revision 0001 with prices in it."""
+    with changing(url) as connection:
+        command.upgrade(alembic_config(scripts_folder(), connection), "0001")
+        connection.exec_driver_sql(OLD_OFFERS)
+        connection.exec_driver_sql(OLD_PRICES)
+
+
+def rows_of(store: Store) -> list[tuple[object, ...]]:
+    columns = "id, offer_id, usd_per_hour, obtainable, source, confidence"
+    query = f"SELECT {columns} FROM price_observations ORDER BY id"
+    with store.engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    made: str = request.getfixturevalue("new_on_postgres")()
+    return made
+
+
+def test_prices_of_the_first_revision_are_kept_and_believed(url: str) -> None:
+    make_old(url)
+    with closing(open_store(url)) as store:
+        spot, firm = believed_offers(store)
+        assert (spot.usd_per_hour, spot.obtainable, spot.hazard_per_hour) == (Decimal("2.50"), 3, 0.1)
+        assert (spot.confidence, spot.source, spot.observed_at.day) == (Confidence.LOW, "aws", 2)
+        assert (firm.usd_per_hour, firm.source, firm.gpu_count) == (Decimal("9.00"), "file", 2)
+        assert [row[0] for row in rows_of(store)] == [1, 2, 3]
+        assert read_offers(url) == (spot, firm)
+        assert record_offers(store, (spot, firm), START) == 0
+
+
+def test_an_old_database_is_upgraded_by_the_quick_reader(url: str) -> None:
+    make_old(url)
+    assert [str(offer.usd_per_hour) for offer in read_offers(url)] == ["2.50", "9.00"]
+
+
+def test_going_back_to_the_first_revision_keeps_offers_and_prices(url: str) -> None:
+    make_old(url)
+    with closing(open_store(url)) as store:
+        before, offers = rows_of(store), believed_offers(store)
+        with changing(url) as connection:
+            command.downgrade(alembic_config(scripts_folder(), connection), "0001")
+        names = [column["name"] for column in inspect(store.engine).get_columns("offers")]
+        assert names[-1] == "last_observed_at"
+        assert rows_of(store) == before
+        store.engine.dispose()
+        upgrade(url)
+        assert believed_offers(store) == offers
