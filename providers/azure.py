@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from bouted.errors import BoutedError, Retryable, SourceFailed
+from bouted.errors import BoutedError, Misconfigured, Retryable, SourceFailed
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.quotes import Answer
 
@@ -15,7 +15,7 @@ from .azure_rows import read_rows
 from .http_asking import PATIENCE_S, Access, HttpAsking, Patience
 from .http_diagnosis import diagnose_by_asking
 from .json_rows import list_under
-from .source_options import Options
+from .source_options import PATH, Options
 
 URL = "https://prices.azure.com/api/retail/prices"
 API_VERSION = "2023-01-01-preview"
@@ -44,6 +44,8 @@ class AzurePrices:
         regions = asked.texts("regions", REGIONS)
         patience = Patience(total_s=asked.number("patience_s", PATIENCE_S, least=0.1))
         asked.close()
+        if not regions:
+            raise Misconfigured(f"{PATH}.{cls.name}.regions", "names no region")
         return cls(url=url, regions=regions, patience=patience)
 
     def fetch(self, now: datetime) -> Answer:

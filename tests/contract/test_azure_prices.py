@@ -195,6 +195,8 @@ def test_the_config_says_which_regions(tmp_path: Path) -> None:
     assert {quote.region for quote in answer.quotes} == {"swedencentral"}
     with pytest.raises(Misconfigured, match=r"prices\.sources\.azure\.region: no such option"):
         AzurePrices.from_config({"region": "x"}, config_dir=tmp_path)
+    with pytest.raises(Misconfigured, match=r"regions: names no region"):
+        AzurePrices.from_config({"regions": []}, config_dir=tmp_path)
 
 
 def test_nothing_listening_is_a_failure_that_names_the_host() -> None:
