@@ -67,6 +67,8 @@ def read_sky(
             read = reader.read(row)
             if not loose.takes(read):
                 gathered.quotes(said.quotes(read))
+                if read.price is None:
+                    raise Wrong("no on-demand price")
         except Wrong as wrong:
             gathered.refuse(cells_of(row), str(wrong))
     for whole in loose.composed():

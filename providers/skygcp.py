@@ -30,7 +30,7 @@ FIXED: dict[str, tuple[str, int]] = {
     **{f"g4-standard-{48 * n}": ("RTXPRO6000", n) for n in (1, 2, 4, 8)},
 }
 
-GPU_COLUMNS = ("AcceleratorName", "AcceleratorCount")
+PRICES = ("Price", "SpotPrice")
 
 Key = tuple[str, int, str]
 
@@ -84,7 +84,7 @@ class Loose:
                 gpu_count=gpus.gpu_count,
                 price=_sum(machine.price, gpus.price),
                 spot_price=_sum(machine.spot_price, gpus.spot_price),
-                cells=_both(machine.cells, gpus.cells),
+                cells=_both(gpus.cells, machine.cells),
             )
 
     def left(self) -> Parts:
@@ -100,13 +100,8 @@ def _sum(machine: Decimal | None, gpus: Decimal | None) -> Decimal | None:
     return None if machine is None or gpus is None else machine + gpus
 
 
-def _both(machine: Row, gpus: Row) -> Row:
-    """Both rows in one: the machine's columns with its GPUs; `gpus.X` where the GPUs' row says another X."""
-    other = dict(gpus)
-    filled = tuple(
-        (column, other.get(column, "") if column in GPU_COLUMNS or not value else value)
-        for column, value in machine
-    )
-    own = dict(filled)
-    more = tuple((f"gpus.{column}", value) for column, value in gpus if value and own.get(column) != value)
-    return filled + more
+def _both(gpus: Row, machine: Row) -> Row:
+    """Both rows in one: the GPUs' as it stands, and `machine.X` for what the machine's row says otherwise."""
+    said = dict(gpus)
+    own = ((column, value) for column, value in machine if column in PRICES or said.get(column) != value)
+    return gpus + tuple((f"machine.{column}", value) for column, value in own)
