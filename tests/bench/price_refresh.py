@@ -85,7 +85,8 @@ def _runpod(asked: Asked) -> Reply:
             "maxGpuCountSecureCloud": 8, "securePrice": 1.0 + n / 10,
             **{
                 f"x{count}": {
-                    "minimumBidPrice": 0.5 + n / 20, "uninterruptablePrice": 1.0 + n / 10, "stockStatus": "High",
+                    "minimumBidPrice": 0.5 + n / 20, "uninterruptablePrice": 1.0 + n / 10,
+                    "stockStatus": "High",
                 }
                 for count in (1, 2, 4, 8)
             },

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import csv
+from catalog_replay import feed_of, judged, lambda_looks, looks_until_believed, scores
 from price_refresh import refresh
 from prices_store import store_rows
+from pyarrow import csv
 
 from bouted.market.offers import Market
 from bouted.testing.bench import Bench
-from catalog_replay import feed_of, judged, lambda_looks, looks_until_believed, scores
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CATALOGUE = DATA / "skypilot_schema_catalog" / "gpu_catalog_snapshots_2026-04.parquet"
