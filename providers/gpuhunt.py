@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bouted.catalog.load import load_catalog
 from bouted.errors import Misconfigured, NotConfigured, Retryable, SourceFailed
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.quotes import Answer
@@ -110,7 +111,7 @@ class GpuhuntPrices:
         return done.stdout
 
     def _read(self, printed: str, now: datetime) -> Answer:
-        reader = ItemReader(self.name)
+        reader = ItemReader(self.name, load_catalog().gpus)
         gaps: list[str] = []
         seen_at = now
         for line in map(json.loads, printed.splitlines()):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from bouted.catalog.load import load_catalog
+from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.names import catalog_gpu
 from bouted.market.offers import Confidence, Market
 from bouted.market.quotes import Answer, Quote
@@ -24,11 +24,11 @@ PART_OF_WHOLE = Decimal("0.7")  # less memory than this share of the GPU's: a sl
 
 
 class ItemReader:
-    """Reads items into quotes of one source."""
+    """Reads items into quotes of one source; `gpus` are those whose memory is known."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, gpus: Iterable[GpuSpec]) -> None:
         self._source = source
-        self._whole_gib = {gpu.name: Decimal(str(gpu.memory_gib)) for gpu in load_catalog().gpus}
+        self._whole_gib = {gpu.name: Decimal(str(gpu.memory_gib)) for gpu in gpus}
         self._gathered = Gathered(source)
 
     def read(self, items: Iterable[Mapping[str, str]], seen_at: datetime) -> None:
