@@ -39,7 +39,8 @@ def replay(
     names: dict[str, str] = {}
     aside: list[Quarantined] = []
     unread: list[Unread] = []
-    belief = Belief(offers=(), quarantined=(), outvoted=(), memory=memory or {})
+    before = memory or {}
+    belief = Belief(offers=(), quarantined=(), outvoted=(), memory={})
     looks = 0
     for at, answer in feed:
         by_provider: dict[str, list[Quote]] = defaultdict(list)
@@ -56,7 +57,7 @@ def replay(
             )
             for provider, name in names.items()
         )
-        belief = believe((*said, *beside), belief.memory, trust, at)
+        belief = believe((*said, *beside), {**before, **belief.memory}, trust, at)
         aside += [one for one in belief.quarantined if one.doubt is not Doubt.STALE]
         unread += answer.unread
         looks += 1
