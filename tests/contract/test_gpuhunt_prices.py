@@ -137,7 +137,7 @@ def test_the_catalogs_are_read_again_after_an_hour_and_not_before() -> None:
 
 
 def test_a_cloud_without_a_catalog_is_a_gap_and_is_asked_for_again_at_once() -> None:
-    catalogs = {"aws": AWS}
+    catalogs: dict[str, tuple[str, ...]] = {"aws": AWS}
     with stand_in(lambda asked: served(catalogs, asked)) as server:
         asking = source(server)
         assert asking.fetch(CONTRACT_NOW).gaps == ("gpuhunt has no catalog of gcp now",)

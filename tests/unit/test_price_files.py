@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import random
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -182,6 +183,28 @@ def test_parquet_says_what_csv_says_to_the_last_digit(tmp_path: Path) -> None:
 def test_a_column_that_is_no_text_is_shown_and_not_read(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"a": [[1, 2]], "b": [True]}), tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet").lines[0].cells == ("[1, 2]", "true")
+
+
+def test_a_damaged_parquet_file_fails_as_a_source_does_or_says_what_it_still_holds(tmp_path: Path) -> None:
+    columns = {name: [f"{name}{n}" for n in range(9)] for name in OWN.split(",")}
+    columns |= {"gpu_count": ["1"] * 9, "market": ["spot"] * 9, "usd_per_hour": ["0.5"] * 9}
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="none")
+    whole = path.read_bytes()
+    chosen = random.Random(0)
+    failed = 0
+    for _ in range(150):
+        body = bytearray(whole)
+        body[chosen.randrange(len(body))] = chosen.randrange(256)
+        path.write_bytes(body[: chosen.choice((len(body), chosen.randrange(len(body))))])
+        try:
+            answer = PriceFile(path).fetch(NOW)
+        except SourceFailed as error:
+            failed += 1
+            assert "\n" not in str(error)
+        else:
+            assert all(quote.price == Decimal(dict(quote.row)["usd_per_hour"]) for quote in answer.quotes)
+    assert failed > 50
 
 
 def test_a_file_that_cannot_be_read_beside_others_is_a_gap(tmp_path: Path) -> None:
