@@ -38,4 +38,4 @@ def doctor(place: Place, as_json: bool) -> int:
         click.echo(json.dumps({"sources": document(examined, courses)}, indent=2))
     else:
         click.echo("\n".join(lines(examined, courses, now)))
-    return 0 if all(one.well for one in examined) else 1
+    return 0 if all(one.diagnosis.well for one in examined) else 1

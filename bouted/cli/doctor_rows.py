@@ -65,8 +65,8 @@ def state(diagnosis: Diagnosis, course: Course | None) -> str:
     """One word for it."""
     if diagnosis.missing:
         return "permission missing"
-    if not diagnosis.credential:
-        return "not configured" if not diagnosis.problem else "trouble"
+    if not diagnosis.configured:
+        return "not configured"
     if diagnosis.problem:
         return "trouble"
     if course is not None and course.since is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def judge(place: "Place", path: Path) -> "Replayed":
-    """Every look in the file, in order of time; the offers are its own. SourceFailed when it cannot be read."""
+    """Every look in the file, in order of time; the offers are its own. SourceFailed if it cannot be read."""
     from bouted.clock import SystemClock
     from bouted.market.believe import Said
     from bouted.market.quotes import belongs_to

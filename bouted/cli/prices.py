@@ -68,12 +68,13 @@ def _list(place: Place, wanted: "Wanted", as_json: bool) -> None:
 def _history(place: Place, wanted: "Wanted", span: timedelta, as_json: bool) -> None:
     from bouted.cli.price_history_rows import document, table
     from bouted.cli.price_rows import matching
-    from bouted.store.prices import believed_offers, price_history
+    from bouted.store.prices import believed_offers, price_histories
 
     now = datetime.now(UTC)
     with closing(place.store()) as store:
         offers = matching(believed_offers(store), wanted)
-        moved = [(offer, price_history(store, offer.id, now - span)) for offer in offers]
+        points = price_histories(store, (offer.id for offer in offers), now - span)
+    moved = [(offer, points[offer.id]) for offer in offers]
     if as_json:
         click.echo(json.dumps({"history": document(moved)}, indent=2))
         return

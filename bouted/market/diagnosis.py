@@ -24,7 +24,8 @@ class Diagnosis:
 
     `credential` says which one it uses ("" for none found, "not needed" where none is). `reachable` is None
     where it was not tried. `missing` are permissions by their own names (`ec2:DescribeSpotPriceHistory`).
-    `problem` and `hint` are one line each, "" when all is well.
+    Without a credential and untried it is not configured here, which `problem` explains. `problem` and `hint`
+    are one line each, "" when all is well.
     """
 
     credential: str
@@ -33,3 +34,13 @@ class Diagnosis:
     quotas: tuple[Quota, ...] = ()
     problem: str = ""
     hint: str = ""
+
+    @property
+    def configured(self) -> bool:
+        """Somebody set this source up: it has a credential or needs none, or its looking for one went wrong."""
+        return bool(self.credential) or self.reachable is not None
+
+    @property
+    def well(self) -> bool:
+        """Nothing is missing. Not being configured is not an error."""
+        return not self.configured or not (self.problem or self.missing)

@@ -21,11 +21,6 @@ class Examined:
     name: str
     diagnosis: Diagnosis
 
-    @property
-    def well(self) -> bool:
-        """Nothing is missing. A source without credentials is not configured, which is not an error."""
-        return not self.diagnosis.problem and not self.diagnosis.missing
-
 
 def examine(feeds: tuple[Feed, ...], now: datetime) -> tuple[Examined, ...]:
     """A diagnosis per source, in their order; each is given its own `timeout_s`."""
