@@ -83,7 +83,22 @@ def price_history(store: Store, offer_id: str, since: datetime) -> tuple[PricePo
         ).all()
     points = [] if before is None else [PricePoint(at=since, usd_per_hour=before[1])]
     points += [PricePoint(at=at, usd_per_hour=usd) for at, usd in later]
-    return tuple(next(same) for _, same in groupby(points, key=lambda point: point.usd_per_hour))
+    return _steps(points)
+
+
+def price_histories(
+    store: Store, offer_ids: Iterable[str], since: datetime
+) -> dict[str, tuple[PricePoint, ...]]:
+    """The `price_history` of each of these offers, in a few statements however many there are."""
+    ids = list(offer_ids)
+    points: dict[str, list[PricePoint]] = {id: [] for id in ids}
+    with store.reading() as session:
+        for some in _in_batches(ids):
+            for id, usd in session.execute(_in_force(some, since)):
+                points[id] += [] if usd is None else [PricePoint(at=since, usd_per_hour=usd)]
+            for id, at, usd in session.execute(_later(some, since)):
+                points[id].append(PricePoint(at=at, usd_per_hour=usd))
+    return {id: _steps(found) for id, found in points.items()}
 
 
 def price_at(store: Store, offer_id: str, at: datetime) -> Decimal | None:

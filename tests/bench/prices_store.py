@@ -159,10 +159,10 @@ def _fill_sqlite(store: Store) -> None:
         for row in _observations()
     )
     with closing(store.engine.raw_connection()) as connection:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN")
-        cursor.executemany(f"INSERT INTO price_observations ({COLUMNS}) VALUES ({marks})", rows)
-        connection.commit()
+        driver: Any = connection.driver_connection  # its own executemany takes rows one by one
+        driver.execute("BEGIN")
+        driver.executemany(f"INSERT INTO price_observations ({COLUMNS}) VALUES ({marks})", rows)
+        driver.commit()
 
 
 def _fill_postgres(store: Store) -> None:

@@ -23,6 +23,7 @@ from bouted.store.prices import (
     effective_times,
     price_at,
     price_before,
+    price_histories,
     price_history,
     record_offers,
 )
@@ -87,6 +88,22 @@ def test_many_offers_are_confirmed_at_once(store: Store) -> None:
     again = tuple(replace(offer, observed_at=later(number % 2)) for number, offer in enumerate(offers))
     assert record_offers(store, again, later(1)) == 0
     assert set(believed_offers(store)) == set(again)
+
+
+def test_many_histories_at_once_are_what_each_is_alone(store: Store) -> None:
+    offers = tuple(zone(f"z{number}", "1") for number in range(7))
+    for hour in range(6):
+        moved = tuple(
+            seen(hour, str(1 + hour // (1 + place)), offer)
+            for place, offer in enumerate(offers)
+            if place <= hour
+        )
+        record_offers(store, moved, later(hour))
+    ids = [*(offer.id for offer in offers), "nowhere"]
+    for since in (later(-1), later(2), later(2.5), later(9)):
+        alone = {id: price_history(store, id, since) for id in ids}
+        assert price_histories(store, ids, since) == alone
+    assert price_histories(store, [], START) == {}
 
 
 # since when
