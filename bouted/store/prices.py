@@ -124,6 +124,32 @@ def _prices(offer_id: str) -> Select[datetime, Decimal]:
     )
 
 
+def _steps(points: list[PricePoint]) -> tuple[PricePoint, ...]:
+    """The points at which the price became another."""
+    return tuple(next(same) for _, same in groupby(points, key=lambda point: point.usd_per_hour))
+
+
+def _in_force(offer_ids: list[str], since: datetime) -> Select[str, Decimal | None]:
+    """The price of each offer at `since`: one index step each."""
+    usd = (
+        select(PriceObservations.usd_per_hour)
+        .where(PriceObservations.offer_id == Offers.id, PriceObservations.observed_at <= since)
+        .order_by(PriceObservations.observed_at.desc(), PriceObservations.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(Offers.id, usd).where(Offers.id.in_(offer_ids))
+
+
+def _later(offer_ids: list[str], since: datetime) -> Select[str, datetime, Decimal]:
+    """The observations of these offers after `since`, oldest first."""
+    return (
+        select(PriceObservations.offer_id, PriceObservations.observed_at, PriceObservations.usd_per_hour)
+        .where(PriceObservations.offer_id.in_(offer_ids), PriceObservations.observed_at > since)
+        .order_by(PriceObservations.observed_at, PriceObservations.id)
+    )
+
+
 def _changes(known: Mapping[str, Offer], offers: Iterable[Offer]) -> tuple[dict[str, Offer], list[Offer]]:
     """What is believed of each of `offers` in the end, old news left out; and each change on the way."""
     latest: dict[str, Offer] = {}
