@@ -16,7 +16,7 @@ from typing import Any
 
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.store.open import Store, open_store, sqlite_url
-from bouted.store.prices import price_at, price_history, record_offers
+from bouted.store.prices import price_at, price_histories, record_offers
 from bouted.testing.bench import Bench
 from bouted.testing.postgres import NoPostgres, postgres
 
@@ -95,10 +95,11 @@ def _note_writes(bench: Bench, what: str, store: Store, offers: tuple[Offer, ...
         _ms(lambda: record_offers(store, some, later))  # noqa: B023
         for some in (same, moved)
     )
-    day = _ms(lambda: price_history(store, offers[0].id, ENDED - timedelta(days=1)))
+    ids = [offer.id for offer in offers]
+    day = _ms(lambda: price_histories(store, ids, ENDED - timedelta(days=1)))
     bench.note(
         f"{what}: {OFFERS} offers confirmed in {confirmed:.0f} ms, changed in {changed:.0f} ms; "
-        f"a day's history of one in {day:.1f} ms"
+        f"a day's history of all in {day:.0f} ms"
     )
 
 
