@@ -1,6 +1,6 @@
 """How prices moved, a line per offer with a sparkline. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,10 @@ from bouted.store.prices import PricePoint
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 24
-_HEAD = ("OFFER", "GPU", "FIRST", "LAST", "LOW", "HIGH", "STEPS", "SINCE", "PRICE OVER TIME")
+_HEAD = ("OFFER", "GPU", "FIRST", "LAST", "LOW", "HIGH", "STEPS", "SINCE", "LIVES", "PRICE OVER TIME")
 
 Moved = tuple[Offer, tuple[PricePoint, ...]]
+Lives = Mapping[str, timedelta | None]
 
 
 def sparkline(points: Sequence[PricePoint], since: datetime, now: datetime, width: int = WIDTH) -> str:
@@ -34,26 +35,32 @@ def sparkline(points: Sequence[PricePoint], since: datetime, now: datetime, widt
     return "".join(bars)
 
 
-def table(moved: Sequence[Moved], since: datetime, now: datetime) -> list[str]:
-    """One line per offer, those that moved most first."""
+def table(moved: Sequence[Moved], lives: Lives, since: datetime, now: datetime) -> list[str]:
+    """One line per offer, those that moved most first. `lives` says how long a price of each one lives."""
     rows = [
-        _row(offer, points, since, now) for offer, points in sorted(moved, key=_swing, reverse=True) if points
+        _row(offer, points, lives.get(offer.id), since, now)
+        for offer, points in sorted(moved, key=_swing, reverse=True)
+        if points
     ]
-    return columns([_HEAD, *rows], right=frozenset({2, 3, 4, 5, 6, 7})) if rows else []
+    return columns([_HEAD, *rows], right=frozenset({2, 3, 4, 5, 6, 7, 8})) if rows else []
 
 
-def document(moved: Sequence[Moved]) -> list[dict[str, Any]]:
+def document(moved: Sequence[Moved], lives: Lives) -> list[dict[str, Any]]:
     """The same for JSON; money is decimal strings."""
     return [
         {
             "id": offer.id,
+            "lives_s": life.total_seconds() if life is not None else None,
             "points": [{"at": p.at.isoformat(), "usd_per_hour": str(p.usd_per_hour)} for p in points],
         }
         for offer, points in moved
+        for life in (lives.get(offer.id),)
     ]
 
 
-def _row(offer: Offer, points: Sequence[PricePoint], since: datetime, now: datetime) -> tuple[str, ...]:
+def _row(
+    offer: Offer, points: Sequence[PricePoint], life: timedelta | None, since: datetime, now: datetime
+) -> tuple[str, ...]:
     prices = [point.usd_per_hour for point in points]
     return (
         offer.id,
@@ -63,7 +70,8 @@ def _row(offer: Offer, points: Sequence[PricePoint], since: datetime, now: datet
         usd(min(prices)),
         usd(max(prices)),
         str(len(points) - 1),
-        age((now - points[-1].at) / timedelta(seconds=1)),
+        age((now - points[-1].at).total_seconds()),
+        age(life.total_seconds()) if life is not None else "-",
         sparkline(points, since, now),
     )
 

@@ -14,6 +14,8 @@ from bouted.cli.span import Span
 if TYPE_CHECKING:
     from bouted.cli.price_rows import Wanted
 
+MOST_LIVES = 200  # how long prices live is worked out for this many offers at most
+
 
 @click.command()
 @place_options
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--provider", help="Only this provider, e.g. aws.")
 @click.option("--region", help="Only this region; may be a glob, e.g. 'us-*'.")
 @click.option("--history", type=Span(), help="How each price moved over this span, e.g. 24h.")
+@click.option("--spread", is_flag=True, help="What each type costs from place to place now.")
 @click.option("--quarantined", is_flag=True, help="What is not believed, and why.")
 @click.option("--source", help="Judge a file instead: file:PATH (CSV or Parquet); nothing is stored.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with stable keys.")
@@ -33,6 +36,7 @@ def prices(
     provider: str | None,
     region: str | None,
     history: timedelta | None,
+    spread: bool,
     quarantined: bool,
     source: str | None,
     as_json: bool,
@@ -45,6 +49,8 @@ def prices(
         _judge(place, source, wanted, quarantined, as_json)
     elif history is not None:
         _history(place, wanted, history, as_json)
+    elif spread:
+        _spread(place, wanted, as_json)
     elif quarantined:
         _aside(place, wanted, as_json)
     else:
@@ -69,20 +75,36 @@ def _history(place: Place, wanted: "Wanted", span: timedelta, as_json: bool) -> 
     from bouted.cli.price_history_rows import document, table
     from bouted.cli.price_rows import matching
     from bouted.store.prices import believed_offers, price_histories
+    from bouted.store.spread import dwell_time
 
     now = datetime.now(UTC)
     with closing(place.store()) as store:
         offers = matching(believed_offers(store), wanted)
         points = price_histories(store, (offer.id for offer in offers), now - span)
+        lives = {offer.id: dwell_time(store, offer.id, now) for offer in offers[:MOST_LIVES]}
     moved = [(offer, points[offer.id]) for offer in offers]
     if as_json:
-        click.echo(json.dumps({"history": document(moved)}, indent=2))
+        click.echo(json.dumps({"history": document(moved, lives)}, indent=2))
         return
-    lines = table(moved, now - span, now)
+    lines = table(moved, lives, now - span, now)
     if lines:
         click.echo("\n".join(lines))
     else:
         _nothing("no price of these was seen in that time")
+
+
+def _spread(place: Place, wanted: "Wanted", as_json: bool) -> None:
+    from bouted.cli.price_spread_rows import document, matching, table
+    from bouted.store.spread import spread_now
+
+    with closing(place.store()) as store:
+        found = matching(spread_now(store, datetime.now(UTC)), wanted)
+    if as_json:
+        click.echo(json.dumps({"spread": document(found)}, indent=2))
+    elif found:
+        click.echo("\n".join(table(found)))
+    else:
+        _nothing("no price of these was confirmed in the last 24 h")
 
 
 def _aside(place: Place, wanted: "Wanted", as_json: bool) -> None:

@@ -11,6 +11,7 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.lock import StateLock
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, replan_policy_of, selection_of
+from bouted.daemon.past import PastKeeper
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler
@@ -93,5 +94,6 @@ async def _serve(loaded: Loaded, store: Store) -> None:
         replanner=replanner,
         alerter=alerter,
         notices=NoticeKeeper(store=store, clock=clock),
+        past=PastKeeper(store=store, clock=clock),
     )
     await service.run()

@@ -20,6 +20,7 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.money import spend_so_far
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import deadman_s
+from bouted.daemon.past import PastKeeper
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
@@ -69,6 +70,7 @@ class Service:
     replanner: Replanner
     alerter: Alerter
     notices: NoticeKeeper
+    past: PastKeeper
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
     fatal: BoutedError | None = None
@@ -167,9 +169,10 @@ class Service:
         await self.market.tick(self.held.config)
 
     async def learn_odds(self) -> None:
-        """Learn from what the fleet went through."""
+        """Learn from what the fleet went through, and what prices were before."""
         if self.last is not None:
             self.market.learn(self.last.fleet)
+        await asyncio.to_thread(self.past.tick, self.market.feeds)
 
     async def hear_notices(self) -> None:
         """Put on record what the clouds say about machines they take."""

@@ -26,7 +26,7 @@ class Trust:
     """The rules' settings. `usd_per` has a rate for each currency taken besides USD.
 
     The limits say how long a price that nobody confirms is believed. They do not hold for sources of
-    rank 0, which are dated on purpose: something must always be believed.
+    rank 0, which are dated on purpose (something must always be believed), nor for files kept by hand.
     """
 
     usd_per: Mapping[str, Decimal] = field(default_factory=dict)
@@ -152,14 +152,21 @@ def _in_force(
 ) -> tuple[list[Quote], list[Quarantined]]:
     """The accepted quotes that are not too old, the most trusted last; and those that are."""
     ranks = {source.name: source.rank for source in said}
+    ageless = {source.name for source in said if source.hand_kept}
     accepted = [
-        (ranks[name], claim.accepted) for (name, _), claim in claims.items() if claim.accepted is not None
+        (
+            ranks[name],
+            claim.accepted,
+            None if name in ageless else trust.limit(claim.accepted.market, ranks[name]),
+        )
+        for (name, _), claim in claims.items()
+        if claim.accepted is not None
     ]
-    accepted.sort(key=lambda pair: (pair[0], pair[1].observed_at, pair[1].source))
+    accepted.sort(key=lambda one: (one[0], one[1].observed_at, one[1].source))
     stale: list[Quarantined] = []
     kept: list[Quote] = []
-    for rank, quote in accepted:
-        verdict = doubt_age(quote.observed_at, trust.limit(quote.market, rank), now)
+    for _, quote, limit in accepted:
+        verdict = doubt_age(quote.observed_at, limit, now)
         if verdict is None:
             kept.append(quote)
         else:

@@ -37,7 +37,7 @@ class Diagnosis:
 
     @property
     def configured(self) -> bool:
-        """Somebody set this source up: it has a credential or needs none, or its looking for one went wrong."""
+        """Somebody set this source up: it has a credential or needs none, or looking for one went wrong."""
         return bool(self.credential) or self.reachable is not None
 
     @property

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.notices import Notice
-from bouted.market.quotes import Answer
+from bouted.market.quotes import Answer, Quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,18 @@ class Diagnoses(Protocol):
 
     def diagnose(self, now: datetime) -> Diagnosis:
         """Credential, reach, missing permissions, quotas. Never raises for what it is there to find out."""
+        ...
+
+
+@runtime_checkable
+class KnowsPast(Protocol):
+    """A source that can tell what its prices were before anybody asked."""
+
+    def spot_history(self, now: datetime, since: datetime) -> tuple[Quote, ...]:
+        """Every change of a spot price between `since` and `now` that it still knows, oldest first.
+
+        `effective_at` of a quote is when that price began. Raises as `fetch` does.
+        """
         ...
 
 

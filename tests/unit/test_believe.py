@@ -303,11 +303,12 @@ def test_what_a_whole_answer_no_longer_mentions_is_no_longer_offered() -> None:
 
 
 def test_prices_kept_by_hand_are_taken_at_their_word() -> None:
-    def by_hand(usd: str, memory: Memory) -> Belief:
+    def by_hand(usd: str, memory: Memory, at: datetime = NOON) -> Belief:
         said = Said(name="file", rank=10, quotes=(on_demand(usd),), whole=True, hand_kept=True)
-        return believe((said,), memory, Trust(), NOON)
+        return believe((said,), memory, Trust(), at)
 
     assert price(by_hand("2.00", by_hand("9.00", {}).memory)) == Decimal("2.00")
+    assert price(by_hand("2.00", {}, NOON + timedelta(days=400))) == Decimal("2.00")
     assert doubts(by_hand("0", {})) == [Doubt.NOT_POSITIVE]
 
 

@@ -233,3 +233,20 @@ def test_a_source_without_credentials_is_not_configured_and_no_error(
     state = {one["name"]: one["state"] for one in json.loads(out)["sources"]}
     assert state["lambda"] == "not configured"
     assert code == 0
+
+
+def test_the_spread_over_places_is_a_line_per_type_the_widest_first(here: Here) -> None:
+    here.hear(ScriptedPrices((*quotes("1", "2", "4"), *quotes("3", "3", instance_type="same"))))
+    code, out, _ = here.run("prices", "--spread")
+    assert code == 0
+    assert [line.split()[5:10] for line in out.splitlines()[1:]] == [
+        ["3", "$1.00", "$2.00", "$4.00", "4.0x"],
+        ["2", "$3.00", "$3.00", "$3.00", "1.0x"],
+    ]
+    assert (
+        here.json("prices", "--spread", "--gpu", "L4")["spread"][0]["cheapest"] == "aws/us-0/g6.xlarge/spot"
+    )
+    assert (
+        here.run("prices", "--spread", "--gpu", "B200")[2]
+        == "no price of these was confirmed in the last 24 h\n"
+    )
