@@ -77,12 +77,13 @@ def _without(options: AwsOptions) -> Diagnosis:
 def _probes(client: AwsClient, options: AwsOptions, now: datetime) -> list[Callable[[], None]]:
     """One cheap call of every kind that these options make use of."""
     first = options.regions[0]
+    some = {"Filters": [{"Name": "instance-type", "Values": list(options.types)}], "MaxResults": _FEW}
     calls = [partial(client.ask, "sts", first, "get_caller_identity")]
     for region in options.regions:
         spot = {"StartTime": now, "ProductDescriptions": [PRODUCT], "MaxResults": _FEW}
         calls += [
             partial(client.ask, "ec2", region, "describe_spot_price_history", **spot),
-            partial(client.ask, "ec2", region, "describe_instance_types", MaxResults=_FEW),
+            partial(client.ask, "ec2", region, "describe_instance_types", **some),
             partial(
                 client.ask,
                 "ec2",

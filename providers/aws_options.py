@@ -49,8 +49,8 @@ class AwsOptions:
         """The options as a config gives them; Misconfigured, naming the option, when one is wrong."""
         asked = _AwsRead("aws", options)
         read = cls(
-            regions=asked.texts("regions", REGIONS),
-            types=asked.texts("types", TYPES),
+            regions=asked.some("regions", REGIONS),
+            types=asked.some("types", TYPES),
             profile=asked.text("profile", ""),
             timeout_s=asked.number("timeout_s", TIMEOUT_S, least=0.1),
             attempts=int(asked.number("attempts", ATTEMPTS, least=1)),
@@ -71,6 +71,13 @@ class _AwsRead(Options):
         value = self.text(key, choices[0])
         if value not in choices:
             raise self._wrong(key, f"must be {' or '.join(choices)}, got {value!r}")
+        return value
+
+    def some(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of texts with something in it, each once."""
+        value = tuple(dict.fromkeys(self.texts(key, default)))
+        if not value:
+            raise self._wrong(key, "must not be empty")
         return value
 
     def placement(self, key: str) -> tuple[PlacementAsk, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from bouted.testing.aws_json import json_answer
-from bouted.testing.aws_moto import a_type, seeded_ec2
+from bouted.testing.aws_moto import a_type, seeded_ec2, setting
 from bouted.testing.aws_seed import SeededAws, SpotChange, a_product
 from bouted.testing.http import stand_in
 
@@ -24,6 +24,7 @@ def seeded_aws() -> Iterator[SeededAws]:
     aws = SeededAws()
     with ExitStack() as stack:
         stack.enter_context(_quiet())
+        stack.enter_context(_read_once())
         stack.enter_context(seeded_ec2(aws))
         aws.json_url = stack.enter_context(stand_in(lambda asked: json_answer(aws, asked))).url
         server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -31,6 +32,16 @@ def seeded_aws() -> Iterator[SeededAws]:
         stack.callback(server.stop)
         aws.url = "http://{}:{}".format(*server.get_host_and_port())
         yield aws
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """boto3 reads its descriptions of AWS, some megabytes, once and not once per session."""
+    import botocore.loaders
+
+    loader = botocore.loaders.create_loader()
+    with setting(botocore.loaders, "create_loader", lambda search_path=None: loader):
+        yield
 
 
 @contextmanager

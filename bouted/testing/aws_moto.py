@@ -30,9 +30,9 @@ def seeded_ec2(aws: SeededAws) -> Iterator[None]:
         return _refusal(code) if code else act(self)
 
     with ExitStack() as stack:
-        stack.enter_context(_set(EC2Response, "describe_spot_price_history", history))
-        stack.enter_context(_set(EC2Response, "get_spot_placement_scores", scores))
-        stack.enter_context(_set(BaseResponse, "call_action", call))
+        stack.enter_context(setting(EC2Response, "describe_spot_price_history", history))
+        stack.enter_context(setting(EC2Response, "get_spot_placement_scores", scores))
+        stack.enter_context(setting(BaseResponse, "call_action", call))
         yield
 
 
@@ -41,7 +41,12 @@ def a_type(name: str, gpu: str, region: str) -> Iterator[None]:
     """Until the block ends EC2 has one more instance type: like g6.xlarge, with another GPU."""
     from copy import deepcopy
 
-    from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+    from moto.ec2.models.instance_types import (
+        INSTANCE_TYPE_OFFERINGS,
+        INSTANCE_TYPES,
+        InstanceType,
+        InstanceTypeBackend,
+    )
 
     like = deepcopy(INSTANCE_TYPES["g6.xlarge"])
     like["InstanceType"] = name
@@ -49,16 +54,20 @@ def a_type(name: str, gpu: str, region: str) -> Iterator[None]:
     offered = INSTANCE_TYPE_OFFERINGS["region"][region]
     offering = {"InstanceType": name, "Location": region, "LocationType": "region"}
     INSTANCE_TYPES[name] = like
+    known = InstanceType(name)
+    InstanceTypeBackend.instance_types.append(known)
     offered.append(offering)
     try:
         yield
     finally:
+        InstanceTypeBackend.instance_types.remove(known)
         del INSTANCE_TYPES[name]
         offered.remove(offering)
 
 
 @contextmanager
-def _set(owner: Any, name: str, value: object) -> Iterator[None]:
+def setting(owner: Any, name: str, value: object) -> Iterator[None]:
+    """`owner` has this attribute until the block ends."""
     missing = object()
     kept = vars(owner).get(name, missing)
     setattr(owner, name, value)
