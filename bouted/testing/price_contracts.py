@@ -1,4 +1,4 @@
-"""What every price source must keep, as tests. Subclass in a test file: say how to make a sound and a sick one."""
+"""What every price source must keep, as tests. Subclass it and say how to make a sound and a sick one."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -39,14 +39,14 @@ class Fault(StrEnum):
 
 
 class PriceSourceContract:
-    """The tests. A subclass named `Test...` overrides `make`, and `faulty` for the faults that can happen to it."""
+    """The tests. A subclass named `Test...` overrides `make`, and `faulty` for what can go wrong."""
 
     def make(self, folder: Path) -> PriceSource:
         """A source that works; `folder` is empty and its own."""
         raise AssertionError("a subclass says how to make its source")
 
     def faulty(self, folder: Path, fault: Fault) -> PriceSource | None:
-        """The same source over the same prices, with this wrong on the other side; None where that cannot be."""
+        """The same source over the same prices, with this wrong on the other side; None if that cannot be."""
         return None
 
     def test_it_has_a_name_and_a_rank(self, tmp_path: Path) -> None:
