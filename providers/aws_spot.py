@@ -76,9 +76,10 @@ def _read(row: object, page: SpotPage) -> Quote | str | None:
     since = moment_of(text_of(row, "Timestamp"))
     if since is None:
         return "no time, or one that is no date"
+    currency = "CNY" if page.region.startswith("cn-") else "USD"  # rows do not say; AWS bills in these
     return Quote(
         provider="aws", region=page.region, zone=zone, instance_type=instance_type, gpu=spec.gpu,
-        gpu_count=spec.gpu_count, market=Market.SPOT, price=price, currency="USD", source=page.source,
+        gpu_count=spec.gpu_count, market=Market.SPOT, price=price, currency=currency, source=page.source,
         observed_at=page.now, effective_at=min(since, page.now), confidence=Confidence.HIGH,
         obtainable=None, hazard_per_hour=None, row=row_of(row),
     )  # fmt: skip

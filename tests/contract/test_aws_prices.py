@@ -9,7 +9,7 @@ import pytest
 from bouted.providers.aws import AwsPrices
 
 from bouted.market.offers import Market
-from bouted.market.source import Diagnoses, Notices, PriceSource
+from bouted.market.source import Diagnoses, KnowsPast, Notices, PriceSource
 from bouted.testing.aws import SeededAws, SpotChange, a_product, a_type, seeded_aws
 from bouted.testing.http import Asked, Reply, stand_in
 from bouted.testing.price_contracts import CONTRACT_NOW, Fault, PriceSourceContract
@@ -119,9 +119,10 @@ class TestAws(PriceSourceContract):
         assert spot.effective_at is not None
         assert spot.effective_at.isoformat() == "2026-05-29T00:00:00+00:00"
 
-    def test_it_also_diagnoses_itself_and_hears_notices(self, tmp_path: Path) -> None:
+    def test_it_also_diagnoses_itself_knows_its_past_and_hears_notices(self, tmp_path: Path) -> None:
         source = self.make(tmp_path)
         assert isinstance(source, Diagnoses)
+        assert isinstance(source, KnowsPast)
         assert isinstance(source, Notices)
 
 

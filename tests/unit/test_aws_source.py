@@ -151,7 +151,11 @@ def test_a_list_that_cannot_be_read_anew_stays_as_old_as_it_is_and_is_tried_agai
     failed = source.fetch(NOW + timedelta(days=2))
     assert failed.gaps
     assert NOW in {quote.observed_at for quote in failed.quotes}
-    assert NOW not in {quote.observed_at for quote in source.fetch(NOW + timedelta(days=2)).quotes}
+    soon, later = (NOW + timedelta(days=2, minutes=minutes) for minutes in (10, 16))
+    assert source.fetch(soon).gaps == failed.gaps
+    tried_again = source.fetch(later)
+    assert tried_again.gaps == ()
+    assert {quote.observed_at for quote in tried_again.quotes} == {later}
 
 
 def test_a_zone_that_is_only_named_is_looked_up(aws: SeededAws) -> None:
