@@ -2,16 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from google.cloud.billing_v1 import Sku
-from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.money_pb2 import Money
 
 from bouted.market.offers import Market
 from bouted.market.quotes import Row, Unread
+
+from .gcp_sku_price import exact, price_in_force
 
 
 class Part(StrEnum):
@@ -81,7 +81,7 @@ def read_sku(sku: Sku, now: datetime) -> ListPrice | Unread | None:
         text = "a spot price" if spot else "an on-demand price"
         return _unread(sku, f"the text says {text} and usageType {usage!r}")
     try:
-        money, effective_at = _price(sku, part, now)
+        money, effective_at = price_in_force(sku, UNITS[part], now)
     except ValueError as error:
         return _unread(sku, str(error))
     return ListPrice(
@@ -97,11 +97,6 @@ def read_sku(sku: Sku, now: datetime) -> ListPrice | Unread | None:
     )
 
 
-def exact(units: int, nanos: int) -> Decimal:
-    """Google's money as a Decimal, without a float on the way."""
-    return Decimal(units) + Decimal(nanos).scaleb(-9)
-
-
 def _subject(description: str) -> tuple[Part | None, str]:
     if found := _HOST.search(description):
         return Part(found[2].lower()), found[1].lower().replace(" ", "")
@@ -112,37 +107,6 @@ def _subject(description: str) -> tuple[Part | None, str]:
     found = _GPU.search(description)
     accelerator = _ACCELERATORS.get(" ".join(found[1].lower().split())) if found else None
     return (Part.GPU, accelerator) if accelerator else (None, "")
-
-
-def _price(sku: Sku, part: Part, now: datetime) -> tuple[Money, datetime | None]:
-    """The one price in force at `now`; ValueError where there is none, or it is of another unit."""
-    dated = [
-        (_time(Sku.pb(sku).pricing_info[at].effective_time), info) for at, info in enumerate(sku.pricing_info)
-    ]
-    begun = [one for one in dated if one[0] is None or one[0] <= now] or dated
-    if not begun:
-        raise ValueError("has no pricingInfo")
-    effective_at, info = max(begun, key=lambda one: one[0] or datetime.min.replace(tzinfo=UTC))
-    expression = info.pricing_expression
-    if expression.usage_unit != UNITS[part]:
-        raise ValueError(f"usageUnit is {expression.usage_unit!r} and not {UNITS[part]!r}")
-    rates = expression.tiered_rates
-    if len(rates) != 1 or rates[0].start_usage_amount != 0:
-        raise ValueError(f"has {len(rates)} tiered rates and not one from 0 on")
-    money: Money = rates[0].unit_price
-    if not money.currency_code:
-        raise ValueError("unitPrice has no currencyCode")
-    return money, min(effective_at, now) if effective_at else None
-
-
-def _time(said: Timestamp) -> datetime | None:
-    if said.seconds == 0 and said.nanos == 0:
-        return None
-    try:
-        at: datetime = said.ToDatetime(tzinfo=UTC)
-        return at
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"effectiveTime is no time: {error}") from error
 
 
 def sku_row(sku: Sku) -> Row:

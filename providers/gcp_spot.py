@@ -11,7 +11,7 @@ from bouted.market.quotes import Quote, Row, Unread
 
 from .gcp_machines import Machine, last_part
 from .gcp_preemption import hazard, instant, rate_problem, rate_row
-from .gcp_skus import exact
+from .gcp_sku_price import exact
 
 LONGEST_PAST = timedelta(days=2)  # an open end is not always told: a price that ended this long ago is over
 
