@@ -164,6 +164,7 @@ def _fill_sqlite(store: Store) -> None:
         driver.execute("BEGIN")
         driver.executemany(f"INSERT INTO price_observations ({COLUMNS}) VALUES ({marks})", rows)
         driver.commit()
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # as a daemon's small transactions leave it
 
 
 def _fill_postgres(store: Store) -> None:
