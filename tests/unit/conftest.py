@@ -13,7 +13,7 @@ from bouted.testing.store import fresh_store
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Postgres]:
     """One real server, started for the first test that asks."""
     try:
         with postgres() as server:
@@ -23,17 +23,17 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def on_postgres(server: Postgres) -> Iterator[Callable[[], Store]]:
+def on_postgres(postgres_server: Postgres) -> Iterator[Callable[[], Store]]:
     """Gives the empty store on the server; whoever asks again starts anew."""
-    with closing(open_store(server.make("bouted"))) as store:
+    with closing(open_store(postgres_server.make("bouted"))) as store:
         yield lambda: emptied(store)
 
 
 @pytest.fixture(scope="session")
-def new_on_postgres(server: Postgres) -> Callable[[], str]:
+def new_on_postgres(postgres_server: Postgres) -> Callable[[], str]:
     """Gives the URL of a new, empty database on the server."""
     numbers = count()
-    return lambda: server.make(f"new{next(numbers)}")
+    return lambda: postgres_server.make(f"new{next(numbers)}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
