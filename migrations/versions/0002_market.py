@@ -1,5 +1,7 @@
 """The market's memory: claims of sources, how sources fare, odds; what is believed now beside each offer."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,7 +13,7 @@ depends_on = None
 _UTC = sa.DateTime(timezone=True)
 _ENUM = sa.String(32)
 
-_LATEST = (
+_LATEST: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("usd_per_hour", sa.Text()),
     ("obtainable", sa.Integer()),
     ("hazard_per_hour", sa.Double()),
