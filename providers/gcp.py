@@ -48,9 +48,9 @@ class GcpPrices:
         """What Google asks for its machines with GPUs."""
         return self._open().fetch(now)
 
-    def spot_history(self, now: datetime) -> tuple[Quote, ...]:
-        """The spot prices of the past that Google still tells of, oldest first."""
-        return self._open().spot_history(now)
+    def spot_history(self, now: datetime, since: datetime) -> tuple[Quote, ...]:
+        """The spot prices that began at `since` or later and that Google still tells of, oldest first."""
+        return self._open().spot_history(now, since)
 
     def diagnose(self, now: datetime) -> Diagnosis:
         """Credential, reach, missing permissions and GPU quotas."""

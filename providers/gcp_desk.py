@@ -70,14 +70,15 @@ class GcpDesk:
             raise_for_nothing(answer, advised, listed)
         return answer
 
-    def spot_history(self, now: datetime) -> tuple[Quote, ...]:
-        """Every spot price that Google still tells of, in order of time, as observed when it began."""
+    def spot_history(self, now: datetime, since: datetime) -> tuple[Quote, ...]:
+        """The spot prices that began at `since` or later, in order of time, as observed when they began."""
         asking = self.asking()
         advised = self.advice.get(self.listing(now, asking).machines, now, asking)
         quotes = [
             history.quote(spell, observed_at=min(spell.start, now))
             for history in advised.histories
             for spell in history.spells
+            if spell.start >= since
         ]
         return tuple(sorted(quotes, key=lambda quote: (quote.observed_at, quote.id)))
 

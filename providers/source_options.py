@@ -25,7 +25,7 @@ class Options:
         return value
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A list of texts, not empty."""
+        """A list of texts; it may be empty."""
         value = self._take(key, list(default))
         if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
             raise self._wrong(key, f"must be a list of texts, got {value!r}")

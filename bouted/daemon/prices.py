@@ -24,7 +24,7 @@ from bouted.store.events import add_events
 from bouted.store.fleet import load_fleet
 from bouted.store.odds import learn, load_odds
 from bouted.store.open import Store
-from bouted.store.prices import record_offers
+from bouted.store.prices import effective_times, record_offers
 from bouted.store.spend import reprice
 
 log = logging.getLogger(__name__)
@@ -137,10 +137,12 @@ class MarketKeeper:
         before = self.state or MarketState(taken_at=now)
         collected = fold(self.feeds, heard, before, now, trust=config.trust(), jitter=self.rng.random())
         add_events(self.store, collected.events)
-        record_offers(self.store, collected.state.offers, now)
-        save_belief(self.store, collected.state, collected.state.unread, collected.state.courses, now)
-        self._reprice((*collected.state.offers, *config.owned_offers(now)), now)
-        return collected.state
+        state = collected.state
+        since = effective_times(state.memory, state.offers)
+        record_offers(self.store, state.offers, now, effective_at=since)
+        save_belief(self.store, state, state.unread, state.courses, now)
+        self._reprice((*state.offers, *config.owned_offers(now)), now)
+        return state
 
     def _reprice(self, offers: tuple[Offer, ...], now: datetime) -> None:
         """A running node costs what its offer costs now."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 
 from bouted.clock import require_utc
 from bouted.market.offers import Confidence, Market, offer_id
@@ -15,7 +16,7 @@ Row = tuple[tuple[str, str], ...]
 class Quote:
     """One claim: this instance, here, on this market, costs `price` in `currency` per hour, whole.
 
-    Nothing is checked: the price may be zero, absurd or in another currency, and the GPU unknown; what is
+    Nothing else is checked: the price is a number, but may be zero, absurd or in another currency, and the GPU unknown; what is
     wrong is set aside later, with its reason. `observed_at` is when the source was read, `effective_at` since
     when the price has held, where the source says. `obtainable` (instances at once) and `hazard_per_hour`
     (odds of losing one) are None where the source does not know.
@@ -40,6 +41,10 @@ class Quote:
 
     def __post_init__(self) -> None:
         require_utc(self.observed_at, "observed_at")
+        if not self.price.is_finite() or not isfinite(self.hazard_per_hour or 0.0):
+            raise ValueError(
+                f"{self.id}: price {self.price} and hazard {self.hazard_per_hour} must be numbers"
+            )
         if self.effective_at is not None:
             require_utc(self.effective_at, "effective_at")
 

@@ -8,14 +8,15 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, exists, select, true, update
 from sqlalchemy.orm import Session
 
 from bouted.market.memory import Memory
 from bouted.market.offers import Offer
 from bouted.store.bulk import insert_rows, update_rows
+from bouted.store.kinds import Verdict
 from bouted.store.session import Store
-from bouted.store.tables import Offers, PriceObservations
+from bouted.store.tables import Offers, PriceClaims, PriceObservations, PriceSources
 
 _AT_ONCE = 500  # ids in one statement
 
@@ -43,7 +44,7 @@ def record_offers(
     """
     since = effective_at or {}
     with store.writing() as session:
-        known = {offer.id: offer for offer in _believed(session)}
+        known = {offer.id: offer for offer in _recorded(session)}
         latest, changes = _changes(known, offers)
         insert_rows(session, Offers, [_row(latest[id]) for id in latest.keys() - known.keys()])
         moved = [id for id in latest.keys() & known.keys() if _moved(known[id], latest[id])]
@@ -56,9 +57,15 @@ def record_offers(
 
 
 def believed_offers(store: Store) -> tuple[Offer, ...]:
-    """Every offer ever seen, as last believed, sorted by id; `observed_at` is its last confirmation."""
+    """Every offer that is believed, sorted by id; `observed_at` is its last confirmation.
+
+    What its source no longer offers, or is too old to believe, has a past and no place here.
+    """
+    named = PriceClaims.offer_id == Offers.id
+    believed = exists().where(named, PriceClaims.verdict == Verdict.BELIEVED)
+    nobody_asked = ~exists().where(PriceSources.name.is_not(None))
     with store.reading() as session:
-        return tuple(sorted(_believed(session), key=lambda offer: offer.id))
+        return tuple(sorted(_recorded(session, nobody_asked | believed), key=lambda offer: offer.id))
 
 
 def effective_times(memory: Memory, offers: Iterable[Offer]) -> dict[str, datetime]:
@@ -184,7 +191,8 @@ def _confirm(session: Session, offers: Iterable[Offer]) -> None:
             session.execute(update(Offers).where(Offers.id.in_(some)).values(last_observed_at=at))
 
 
-def _believed(session: Session) -> list[Offer]:
+def _recorded(session: Session, wanted: ColumnElement[bool] | None = None) -> list[Offer]:
+    """Every offer ever seen, as last believed; only the `wanted` ones where that is given."""
     rows = session.execute(
         select(
             Offers.provider,
@@ -200,7 +208,7 @@ def _believed(session: Session) -> list[Offer]:
             Offers.source,
             Offers.last_observed_at.label("observed_at"),
             Offers.confidence,
-        )
+        ).where(true() if wanted is None else wanted)
     )
     return [Offer(**row) for row in rows.mappings()]
 

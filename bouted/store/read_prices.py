@@ -16,7 +16,10 @@ from bouted.store.urls import sqlite_path
 
 _OFFERS = (
     "SELECT provider, region, zone, instance_type, gpu, gpu_count, market, usd_per_hour, obtainable, "
-    "hazard_per_hour, source, last_observed_at, confidence FROM offers"
+    "hazard_per_hour, source, last_observed_at, confidence FROM offers "
+    # What a source no longer offers, or is too old to believe, has a past and no place in a list of offers.
+    "WHERE NOT EXISTS (SELECT 1 FROM price_sources) OR EXISTS (SELECT 1 FROM price_claims "
+    "WHERE price_claims.offer_id = offers.id AND price_claims.verdict = 'believed')"
 )
 _REVISION = "SELECT version_num FROM alembic_version"
 

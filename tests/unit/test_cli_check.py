@@ -55,7 +55,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: Captured) -> 
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ("prices: {sources: [{name: file, paht: mine.csv}]}", "file has no option 'paht'"),
+        ("prices: {sources: [{name: file, paht: mine.csv}]}", "prices.sources.file.paht: no such option"),
         ("alerts: {slack: {webhook_file: empty}}", "holds no Slack webhook"),
     ],
     ids=["an option that its price source does not know", "a webhook file without a webhook"],

@@ -76,6 +76,14 @@ def test_prices_are_filtered_by_region(here: Here) -> None:
     assert [offer["region"] for offer in found] == ["us-1", "us-2"]
 
 
+def test_what_a_source_no_longer_offers_is_not_listed(here: Here) -> None:
+    source = ScriptedPrices(quotes("1", "2"), quotes("1"))
+    here.hear(source)
+    assert len(here.json("prices")["offers"]) == 2
+    here.hear(source)
+    assert [offer["region"] for offer in here.json("prices")["offers"]] == ["us-0"]
+
+
 def test_what_is_not_believed_is_listed_with_its_reason_and_counted(here: Here) -> None:
     unread = Unread(source="cloud", row=(("price", "n/a"),), reason="price 'n/a' is no number")
     here.hear(

@@ -235,8 +235,10 @@ def test_obtainability_that_is_refused_costs_no_price_and_no_second_call(place: 
 
 
 def test_the_prices_of_the_past_are_told_in_order(place: Place) -> None:
-    quotes = place.source().spot_history(NOW)
+    source = place.source()
+    quotes = source.spot_history(NOW, NOW - timedelta(days=365))
     assert len(quotes) == 8
+    assert source.spot_history(NOW, NOW) == ()
     assert [quote.observed_at for quote in quotes] == sorted(quote.observed_at for quote in quotes)
     ours = [quote for quote in quotes if quote.id == G2_SPOT]
     assert [quote.price for quote in ours] == [Decimal("0.29"), Decimal("0.281836")]

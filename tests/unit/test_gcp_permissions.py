@@ -28,7 +28,7 @@ def permissions_taken(folder: Path) -> set[str]:
             {"endpoint": server.url, "project": "p", "advice_types": ["g2-standard-4"]}, config_dir=folder
         )
         source.fetch(NOW)
-        source.spot_history(NOW)
+        source.spot_history(NOW, NOW)
         source.diagnose(NOW)
         source.acknowledge(source.notices(0.0))
         calls = {call_of(asked) for asked in server.asked}
