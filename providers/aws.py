@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bouted.errors import BoutedError, PermissionMissing, Retryable
+from bouted.errors import BoutedError, PermissionMissing, Retryable, SourceFailed
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.notices import Notice
 from bouted.market.quotes import Answer, Quote
@@ -46,7 +46,7 @@ class AwsPrices:
 
     def __init__(self, options: AwsOptions) -> None:
         self._options = options
-        self._client = AwsClient(options.profile, timeout_s=options.timeout_s, attempts=options.attempts)
+        self._client = AwsClient(options.profile, timeout_s=options.patience_s, attempts=options.attempts)
         self._facts = RegionFacts(self._client, options.types, self.name)
         self._spot = SpotAsker(self._client, self._facts, self.name)
         self._lists = PriceLists(self._read_list, options.on_demand_every_s)
@@ -59,9 +59,9 @@ class AwsPrices:
         return cls(AwsOptions.read(options))
 
     def fetch(self, now: datetime) -> Answer:
-        """Spot and on-demand quotes of every region that answered within `timeout_s`."""
+        """Spot and on-demand quotes of every region that answered within `patience_s`."""
         live = self._has_credentials()
-        until = self._until(self._options.timeout_s)
+        until = self._until(self._options.patience_s)
         regions = self._options.regions
         for region in regions:
             self._lists.start(region, now)
@@ -91,11 +91,23 @@ class AwsPrices:
 
     def placement_scores(self, now: datetime) -> tuple[PlacementScore, ...]:
         """AWS's scores for the option `placement`, an hour old at most; none where it is not set."""
-        return self._placement.of(now, self._until(self._options.timeout_s))
+        return self._placement.of(now, self._until(self._options.patience_s))
 
     def diagnose(self, now: datetime) -> Diagnosis:
-        """The credential, every permission that is missing, and the quotas of each region."""
-        return diagnose(self._client, self._options, now, self._until(self._options.timeout_s))
+        """The credential, every permission that is missing, the quotas of each region, placement scores."""
+        found = diagnose(self._client, self._options, now, self._until(self._options.patience_s))
+        return replace(found, notes=self._scored(now)) if found.configured and not found.missing else found
+
+    def _scored(self, now: datetime) -> tuple[str, ...]:
+        try:
+            scores = self.placement_scores(now)
+        except (SourceFailed, Retryable) as error:
+            return (f"spot placement scores: {error}",) if self._options.placement else ()
+        return tuple(
+            f"spot placement score {one.score} of 10 in {one.zone_id or one.region} "
+            f"for {one.capacity} of {', '.join(one.types)}"
+            for one in scores
+        )
 
     def notices(self, wait_s: float) -> tuple[Notice, ...]:
         """What came into the queue. A zone is given by its id, "" where that cannot be found out."""
@@ -129,7 +141,7 @@ class AwsPrices:
             options.types,
             self.name,
             now,
-            timeout_s=options.timeout_s,
+            timeout_s=options.patience_s,
             until=until,
         )
 

@@ -10,7 +10,7 @@ from .source_options import Options
 REGIONS = ("us-east-1", "us-east-2", "us-west-2", "eu-west-1")
 TYPES = ("g*", "p*")  # the families with GPUs
 DAY_S = 86400.0
-TIMEOUT_S, BULK_TIMEOUT_S, ATTEMPTS = 20.0, 600.0, 3
+PATIENCE_S, BULK_TIMEOUT_S, ATTEMPTS = 20.0, 600.0, 3
 LEAST_TYPES = 3  # AWS scores fewer types low whatever the capacity
 
 
@@ -27,7 +27,7 @@ class AwsOptions:
     """What a config may say.
 
     `types` are EC2's wildcards for the instance types to price. `profile` is of ~/.aws; "" leaves the choice
-    to boto3. `timeout_s` is for one look at all regions, `bulk_timeout_s` for reading one offer file, which
+    to boto3. `patience_s` is for one look at all regions, `bulk_timeout_s` for reading one offer file, which
     goes on between looks. `on_demand` is "api", or "bulk" for the file that takes no credentials; either is
     read anew every `on_demand_every_s`. `placement` are the few questions for scores; AWS limits new ones.
     """
@@ -35,7 +35,7 @@ class AwsOptions:
     regions: tuple[str, ...] = REGIONS
     types: tuple[str, ...] = TYPES
     profile: str = ""
-    timeout_s: float = TIMEOUT_S
+    patience_s: float = PATIENCE_S
     attempts: int = ATTEMPTS
     on_demand: str = "api"
     on_demand_every_s: float = DAY_S
@@ -52,7 +52,7 @@ class AwsOptions:
             regions=asked.some("regions", REGIONS),
             types=asked.some("types", TYPES),
             profile=asked.text("profile", ""),
-            timeout_s=asked.number("timeout_s", TIMEOUT_S, least=0.1),
+            patience_s=asked.number("patience_s", PATIENCE_S, least=0.1),
             attempts=int(asked.number("attempts", ATTEMPTS, least=1)),
             on_demand=asked.one_of("on_demand", ("api", "bulk")),
             on_demand_every_s=asked.number("on_demand_every_s", DAY_S, least=60),

@@ -39,6 +39,7 @@ def document(examined: Sequence[Examined], courses: Courses) -> list[dict[str, A
             "missing": list(one.diagnosis.missing),
             "problem": one.diagnosis.problem,
             "hint": one.diagnosis.hint,
+            "notes": list(one.diagnosis.notes),
             "quotes": course.quotes if course else None,
             "unread": course.unread if course else None,
             "answered_at": course.answered_at.isoformat() if course and course.answered_at else None,
@@ -95,6 +96,7 @@ def _remedies(one: Examined) -> list[str]:
         told.append(f"{one.name}: {diagnosis.problem}")
     if diagnosis.hint and (told or not diagnosis.credential):
         told.append(f"{one.name}: {diagnosis.hint}")
+    told += [f"{one.name}: {note}" for note in diagnosis.notes]
     return ["", *told] if told else []
 
 

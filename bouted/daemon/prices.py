@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from bouted.clock import Clock
 from bouted.config.schema import Config
 from bouted.errors import SourceBroken
+from bouted.events import Severity
 from bouted.market.allowed import allowed_offers
 from bouted.market.asking import NO_ANSWER, Outcome, Result, start_asking
 from bouted.market.collect import fold
@@ -136,6 +137,8 @@ class MarketKeeper:
     def _fold(self, heard: dict[str, Outcome], config: Config, now: datetime) -> MarketState:
         before = self.state or MarketState(taken_at=now)
         collected = fold(self.feeds, heard, before, now, trust=config.trust(), jitter=self.rng.random())
+        for event in collected.events:
+            log.log(logging.INFO if event.severity is Severity.INFO else logging.WARNING, event.message)
         add_events(self.store, collected.events)
         state = collected.state
         since = effective_times(state.memory, state.offers)

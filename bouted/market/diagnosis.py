@@ -25,7 +25,7 @@ class Diagnosis:
     `credential` says which one it uses ("" for none found, "not needed" where none is). `reachable` is None
     where it was not tried. `missing` are permissions by their own names (`ec2:DescribeSpotPriceHistory`).
     Without a credential and untried it is not configured here, which `problem` explains. `problem` and `hint`
-    are one line each, "" when all is well.
+    are one line each, "" when all is well. `notes` are what else the source knows and no quote carries.
     """
 
     credential: str
@@ -34,6 +34,7 @@ class Diagnosis:
     quotas: tuple[Quota, ...] = ()
     problem: str = ""
     hint: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def configured(self) -> bool:

@@ -16,10 +16,10 @@ Row = tuple[tuple[str, str], ...]
 class Quote:
     """One claim: this instance, here, on this market, costs `price` in `currency` per hour, whole.
 
-    Nothing else is checked: the price is a number, but may be zero, absurd or in another currency, and the GPU unknown; what is
-    wrong is set aside later, with its reason. `observed_at` is when the source was read, `effective_at` since
-    when the price has held, where the source says. `obtainable` (instances at once) and `hazard_per_hour`
-    (odds of losing one) are None where the source does not know.
+    The price is a number; nothing else is checked. It may be zero, absurd or in another currency, and the GPU
+    unknown: what is wrong is set aside later, with its reason. `observed_at` is when the source was read,
+    `effective_at` since when the price has held, where the source says. `obtainable` (instances at once) and
+    `hazard_per_hour` (odds of losing one) are None where the source does not know.
     """
 
     provider: str

@@ -83,7 +83,7 @@ class TestAws(PriceSourceContract):
             self._point({name: url for name in self.aws.environment() if "ENDPOINT" in name})
         else:
             self._spoil(fault)
-        return a_source(timeout_s=0.4 if fault is Fault.SLOW else 8.0)
+        return a_source(patience_s=0.4 if fault is Fault.SLOW else 8.0)
 
     def _spoil(self, fault: Fault) -> None:
         if fault is Fault.EMPTY:
@@ -208,7 +208,7 @@ class TestAwsBulkFile(PriceSourceContract):
 
 
 def a_source(**options: object) -> AwsPrices:
-    quick = {"regions": REGIONS, "types": TYPES, "timeout_s": 8.0, "attempts": 1}
+    quick = {"regions": REGIONS, "types": TYPES, "patience_s": 8.0, "attempts": 1}
     return AwsPrices.from_config({**quick, **options}, config_dir=Path())
 
 

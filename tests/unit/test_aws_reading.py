@@ -257,7 +257,7 @@ THREE = ["g6.xlarge", "g6.2xlarge", "g6.4xlarge"]
         ({"regions": []}, "prices.sources.aws.regions"),
         ({"regions": "us-east-1"}, "prices.sources.aws.regions"),
         ({"on_demand": "guess"}, "prices.sources.aws.on_demand"),
-        ({"timeout_s": 0}, "prices.sources.aws.timeout_s"),
+        ({"patience_s": 0}, "prices.sources.aws.patience_s"),
         ({"placement": [{"types": THREE[:2], "capacity": 1}]}, "prices.sources.aws.placement"),
         ({"placement": [{"types": THREE}]}, "prices.sources.aws.placement"),
         ({"placement": [{"types": THREE, "capacity": 0}]}, "prices.sources.aws.placement"),

@@ -51,7 +51,7 @@ def a_product_here() -> dict[str, object]:
 
 
 def a_source(**options: object) -> AwsPrices:
-    usual = {"regions": ["us-east-1"], "types": TYPES, "attempts": 1, "timeout_s": 10}
+    usual = {"regions": ["us-east-1"], "types": TYPES, "attempts": 1, "patience_s": 10}
     return AwsPrices.from_config({**usual, **options}, config_dir=Path())
 
 
@@ -298,6 +298,13 @@ def test_every_permission_that_is_missing_is_named_at_once(aws: SeededAws) -> No
     assert diagnosis.missing == tuple(missing)
     assert diagnosis.reachable
     assert "docs/permissions/aws-read.json" in diagnosis.hint
+
+
+def test_the_doctor_tells_the_placement_scores(aws: SeededAws) -> None:
+    aws.scores = [{"Region": "us-east-1", "AvailabilityZoneId": "use1-az1", "Score": 7}]
+    told = a_source(placement=[{"types": TYPES, "capacity": 4}]).diagnose(NOW).notes
+    assert told == (f"spot placement score 7 of 10 in use1-az1 for 4 of {', '.join(TYPES)}",)
+    assert a_source().diagnose(NOW).notes == ()
 
 
 def test_a_dry_run_that_would_have_worked_is_no_problem(aws: SeededAws) -> None:

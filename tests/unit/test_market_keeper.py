@@ -140,7 +140,10 @@ def test_a_refresh_waits_no_longer_than_the_sources_patience(
     assert market.stale() == ("slow: gave no answer in time",)
 
 
-def test_first_failure_and_recovery_are_events(store: Store, config: Config) -> None:
+def test_first_failure_and_recovery_are_a_line_and_an_event_each(
+    store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bouted.daemon.prices")
     market = keeper(store, ScriptedPrices((A,), SourceFailed("down"), SourceFailed("down"), (A,)))
 
     async def steps() -> None:
@@ -150,6 +153,10 @@ def test_first_failure_and_recovery_are_events(store: Store, config: Config) -> 
     asyncio.run(steps())
     kinds = [event.kind for event in reversed(list_events(store, NOON - timedelta(days=1), 10))]
     assert kinds == [EventKind.SOURCE_FAILED, EventKind.SOURCE_RECOVERED]
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
+        "prices from scripted: down",
+        "prices from scripted are back after 0 min",
+    ]
 
 
 def test_a_source_that_needs_a_person_stops_the_start(store: Store, config: Config) -> None:
