@@ -14,6 +14,7 @@ from bouted.market.memory import Claim, Key, Memory
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.market.quotes import Quote
 from bouted.market.regions import PriceMap
+from bouted.market.siblings import Proportions
 from bouted.market.steps import Together, judge_step, settled_price
 
 # Where a source is silent: one can be had; spot is lost about once a day, on-demand about never.
@@ -135,13 +136,15 @@ def _through_time(
             if key[0] == source.name and (key[1] in mentioned or not source.whole)
         }
         together = Together(_moves(source.name, sound[source.name], memory))
+        proportions = Proportions((quote, float(quote.price)) for quote in sound[source.name])
         for quote in sound[source.name]:
             key = (source.name, quote.id)
             others = tuple(price for name, price in prices[quote.id].items() if name != source.name)
             if source.hand_kept:
                 claims[key] = Claim(accepted=quote)
                 continue
-            claims[key], verdict = judge_step(quote, memory.get(key), together, others, now)
+            odd = proportions.doubt(quote, float(quote.price))
+            claims[key], verdict = judge_step(quote, memory.get(key), together, others, now, odd)
             if verdict is not None:
                 waiting.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))
     return claims, waiting

@@ -16,6 +16,7 @@ class Doubt(StrEnum):
     STALE = "stale"
     SPOT_ABOVE_ON_DEMAND = "spot_above_on_demand"
     FAR_UNDER_REGIONS = "far_under_regions"
+    ABOVE_SIBLINGS = "above_siblings"
     UNCONFIRMED_STEP = "unconfirmed_step"
     FLIPS = "flips"
     DISAGREES = "disagrees"
@@ -29,6 +30,7 @@ MEANING: dict[Doubt, str] = {
     Doubt.STALE: "not confirmed for longer than its limit",
     Doubt.SPOT_ABOVE_ON_DEMAND: "spot dearer than on-demand in the same place",
     Doubt.FAR_UNDER_REGIONS: "far under the same type's other regions: a commitment or another meter",
+    Doubt.ABOVE_SIBLINGS: "above what the region's other types with that GPU imply: another meter",
     Doubt.UNCONFIRMED_STEP: "a step that nothing confirms yet",
     Doubt.FLIPS: "a meter that flips between two prices",
     Doubt.DISAGREES: "far under what an independent source says",

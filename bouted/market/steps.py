@@ -22,7 +22,7 @@ SPOT_JUMP = 3.0
 FAR_UNDER_OTHERS = Decimal("0.6")
 CONFIRM_TIMES = 3
 CONFIRM_AFTER = timedelta(hours=5.5)  # so that half-hourly looks believe a true step within 6 h
-FLIP_CONFIRM_AFTER = timedelta(days=7)
+FLIP_CONFIRM_AFTER = timedelta(days=7)  # of a known flip, and of what looks like another meter
 DROPPED_KEPT = 4
 TOGETHER_REGIONS = 3
 TOGETHER_SHARE = 0.9
@@ -46,23 +46,30 @@ class Together:
 
 
 def judge_step(
-    quote: Quote, claim: Claim | None, together: Together, others: tuple[Decimal, ...], now: datetime
+    quote: Quote,
+    claim: Claim | None,
+    together: Together,
+    others: tuple[Decimal, ...],
+    now: datetime,
+    odd: Verdict | None = None,
 ) -> tuple[Claim, Verdict | None]:
     """The claim as it is after this quote, and the doubt that keeps the quote waiting, if any.
 
-    `others` are what independent sources say of the same offer, in the quote's currency.
+    `others` are what independent sources say of the same offer, in the quote's currency. `odd` is a doubt
+    about the price itself: it must stay for a week, unless it was accepted before.
     """
     claim = claim or Claim(accepted=None)
     if any(_near(quote.price, other) for other in others):
         return _accepted(quote, claim), None
     if claim.accepted is None:
-        far = _far_under(quote, others)
-        return (_accepted(quote, claim), None) if far is None else _waiting(quote, claim, far, now)
+        doubt = odd or _far_under(quote, others)
+        return (_accepted(quote, claim), None) if doubt is None else _waiting(quote, claim, doubt, now)
     before = claim.accepted.price
     if not _must_wait(quote, before) or together.explains(quote, before):
         return _accepted(quote, claim), None
     percent = f"{float(quote.price / before - 1):+.0%}"
-    return _waiting(quote, claim, (Doubt.UNCONFIRMED_STEP, f"{before} -> {quote.price} ({percent})"), now)
+    step = (Doubt.UNCONFIRMED_STEP, f"{before} -> {quote.price} ({percent})")
+    return _waiting(quote, claim, odd or step, now)
 
 
 def settled_price(quote: Quote, claim: Claim | None) -> Decimal:
@@ -79,7 +86,7 @@ def _waiting(quote: Quote, claim: Claim, doubt: Verdict, now: datetime) -> tuple
     same = pending is not None and _near(pending.price, quote.price)
     since, times = (pending.since, pending.times + 1) if pending and same else (now, 1)
     flips = quote.price in claim.dropped
-    needed = FLIP_CONFIRM_AFTER if flips else CONFIRM_AFTER
+    needed = FLIP_CONFIRM_AFTER if flips or doubt[0] is Doubt.ABOVE_SIBLINGS else CONFIRM_AFTER
     if times >= CONFIRM_TIMES and now - since >= needed:
         return _accepted(quote, claim), None
     kept = Claim(

@@ -262,6 +262,44 @@ def test_a_region_that_is_dear_for_every_type_makes_no_other_region_suspect() ->
     assert look(*cloud(), *dear).quarantined == ()
 
 
+T4_SIZES = {"NC4": 0.5, "NC8": 0.75, "NC16": 1.2, "NC64": 4.3}
+
+
+def sizes(levels: Mapping[str, float], **odd: float) -> tuple[Quote, ...]:
+    """The sizes of a T4 in each region at its level; `odd` are factors on the first region's prices."""
+    first = next(iter(levels))
+    return tuple(
+        on_demand(
+            f"{usd * level * (odd.get(size, 1.0) if region == first else 1.0):.4f}",
+            provider="azure",
+            region=region,
+            instance_type=size,
+            gpu="T4",
+        )
+        for region, level in levels.items()
+        for size, usd in T4_SIZES.items()
+    )
+
+
+def test_a_type_that_alone_is_dearer_in_one_region_waits_for_a_week_even_at_first_sight() -> None:
+    belief = look(*sizes({"east": 1.0, "west": 1.1, "north": 1.3}, NC16=1.6))
+    (one,) = belief.quarantined
+    assert (one.doubt, one.quote.region, one.quote.instance_type) == (Doubt.ABOVE_SIBLINGS, "east", "NC16")
+    assert "60% above what 3 other T4 types here imply, seen 1 of 3 times" in one.detail
+    days = looks(*[sizes({"east": 1.0, "west": 1.1, "north": 1.3}, NC16=1.6)] * 9, every=timedelta(days=1))
+    assert [len(belief.quarantined) for belief in days] == [1] * 7 + [0, 0]
+
+
+def test_a_region_that_is_dear_for_all_sizes_is_believed_at_first_sight() -> None:
+    assert look(*sizes({"east": 2.0, "west": 1.0, "north": 1.0})).quarantined == ()
+
+
+def test_proportions_take_three_types_and_three_regions_to_know() -> None:
+    few = [quote for quote in sizes({"east": 1.0, "west": 1.0, "north": 1.0}, NC16=1.6)]
+    assert look(*(quote for quote in few if quote.instance_type in ("NC4", "NC16"))).quarantined == ()
+    assert look(*(quote for quote in few if quote.region != "north")).quarantined == ()
+
+
 def test_one_dear_region_makes_no_other_region_suspect() -> None:
     assert look(*cloud({"asia": 200.0})).quarantined == ()
 

@@ -23,7 +23,9 @@ def test_everything_set_aside_on_the_way_is_told_and_the_last_belief_is_kept() -
         [(NOON, Answer(quotes=(FIRM,), unread=(unread,))), (NOON + HOUR, Answer(quotes=(flipped,)))], Trust()
     )
     assert [offer.usd_per_hour for offer in found.belief.offers] == [Decimal(10)]
-    assert [(one.quote.price, one.doubt) for one in found.quarantined] == [(14, Doubt.UNCONFIRMED_STEP)]
+    assert [(one.quote.price, one.doubt) for one in found.quarantined] == [
+        (Decimal(14), Doubt.UNCONFIRMED_STEP)
+    ]
     assert found.unread == (unread,)
     assert found.looks == 2
 
