@@ -295,7 +295,7 @@ def test_a_region_that_is_dear_for_all_sizes_is_believed_at_first_sight() -> Non
 
 
 def test_proportions_take_three_types_and_three_regions_to_know() -> None:
-    few = [quote for quote in sizes({"east": 1.0, "west": 1.0, "north": 1.0}, NC16=1.6)]
+    few = sizes({"east": 1.0, "west": 1.0, "north": 1.0}, NC16=1.6)
     assert look(*(quote for quote in few if quote.instance_type in ("NC4", "NC16"))).quarantined == ()
     assert look(*(quote for quote in few if quote.region != "north")).quarantined == ()
 
