@@ -10,7 +10,7 @@ from bouted.errors import Misconfigured
 
 if TYPE_CHECKING:
     from bouted.cli.place import Place
-    from bouted.market.believe import Trust
+    from bouted.market.belief import Trust
     from bouted.market.memory import Memory
     from bouted.market.replay import Replayed
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def judge(place: "Place", path: Path) -> "Replayed":
     """Every look in the file, in order of time; the offers are its own. SourceFailed if it cannot be read."""
     from bouted.clock import SystemClock
-    from bouted.market.believe import Said
+    from bouted.market.belief import Said
     from bouted.market.quotes import belongs_to
     from bouted.market.replay import replay
 
@@ -36,7 +36,7 @@ def judge(place: "Place", path: Path) -> "Replayed":
 def _trust(place: "Place") -> "Trust":
     """How far the config in use trusts prices; the defaults where there is none."""
     from bouted.daemon.parts import load
-    from bouted.market.believe import Trust
+    from bouted.market.belief import Trust
 
     path = place.located().config_path
     return Trust() if path is None else load(path).config.trust()

@@ -29,7 +29,7 @@ from bouted.config.section import Section
 from bouted.config.supply import OWNED, Holding, PriceSettings, SupplySettings
 from bouted.errors import Misconfigured
 from bouted.market.allowed import SupplyRules
-from bouted.market.believe import Trust
+from bouted.market.belief import Trust
 from bouted.market.egress import EgressRule
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric

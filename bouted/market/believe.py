@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
 from bouted.market.alone import USD, Peers, Verdict, doubt_age, doubt_alone, in_usd
+from bouted.market.belief import Belief, Said, Trust
 from bouted.market.ceilings import Ceilings
 from bouted.market.doubt import Outvoted, Quarantined
 from bouted.market.memory import Claim, Key, Memory
@@ -20,49 +21,6 @@ from bouted.market.steps import Together, judge_step, settled_price
 # Where a source is silent: one can be had; spot is lost about once a day, on-demand about never.
 DEFAULT_OBTAINABLE = 1
 DEFAULT_HAZARD_PER_HOUR = {Market.SPOT: 0.05, Market.ON_DEMAND: 0.0005, Market.OWNED: 0.0}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """The rules' settings. `usd_per` has a rate for each currency taken besides USD.
-
-    The limits say how long a price that nobody confirms is believed. They do not hold for sources of
-    rank 0, which are dated on purpose (something must always be believed), nor for files kept by hand.
-    """
-
-    usd_per: Mapping[str, Decimal] = field(default_factory=dict)
-    spot_limit: timedelta = timedelta(hours=24)
-    on_demand_limit: timedelta = timedelta(days=14)
-
-    def limit(self, market: Market, rank: int) -> timedelta | None:
-        """How old a price on `market` may be, from a source of this rank; None for any age."""
-        if rank <= 0:
-            return None
-        return self.spot_limit if market is Market.SPOT else self.on_demand_limit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What one source claims now. `whole` says that what it does not mention is no longer offered.
-
-    A source that failed says nothing: no quotes, and not whole. `hand_kept` as in `Feed`.
-    """
-
-    name: str
-    rank: int
-    quotes: tuple[Quote, ...]
-    whole: bool
-    hand_kept: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
-    """What is believed, what is set aside and why, who lost to whom, and what to remember until next time."""
-
-    offers: tuple[Offer, ...]
-    quarantined: tuple[Quarantined, ...]
-    outvoted: tuple[Outvoted, ...]
-    memory: Memory
 
 
 def believe(said: tuple[Said, ...], memory: Memory, trust: Trust, now: datetime) -> Belief:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from bouted import plugins
 from bouted.events import Event
 from bouted.market.asking import NOTHING, Outcome
-from bouted.market.believe import Said, Trust, believe
+from bouted.market.belief import Said, Trust
+from bouted.market.believe import believe
 from bouted.market.course import Course, course_event, next_course
 from bouted.market.doubt import Doubt, Quarantined
 from bouted.market.quotes import belongs_to

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bouted.market.believe import Belief, Said, Trust, believe
+from bouted.market.belief import Belief, Said, Trust
+from bouted.market.believe import believe
 from bouted.market.doubt import Doubt, Quarantined
 from bouted.market.memory import Memory
 from bouted.market.quotes import Answer, Quote, Unread

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from bouted.market.believe import Belief
+from bouted.market.belief import Belief
 from bouted.market.doubt import Doubt
 from bouted.market.memory import Key
 from bouted.market.quotes import Quote, belongs_to

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from bouted.market.believe import Belief
+from bouted.market.belief import Belief
 from bouted.market.course import Course
 from bouted.market.doubt import Doubt, Outvoted, Quarantined
 from bouted.market.memory import Claim, Key, Memory

@@ -11,7 +11,7 @@ from time import perf_counter
 import pyarrow.parquet as pq
 from bouted.providers.pricefile import PriceFile
 
-from bouted.market.believe import Trust
+from bouted.market.belief import Trust
 from bouted.market.doubt import Quarantined
 from bouted.market.offers import Confidence, Market
 from bouted.market.quotes import Answer, Quote, Row

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bouted.market.believe import Belief, Said, Trust, believe
+from bouted.market.belief import Belief, Said, Trust
+from bouted.market.believe import believe
 from bouted.market.doubt import MEANING, Doubt
 from bouted.market.memory import Memory
 from bouted.market.offers import Confidence, Market
@@ -385,3 +386,11 @@ def test_whatever_is_said_every_quote_is_believed_or_set_aside_and_no_price_is_m
         assert [offer.id for offer in belief.offers] == sorted(believed)
         aside = {one.quote.id for one in belief.quarantined}
         assert set(quotes) <= believed | aside
+
+
+@pytest.mark.parametrize(
+    "changes", [{"price": "NaN"}, {"price": "Infinity"}, {"hazard_per_hour": float("nan")}]
+)
+def test_a_quote_is_made_of_numbers(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be numbers"):
+        a_quote(**changes)

@@ -12,7 +12,7 @@ import pytest
 from bouted.cli.main import run
 from bouted.errors import SourceFailed
 from bouted.market.asking import ask
-from bouted.market.believe import Trust
+from bouted.market.belief import Trust
 from bouted.market.collect import fold
 from bouted.market.offers import Market
 from bouted.market.quotes import Answer, Unread

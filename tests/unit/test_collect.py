@@ -19,7 +19,7 @@ from bouted.errors import (
 from bouted.events import EventKind
 from bouted.market.allowed import SupplyRules, allowed_offers
 from bouted.market.asking import Result, ask
-from bouted.market.believe import Trust
+from bouted.market.belief import Trust
 from bouted.market.collect import Collected, fold, open_feeds
 from bouted.market.doubt import Doubt
 from bouted.market.offers import Market, Offer

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from bouted.market.believe import Said, Trust
+from bouted.market.belief import Said, Trust
 from bouted.market.doubt import Doubt
 from bouted.market.memory import Claim
 from bouted.market.offers import Market
