@@ -33,6 +33,7 @@ OPTIONAL = (
 UNDATED = "undated (2025-26)"
 UNDATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_GPUS = 72
+UNSAID = 1  # a row that does not say how many can be had is one contract
 
 
 def check_header(table: Table) -> None:
@@ -97,7 +98,7 @@ def _quote(row: dict[str, str], cells: Row, source: str, undated_at: datetime, n
         observed_at=min(_observed_at(observed_on, undated_at), now),
         effective_at=min(moment(effective_on, "effective_on"), now) if effective_on else None,
         confidence=Confidence.LOW if observed_on == UNDATED else _confidence(row.get("confidence", "")),
-        obtainable=whole(row["obtainable"], "obtainable", 0, 100_000) if row.get("obtainable") else None,
+        obtainable=whole(row["obtainable"], "obtainable", 0, 100_000) if row.get("obtainable") else UNSAID,
         hazard_per_hour=_hazard(row["hazard_per_hour"]) if row.get("hazard_per_hour") else None,
         row=cells,
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bouted.cli.columns import columns
-from bouted.cli.units import age, usd
+from bouted.cli.units import age, count, usd
 from bouted.market.offers import Offer
 from bouted.store.prices import PricePoint
 
@@ -36,13 +36,17 @@ def sparkline(points: Sequence[PricePoint], since: datetime, now: datetime, widt
 
 
 def table(moved: Sequence[Moved], lives: Lives, since: datetime, now: datetime) -> list[str]:
-    """One line per offer, those that moved most first. `lives` says how long a price of each one lives."""
+    """One line per offer that moved, those that moved most first; then how many did not.
+
+    `lives` says how long a price of each one lives.
+    """
+    known = sorted((one for one in moved if one[1]), key=_swing, reverse=True)
     rows = [
-        _row(offer, points, lives.get(offer.id), since, now)
-        for offer, points in sorted(moved, key=_swing, reverse=True)
-        if points
+        _row(offer, points, lives.get(offer.id), since, now) for offer, points in known if len(points) > 1
     ]
-    return columns([_HEAD, *rows], right=frozenset({2, 3, 4, 5, 6, 7, 8})) if rows else []
+    still = len(known) - len(rows)
+    told = [f"{count(still, 'price')} did not move"] if still else []
+    return [*(columns([_HEAD, *rows], right=frozenset({2, 3, 4, 5, 6, 7, 8})) if rows else []), *told]
 
 
 def document(moved: Sequence[Moved], lives: Lives) -> list[dict[str, Any]]:

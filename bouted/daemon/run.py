@@ -32,7 +32,7 @@ def run(config_path: Path) -> int:
     """Run the daemon until it is told to stop. BoutedError when it cannot start; nothing is started then."""
     loaded = load(config_path)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    for noisy in ("apscheduler", "httpx", "watchfiles", "alembic"):
+    for noisy in ("alembic", "apscheduler", "boto3", "botocore", "google", "httpx", "urllib3", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     lock = StateLock(made(loaded.config.state_dir))
     lock.take()

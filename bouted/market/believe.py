@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from bouted.market.alone import USD, Peers, Verdict, doubt_age, doubt_alone, in_usd
+from bouted.market.alone import USD, Peers, Verdict, doubt_alone, in_usd
 from bouted.market.belief import Belief, Said, Trust
 from bouted.market.ceilings import Ceilings
 from bouted.market.doubt import Outvoted, Quarantined
@@ -16,10 +16,13 @@ from bouted.market.offers import Confidence, Market, Offer
 from bouted.market.quotes import Quote
 from bouted.market.regions import PriceMap
 from bouted.market.siblings import Proportions
+from bouted.market.standing import in_force
 from bouted.market.steps import Together, judge_step, settled_price
 
-# Where a source is silent: one can be had; spot is lost about once a day, on-demand about never.
-DEFAULT_OBTAINABLE = 1
+# Where a source is silent: of small machines more can be had at once than of large ones (what was refused
+# is learned); spot is lost about once a day, on-demand about never.
+DEFAULT_OBTAINABLE = ((1, 8), (2, 6))
+DEFAULT_OBTAINABLE_LARGE = 4
 DEFAULT_HAZARD_PER_HOUR = {Market.SPOT: 0.05, Market.ON_DEMAND: 0.0005, Market.OWNED: 0.0}
 
 
@@ -31,14 +34,14 @@ def believe(said: tuple[Said, ...], memory: Memory, trust: Trust, now: datetime)
     """
     sound, doubted = _sound(said, memory, trust)
     claims, waiting = _through_time(said, sound, memory, now)
-    ranked, stale = _in_force(said, claims, trust, now)
+    ranked, old = in_force(said, claims, trust, now)
     ceilings = Ceilings(ranked)
     winners = {quote.id: quote for quote in ranked}  # the last one stays: best rank, then freshest
     lost = (Outvoted(quote=q, winner=winners[q.id]) for q in ranked if winners[q.id] is not q)
     return Belief(
         offers=tuple(_offer(winners[key], ceilings) for key in sorted(winners)),
         quarantined=tuple(
-            sorted((*doubted, *waiting, *stale), key=lambda one: (one.quote.id, one.quote.source))
+            sorted((*doubted, *waiting, *old), key=lambda one: (one.quote.id, one.quote.source))
         ),
         outvoted=tuple(sorted(lost, key=lambda one: (one.quote.id, one.quote.source))),
         memory=claims,
@@ -108,33 +111,6 @@ def _through_time(
     return claims, waiting
 
 
-def _in_force(
-    said: tuple[Said, ...], claims: Memory, trust: Trust, now: datetime
-) -> tuple[list[Quote], list[Quarantined]]:
-    """The accepted quotes that are not too old, the most trusted last; and those that are."""
-    ranks = {source.name: source.rank for source in said}
-    ageless = {source.name for source in said if source.hand_kept}
-    accepted = [
-        (
-            ranks[name],
-            claim.accepted,
-            None if name in ageless else trust.limit(claim.accepted.market, ranks[name]),
-        )
-        for (name, _), claim in claims.items()
-        if claim.accepted is not None
-    ]
-    accepted.sort(key=lambda one: (one[0], one[1].observed_at, one[1].source))
-    stale: list[Quarantined] = []
-    kept: list[Quote] = []
-    for _, quote, limit in accepted:
-        verdict = doubt_age(quote.observed_at, limit, now)
-        if verdict is None:
-            kept.append(quote)
-        else:
-            stale.append(Quarantined(quote=quote, doubt=verdict[0], detail=verdict[1]))
-    return kept, stale
-
-
 def _sift(
     quotes: Iterable[Quote], rule: Callable[[Quote], Verdict | None], doubted: list[Quarantined]
 ) -> list[Quote]:
@@ -186,9 +162,14 @@ def _offer(quote: Quote, ceilings: Ceilings) -> Offer:
         gpu_count=quote.gpu_count,
         market=quote.market,
         usd_per_hour=quote.price,
-        obtainable=DEFAULT_OBTAINABLE if quote.obtainable is None else quote.obtainable,
+        obtainable=_default_obtainable(quote) if quote.obtainable is None else quote.obtainable,
         hazard_per_hour=DEFAULT_HAZARD_PER_HOUR[quote.market] if hazard is None else hazard,
         source=quote.source,
         observed_at=quote.observed_at,
         confidence=Confidence.LOW if ceilings.no_discount(quote) else quote.confidence,
     )
+
+
+def _default_obtainable(quote: Quote) -> int:
+    fitting = (count for gpus, count in DEFAULT_OBTAINABLE if quote.gpu_count <= gpus)
+    return next(fitting, DEFAULT_OBTAINABLE_LARGE)

@@ -82,10 +82,11 @@ def _said(feed: Feed, outcome: Outcome | None) -> Said:
 
 def _kept(quarantined: tuple[Quarantined, ...], silent: list[str]) -> list[Quarantined]:
     """What stays in quarantine because its source has said nothing new; ages are judged anew each time."""
+    anew = (Doubt.STALE, Doubt.DATED)
     return [
         one
         for one in quarantined
-        if one.doubt is not Doubt.STALE and any(belongs_to(one.quote.source, name) for name in silent)
+        if one.doubt not in anew and any(belongs_to(one.quote.source, name) for name in silent)
     ]
 
 

@@ -14,6 +14,7 @@ class Doubt(StrEnum):
     UNIT = "unit"
     PER_GPU = "per_gpu"
     STALE = "stale"
+    DATED = "dated"
     SPOT_ABOVE_ON_DEMAND = "spot_above_on_demand"
     FAR_UNDER_REGIONS = "far_under_regions"
     ABOVE_SIBLINGS = "above_siblings"
@@ -28,6 +29,7 @@ MEANING: dict[Doubt, str] = {
     Doubt.UNIT: "far off what everybody asks for that GPU: cents, a month, or another unit",
     Doubt.PER_GPU: "an instance of several GPUs at the price of one",
     Doubt.STALE: "not confirmed for longer than its limit",
+    Doubt.DATED: "dated on purpose, where a source that is asked now answers for that provider",
     Doubt.SPOT_ABOVE_ON_DEMAND: "spot dearer than on-demand in the same place",
     Doubt.FAR_UNDER_REGIONS: "far under the same type's other regions: a commitment or another meter",
     Doubt.ABOVE_SIBLINGS: "above what the region's other types with that GPU imply: another meter",

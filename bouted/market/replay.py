@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bouted.market.belief import Belief, Said, Trust
 from bouted.market.believe import believe
-from bouted.market.doubt import Doubt, Quarantined
+from bouted.market.doubt import Quarantined
 from bouted.market.memory import Memory
 from bouted.market.quotes import Answer, Quote, Unread
 
@@ -59,7 +59,8 @@ def replay(
             for provider, name in names.items()
         )
         belief = believe((*said, *beside), {**before, **belief.memory}, trust, at)
-        aside += [one for one in belief.quarantined if one.doubt is not Doubt.STALE]
+        said_now = {(quote.id, quote.source) for quote in answer.quotes}
+        aside += [one for one in belief.quarantined if (one.quote.id, one.quote.source) in said_now]
         unread += answer.unread
         looks += 1
     return Replayed(belief=belief, quarantined=tuple(aside), unread=tuple(unread), looks=looks)

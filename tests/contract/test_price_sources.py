@@ -154,7 +154,7 @@ def test_a_row_is_read_exactly_and_kept_in_its_own_words(tmp_path: Path) -> None
     assert quote.row == tuple(zip(HEADER.split(","), ON_DEMAND.split(","), strict=True))
 
 
-def test_a_short_row_is_as_old_as_the_file_and_knows_no_more_than_it_says(tmp_path: Path) -> None:
+def test_a_short_row_is_as_old_as_the_file_and_is_one_contract(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(
         "provider,region,instance_type,gpu,gpu_count,market,usd_per_hour\nx,eu,box,L4,2,spot,0.5\n"
@@ -162,7 +162,7 @@ def test_a_short_row_is_as_old_as_the_file_and_knows_no_more_than_it_says(tmp_pa
     os.utime(path, (1_760_000_000, 1_760_000_000))
     (quote,) = PriceFile(path).fetch(CONTRACT_NOW).quotes
     assert quote.observed_at == datetime.fromtimestamp(1_760_000_000, UTC)
-    assert (quote.obtainable, quote.hazard_per_hour, quote.confidence) == (None, None, Confidence.MEDIUM)
+    assert (quote.obtainable, quote.hazard_per_hour, quote.confidence) == (1, None, Confidence.MEDIUM)
 
 
 def test_a_row_may_be_in_another_currency_and_say_since_when(tmp_path: Path) -> None:

@@ -69,8 +69,14 @@ def test_where_a_source_is_silent_the_defaults_are_cautious() -> None:
         a_quote("0.31", obtainable=None, hazard_per_hour=None),
         on_demand("0.80", obtainable=None, hazard_per_hour=None),
     ).offers[::-1]
-    assert (spot.obtainable, spot.hazard_per_hour) == (1, 0.05)
-    assert (firm.obtainable, firm.hazard_per_hour) == (1, 0.0005)
+    assert (spot.obtainable, spot.hazard_per_hour) == (8, 0.05)
+    assert (firm.obtainable, firm.hazard_per_hour) == (8, 0.0005)
+
+
+@pytest.mark.parametrize(("gpus", "obtainable"), [(1, 8), (2, 6), (4, 4), (8, 4)])
+def test_of_large_machines_fewer_are_taken_to_be_had(gpus: int, obtainable: int) -> None:
+    (offer,) = look(a_quote("0.31", gpu_count=gpus, obtainable=None)).offers
+    assert offer.obtainable == obtainable
 
 
 @pytest.mark.parametrize(
@@ -323,6 +329,44 @@ def test_a_price_that_nobody_confirms_is_dropped_at_its_limit_and_says_so() -> N
     assert kept.offers == first.offers
     assert gone.offers == ()
     assert "last confirmed 25 h ago, the limit is 24 h" in gone.quarantined[0].detail
+
+
+def beside_the_snapshot(quotes: tuple[Quote, ...], *, hand_kept: bool = False, hours: float = 0) -> Belief:
+    """A snapshot with three prices, and this beside it, `hours` after both were heard."""
+    dated = tuple(
+        replace(quote, source="snapshot", observed_at=NOON - timedelta(days=300))
+        for quote in (a_quote("0.50", region="old"), on_demand("0.90"), a_quote("9", provider="gcp"))
+    )
+    fresh = tuple(replace(quote, source="cloud") for quote in quotes)
+    snapshot = Said(name="snapshot", rank=0, quotes=dated, whole=True)
+    first = believe(
+        (snapshot, Said(name="cloud", rank=6, quotes=fresh, whole=True, hand_kept=hand_kept)),
+        {},
+        Trust(),
+        NOON,
+    )
+    silent = Said(name="cloud", rank=6, quotes=(), whole=False, hand_kept=hand_kept)
+    return believe((snapshot, silent), first.memory, Trust(), NOON + timedelta(hours=hours))
+
+
+def test_a_dated_price_stands_only_while_nobody_who_is_asked_now_answers_for_that_market() -> None:
+    belief = beside_the_snapshot((a_quote("0.31"),))
+    assert {(offer.provider, offer.region, offer.market.value) for offer in belief.offers} == {
+        ("aws", "us-east-1", "spot"), ("aws", "us-east-1", "on_demand"), ("gcp", "us-east-1", "spot"),
+    }  # fmt: skip
+    (one,) = belief.quarantined
+    assert (one.doubt, one.quote.region) == (Doubt.DATED, "old")
+    assert one.detail == "of 2025-05-05; cloud is asked now"
+
+
+def test_the_snapshot_comes_back_when_the_live_source_has_been_silent_for_too_long() -> None:
+    belief = beside_the_snapshot((a_quote("0.31"),), hours=25)
+    assert "old" in {offer.region for offer in belief.offers}
+    assert doubts(belief) == [Doubt.STALE]
+
+
+def test_a_file_kept_by_hand_does_not_put_the_snapshot_aside() -> None:
+    assert len(beside_the_snapshot((a_quote("0.31"),), hand_kept=True).offers) == 4
 
 
 def test_a_source_of_rank_0_is_dated_on_purpose_and_never_too_old() -> None:

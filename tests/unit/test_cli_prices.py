@@ -116,15 +116,17 @@ def test_when_everything_is_believed_it_says_so(here: Here) -> None:
 def test_how_a_price_moved_is_a_line_with_a_sparkline(here: Here) -> None:
     for hours, usd in ((20, "1.00"), (10, "2.00"), (1, "1.50")):
         at = NOW - timedelta(hours=hours)
-        here.hear(ScriptedPrices((replace(a_quote(usd), observed_at=at),)), at=at)
+        moving, still_one = a_quote(usd), a_quote("1", zone="still")
+        here.hear(ScriptedPrices(tuple(replace(q, observed_at=at) for q in (moving, still_one))), at=at)
     code, out, _ = here.run("prices", "--history", "24h")
-    head, line = out.splitlines()
+    head, line, still = out.splitlines()
     assert code == 0
     assert head.split()[:4] == ["OFFER", "GPU", "FIRST", "LAST"]
     assert line.split()[3:8] == ["$1.00", "$1.50", "$1.00", "$2.00", "2"]
     assert {"▁", "█"} <= set(line)
-    (found,) = here.json("prices", "--history", "24h")["history"]
-    assert [point["usd_per_hour"] for point in found["points"]] == ["1.00", "2.00", "1.50"]
+    assert still == "1 price did not move"
+    told = {one["id"]: one["points"] for one in here.json("prices", "--history", "24h")["history"]}
+    assert [point["usd_per_hour"] for point in told[a_quote().id]] == ["1.00", "2.00", "1.50"]
 
 
 def test_a_file_in_skypilots_schema_is_judged_without_a_deployment(
