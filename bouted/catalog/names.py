@@ -31,13 +31,25 @@ _BY_MEMORY: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
+MOST_GIB = 1024  # no GPU has more: such a number is in MiB
+LEAST_GIB = 4  # none that serves has less: such a number is in TiB, or wrong
+
+
+def _gib(memory: float | None) -> float | None:
+    """A GPU's memory in GiB, whichever binary unit it was written in; None where that cannot be told."""
+    if memory is None or memory < LEAST_GIB:
+        return None
+    return memory / 1024 if memory > MOST_GIB else memory
+
+
 def catalog_gpu(name: str, memory_gib: float | None = None) -> str:
     """The catalog's name for the GPU that a cloud calls `name`, with this memory per GPU where it is known.
 
+    Sources write GiB where they say MiB and the other way round: both are understood.
     A name of no GPU in the catalog comes back tidied: it can be priced and shown, and is not planned with.
     """
     found = _GIB.search(name)
-    gib = float(found[1]) if found else memory_gib
+    gib = float(found[1]) if found else _gib(memory_gib)
     bare = _GIB.sub("", _MAKERS.sub("", name))
     key = re.sub(r"[^a-z0-9]", "", bare.lower())
     if key in _PLAIN:
