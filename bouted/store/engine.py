@@ -1,5 +1,7 @@
 """Makes engines: one set of SQLite settings for all, and clear refusals of URLs that cannot work."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from sqlalchemy.pool import NullPool
 from bouted.errors import Misconfigured
 from bouted.store.urls import shown, sqlite_path
 
+BUSY_MS = 5000
+WAL_TRY_MS = 20
 _SPELLING = "write sqlite:////folder/bouted.db"
 
 WRITES = "bouted_writes"
@@ -36,11 +40,22 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     return engine
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turns the write-ahead log on. Two processes may do so at once, and SQLite does not wait for that."""
+    tries = BUSY_MS // WAL_TRY_MS
+    for left in reversed(range(tries)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if left == 0 or "locked" not in str(error):
+                raise
+            time.sleep(WAL_TRY_MS / 1000)
+
+
 def _set_up_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
     """Sets what SQLite wants per connection, and takes the transactions' BEGIN out of the driver's hands."""
     pragmas = (
-        "busy_timeout = 5000",
-        "journal_mode = WAL",
         "synchronous = NORMAL",
         f"foreign_keys = {'ON' if enforce_keys else 'OFF'}",
     )
@@ -48,6 +63,8 @@ def _set_up_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}").close()
+        _use_wal(connection)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
 

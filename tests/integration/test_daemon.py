@@ -10,7 +10,7 @@ import pytest
 
 from bouted.board import Board
 from bouted.testing.deployment import Deployment, is_serving
-from bouted.testing.processes import engines
+from bouted.testing.processes import engines, until
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def test_kill_9_and_restart_keep_the_same_replicas_with_no_double_and_no_orphan(
     deployment.start("gateway")
     first = deployment.start("run")
     before = deployment.until_serving()
+    until(lambda: ask(deployment).status_code == 200)  # the gateway follows a new route table in a moment
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert ask(deployment).status_code == 200, "queries go on while the daemon is dead"

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -272,6 +273,7 @@ def test_a_folder_of_any_name_comes_back_from_its_url(name: str, tmp_path: Path)
 
 WRITER = """
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from bouted.events import Event, EventKind, Severity
@@ -335,3 +337,17 @@ def test_threads_that_make_stores_at_once_do_not_meet(tmp_path: Path) -> None:
             store.close()
     for folder in folders:
         check_store(sqlite_url(folder))
+
+
+def test_a_database_that_is_locked_while_its_log_is_turned_on_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "bouted.db"
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("PRAGMA journal_mode = DELETE").close()
+    holder.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.2, lambda: holder.execute("COMMIT"))
+    release.start()
+    try:
+        open_store(sqlite_url(tmp_path)).close()
+    finally:
+        release.join()
+        holder.close()
