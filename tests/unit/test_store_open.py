@@ -5,8 +5,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -273,7 +273,6 @@ def test_a_folder_of_any_name_comes_back_from_its_url(name: str, tmp_path: Path)
 
 WRITER = """
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from bouted.events import Event, EventKind, Severity
