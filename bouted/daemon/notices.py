@@ -74,6 +74,10 @@ class NoticeKeeper:
             self.failing.add(name)
             self._pause(name, FAILED_S)
             return ()
+        except Exception:  # the edge of a thread: a plug-in's bug must not take the daemon along
+            log.exception("notices from %s", name)
+            self._pause(name, IDLE_S)
+            return ()
         self.failing.discard(name)
         return notices
 

@@ -52,6 +52,9 @@ class PastKeeper:
         except BoutedError as error:
             log.warning("past prices from %s: %s", name, error)
             return 0
+        except Exception:  # the edge of a thread: a plug-in's bug must not take the daemon along
+            log.exception("past prices from %s", name)
+            return 0
         points: dict[str, list[PricePoint]] = defaultdict(list)
         for quote in quotes:
             if quote.price > 0 and quote.currency == USD:

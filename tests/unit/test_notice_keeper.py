@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bouted.daemon.notices import EMPTY_S, FAILED_S, NoticeKeeper
+from bouted.daemon.notices import EMPTY_S, FAILED_S, IDLE_S, NoticeKeeper
 from bouted.errors import SourceFailed
 from bouted.events import EventKind
 from bouted.market.notices import Notice, NoticeKind
@@ -36,7 +36,7 @@ TAKEN = Notice(
 class Telling(ScriptedPrices):
     """A source that also gives `told` one by one, then nothing."""
 
-    told: list[tuple[Notice, ...] | SourceFailed]
+    told: list[tuple[Notice, ...] | Exception]
     acknowledged: list[Notice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,7 +44,7 @@ class Telling(ScriptedPrices):
 
     def notices(self, wait_s: float) -> tuple[Notice, ...]:
         said = self.told.pop(0) if self.told else ()
-        if isinstance(said, SourceFailed):
+        if isinstance(said, Exception):
             raise said
         return said
 
@@ -83,10 +83,12 @@ def test_a_source_without_notices_is_left_alone(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "pause_s"), [((), EMPTY_S), (SourceFailed("down"), FAILED_S)], ids=["nothing came", "it failed"]
+    ("told", "pause_s"),
+    [((), EMPTY_S), (SourceFailed("down"), FAILED_S), (KeyError("a bug"), IDLE_S)],
+    ids=["nothing came", "it failed", "it has a bug"],
 )
 def test_a_poll_that_gave_nothing_is_followed_by_a_pause(
-    store: Store, told: tuple[Notice, ...] | SourceFailed, pause_s: float
+    store: Store, told: tuple[Notice, ...] | Exception, pause_s: float
 ) -> None:
     clock = ManualClock(NOON)
     keeper, source = NoticeKeeper(store=store, clock=clock), Telling([told, (TAKEN,)])

@@ -69,8 +69,9 @@ def test_past_prices_are_added_once(store: Store) -> None:
         (a_quote("0.3", region="elsewhere", effective_at=NOON - HOUR),),
         SourceFailed("down"),
         NotConfigured("no credentials"),
+        KeyError("a bug"),
     ],
-    ids=["no price", "another currency", "never offered", "it fails", "not configured"],
+    ids=["no price", "another currency", "never offered", "it fails", "not configured", "it has a bug"],
 )
 def test_what_cannot_be_taken_in_is_left_out(store: Store, past: tuple[Quote, ...] | Exception) -> None:
     assert run(store, Remembering(past)) == 0
