@@ -37,32 +37,32 @@ class Proportions:
                 kind = (quote.provider, quote.instance_type)
                 self._prices[kind, quote.region] = log(usd)
                 self._gpu[kind] = quote.gpu.partition("-0.")[0]  # a slice of a GPU is priced with the whole
-        self._types = _middles((kind, price) for (kind, _), price in self._prices.items())
+        sizes = Counter(self._group(kind, region) for kind, region in self._prices)
+        # Where a type stands alone it is its own measure, which would teach nothing.
+        self._known = {key: usd for key, usd in self._prices.items() if sizes[self._group(*key)] >= LEAST}
+        self._regions = Counter(kind for kind, _ in self._known)
+        self._sizes = sizes
+        self._types = _middles((kind, price) for (kind, _), price in self._known.items())
         self._groups: dict[Group, float] = {}
         for _ in range(ROUNDS):  # a median polish: what a type asks, times what a region asks for its GPU
             self._groups = _middles(
-                (self._group(kind, region), price - self._types[kind])
-                for (kind, region), price in self._prices.items()
+                (self._group(*key), price - self._types[key[0]]) for key, price in self._known.items()
             )
             self._types = _middles(
-                (kind, price - self._groups[self._group(kind, region)])
-                for (kind, region), price in self._prices.items()
+                (key[0], price - self._groups[self._group(*key)]) for key, price in self._known.items()
             )
-        self._group_sizes = Counter(self._group(kind, region) for kind, region in self._prices)
-        self._type_sizes = Counter(kind for kind, _ in self._prices)
 
     def doubt(self, quote: Quote, usd: float) -> Verdict | None:
         """The doubt about an on-demand quote that is above its siblings; None where too few are known."""
         kind = (quote.provider, quote.instance_type)
-        if quote.market is not Market.ON_DEMAND or (kind, quote.region) not in self._prices:
+        known = quote.market is Market.ON_DEMAND and (kind, quote.region) in self._known
+        if not known or self._regions[kind] < LEAST:
             return None
         group = self._group(kind, quote.region)
-        if self._group_sizes[group] < LEAST or self._type_sizes[kind] < LEAST:
-            return None
         implied = exp(self._types[kind] + self._groups[group])
         if usd <= implied * (1 + ABOVE):
             return None
-        others = f"{self._group_sizes[group] - 1} other {self._gpu[kind]} types"
+        others = f"{self._sizes[group] - 1} other {self._gpu[kind]} types"
         return Doubt.ABOVE_SIBLINGS, f"${usd:g} is {usd / implied - 1:.0%} above what {others} here imply"
 
     def _group(self, kind: Type, region: str) -> Group:

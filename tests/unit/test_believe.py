@@ -307,6 +307,15 @@ def test_proportions_take_three_types_and_three_regions_to_know() -> None:
     assert look(*(quote for quote in few if quote.region != "north")).quarantined == ()
 
 
+def test_regions_where_a_type_stands_alone_teach_nothing_about_it() -> None:
+    together = sizes({"east": 1.0, "west": 1.0, "north": 1.0})
+    alone = [
+        on_demand(usd, provider="azure", region=region, instance_type="NC16", gpu="T4")
+        for region, usd in (("a", "1.1"), ("b", "1.1"), ("c", "1.1"), ("d", "1.1"))
+    ]
+    assert look(*together, *alone).quarantined == ()
+
+
 def test_one_dear_region_makes_no_other_region_suspect() -> None:
     assert look(*cloud({"asia": 200.0})).quarantined == ()
 
