@@ -18,7 +18,7 @@ from bouted.market.offers import Market
 from bouted.market.quotes import Quote
 
 SMALL_STEP = 0.02  # rounding and currency noise
-SPOT_JUMP = 3.0
+SPOT_JUMP = 6.0  # spot has fallen by three quarters at once; one GPU's price for eight is a mistake
 FAR_UNDER_OTHERS = Decimal("0.6")
 CONFIRM_TIMES = 3
 CONFIRM_AFTER = timedelta(hours=5.5)  # so that half-hourly looks believe a true step within 6 h

@@ -2,10 +2,10 @@
 
 import os
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from catalog_replay import feed_of, judged, lambda_looks, looks_until_believed, scores
 from price_refresh import refresh
@@ -79,19 +79,20 @@ def _p5() -> list[tuple[datetime, str]]:
 
 
 def _h100_looks() -> int:
-    table = pq.read_table(GCP, columns=["date", "instance_type", "region", "spot_usd_per_hour"])
-    wanted = pc.and_(
-        pc.equal(table["instance_type"], "a3-highgpu-8g"), pc.equal(table["region"], "us-central1")
+    """Over every region, and every step of its spot price in two years."""
+    names = ["date", "instance_type", "region", "spot_usd_per_hour", "offered_2026_05"]
+    series: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for row in sorted(pq.read_table(GCP, columns=names).to_pylist(), key=lambda row: str(row["date"])):
+        day, usd = str(row["date"])[:10], row["spot_usd_per_hour"]
+        wanted = row["instance_type"] == "a3-highgpu-8g" and row["offered_2026_05"] and usd is not None
+        if wanted and "2024" <= day[:4] <= "2025":
+            series[row["region"]].append((datetime.fromisoformat(day).replace(tzinfo=UTC), f"{usd:g}"))
+    return max(
+        looks_until_believed([*prices[: at + 1], prices[at], prices[at]], Market.SPOT)
+        for prices in series.values()
+        for at in range(1, len(prices))
+        if prices[at][1] != prices[at - 1][1]
     )
-    rows = [row for row in table.filter(wanted).to_pylist() if row["spot_usd_per_hour"] is not None]
-    rows.sort(key=lambda row: str(row["date"]))
-    prices = [
-        (datetime.fromisoformat(str(row["date"])[:10]).replace(tzinfo=UTC), f"{row['spot_usd_per_hour']:g}")
-        for row in rows
-        if "2024" <= str(row["date"])[:4] <= "2025"
-    ]
-    ends = [at for at in range(1, len(prices)) if prices[at][1] != prices[at - 1][1]]
-    return max(looks_until_believed(prices[: end + 1], Market.SPOT) for end in ends)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_spot_at_the_on_demand_price_is_no_discount_and_little_trusted() -> None
 
 
 def test_spot_moves_freely_unless_it_jumps_absurdly() -> None:
-    steady, doubled, jump = looks((a_quote("0.31"),), (a_quote("0.62"),), (a_quote("3.10"),))
+    steady, doubled, jump = looks((a_quote("0.31"),), (a_quote("0.62"),), (a_quote("3.80"),))
     assert price(doubled, "aws/us-east-1/g6.xlarge/spot") == Decimal("0.62")
     assert doubts(jump) == [Doubt.UNCONFIRMED_STEP]
     assert price(jump, "aws/us-east-1/g6.xlarge/spot") == Decimal("0.62")
