@@ -1,8 +1,8 @@
 """Steps in time: which new price is believed at once, and which must prove itself first.
 
-Spot moves by nature and is believed unless it jumps absurdly. An on-demand price is a list price: it changes
-rarely, and for every region of a type at once. A change in one place alone is more often a feed that
-shows another meter, so it waits until it has been seen often and long enough.
+Spot moves by nature, as a marketplace does, and is believed unless it jumps absurdly. An on-demand price
+is a list price: it changes rarely, and for every region of a type at once. A change in one place alone is
+more often a feed that shows another meter, so it waits until it has been seen often and long enough.
 """
 
 from collections import defaultdict
@@ -18,6 +18,9 @@ from bouted.market.offers import Market
 from bouted.market.quotes import Quote
 
 SMALL_STEP = 0.02  # rounding and currency noise
+MARKETPLACES = frozenset(
+    {"vast"}
+)  # where each host asks what it likes: the cheapest moves as hosts come and go
 SPOT_JUMP = 6.0  # spot has fallen by three quarters at once; one GPU's price for eight is a mistake
 FAR_UNDER_OTHERS = Decimal("0.6")
 CONFIRM_TIMES = 3
@@ -122,7 +125,7 @@ def _dropping(claim: Claim) -> tuple[Decimal, ...]:
 
 def _must_wait(quote: Quote, before: Decimal) -> bool:
     factor = float(quote.price / before)
-    if quote.market is Market.SPOT:
+    if quote.market is Market.SPOT or quote.provider in MARKETPLACES:
         return not 1 / SPOT_JUMP < factor < SPOT_JUMP
     return abs(factor - 1) > SMALL_STEP
 

@@ -148,6 +148,12 @@ def test_spot_moves_freely_unless_it_jumps_absurdly() -> None:
     assert steady.quarantined == ()
 
 
+def test_on_demand_of_a_marketplace_moves_freely() -> None:
+    polls = [(on_demand(usd, provider="vast"),) for usd in ("0.40", "0.60", "0.35")]
+    assert [belief.quarantined for belief in looks(*polls)] == [(), (), ()]
+    assert looks(*polls)[-1].offers[0].usd_per_hour == Decimal("0.35")
+
+
 def test_a_step_of_one_on_demand_price_is_believed_when_it_has_been_seen_three_times() -> None:
     before, once, twice, thrice = looks(*[(on_demand(usd),) for usd in ("98.32", "55.04", "55.04", "55.04")])
     assert price(before) == price(once) == price(twice) == Decimal("98.32")
