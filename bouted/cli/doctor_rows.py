@@ -92,7 +92,7 @@ def _row(one: Examined, course: Course | None, now: datetime) -> tuple[str, ...]
 def _remedies(one: Examined) -> list[str]:
     diagnosis = one.diagnosis
     told = [f"{one.name}: missing permission {permission}" for permission in diagnosis.missing]
-    if diagnosis.problem:
+    if diagnosis.problem and not any(one in diagnosis.problem for one in diagnosis.missing):
         told.append(f"{one.name}: {diagnosis.problem}")
     if diagnosis.hint and (told or not diagnosis.credential):
         told.append(f"{one.name}: {diagnosis.hint}")
