@@ -30,9 +30,11 @@ H100 = a_quote(
 )
 
 
-def a_course(name: str, result: Result, seconds_ago: float, **changes: int) -> Course:
+def a_course(name: str, result: Result, seconds_ago: float, quotes: int, unread: int = 0) -> Course:
     at = NOON - timedelta(seconds=seconds_ago)
-    return Course(name=name, result=result, asked_at=at, next_at=NOON, answered_at=at, **changes)
+    return Course(
+        name=name, result=result, asked_at=at, next_at=NOON, answered_at=at, quotes=quotes, unread=unread
+    )
 
 
 def test_the_doctors_screen(golden: Golden) -> None:
