@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from bouted.errors import BoutedError, PermissionMissing, Retryable, SourceFailed
-from bouted.market.diagnosis import Diagnosis, Quota
+from bouted.market.diagnosis import Diagnosis, Quota, not_set_up
 from bouted.market.offers import Market
 
 from .aws_client import AwsClient
@@ -70,8 +70,7 @@ def diagnose(client: AwsClient, options: AwsOptions, now: datetime, until: float
 def _without(options: AwsOptions) -> Diagnosis:
     if options.on_demand == "bulk":
         return Diagnosis(credential="not needed", reachable=None, hint="on-demand prices only")
-    none = not_configured()
-    return Diagnosis(credential="", reachable=None, problem=none.message, hint=none.hint)
+    return not_set_up(not_configured())
 
 
 def _probes(client: AwsClient, options: AwsOptions, now: datetime) -> list[Callable[[], None]]:

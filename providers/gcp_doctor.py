@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from bouted.errors import BoutedError, NotConfigured, PermissionMissing
-from bouted.market.diagnosis import Diagnosis, Quota
+from bouted.market.diagnosis import Diagnosis, Quota, not_set_up
 
 from .gcp_calls import Asking
 from .gcp_desk import GcpDesk
@@ -40,7 +40,7 @@ def diagnose(open_desk: Callable[[], GcpDesk], now: datetime) -> Diagnosis:
     try:
         desk = open_desk()
     except NotConfigured as error:
-        return Diagnosis(credential="", reachable=None, hint=error.hint)
+        return not_set_up(error)
     except BoutedError as error:
         return Diagnosis(credential="", reachable=None, problem=error.message, hint=error.hint)
     findings, quotas = _Findings(), list[Quota]()

@@ -11,7 +11,7 @@ from typing import Any
 
 from bouted.catalog.load import load_catalog
 from bouted.errors import Misconfigured, NotConfigured, Retryable, SourceFailed
-from bouted.market.diagnosis import Diagnosis
+from bouted.market.diagnosis import Diagnosis, not_set_up
 from bouted.market.quotes import Answer
 
 from . import gpuhunt_load
@@ -85,7 +85,7 @@ class GpuhuntPrices:
         try:
             answer = self.fetch(now)
         except NotConfigured as error:
-            return Diagnosis(credential="not needed", reachable=None, problem=error.message, hint=error.hint)
+            return not_set_up(error)
         except (SourceFailed, Retryable) as error:
             return Diagnosis(credential="not needed", reachable=False, problem=error.message, hint=error.hint)
         return Diagnosis(credential="not needed", reachable=True, problem="; ".join(answer.gaps))

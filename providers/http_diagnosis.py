@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bouted.errors import BoutedError, NotConfigured, PermissionMissing, Retryable
-from bouted.market.diagnosis import Diagnosis
+from bouted.market.diagnosis import Diagnosis, not_set_up
 
 
 def diagnose_by_asking(credential: str, ask: Callable[[], object]) -> Diagnosis:
@@ -11,7 +11,7 @@ def diagnose_by_asking(credential: str, ask: Callable[[], object]) -> Diagnosis:
     try:
         ask()
     except NotConfigured as error:
-        return Diagnosis(credential="", reachable=None, problem=error.message, hint=error.hint)
+        return not_set_up(error)
     except PermissionMissing as error:
         return Diagnosis(
             credential=credential,

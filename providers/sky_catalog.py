@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bouted.errors import NotConfigured, SourceFailed
-from bouted.market.diagnosis import Diagnosis
+from bouted.market.diagnosis import Diagnosis, not_set_up
 from bouted.market.offers import Confidence
 from bouted.market.quotes import Answer, Unread
 
@@ -68,6 +68,8 @@ class SkyCatalogPrices:
         """Whether the files are there and can be read."""
         try:
             answer = self.fetch(now)
+        except NotConfigured as error:
+            return not_set_up(error)
         except SourceFailed as error:
             return Diagnosis(credential="not needed", reachable=False, problem=error.message, hint=error.hint)
         return Diagnosis(credential="not needed", reachable=True, problem="; ".join(answer.gaps))

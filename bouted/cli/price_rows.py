@@ -4,13 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bouted.cli.columns import columns
 from bouted.cli.units import age, usd
 from bouted.market.allowed import matches_any
 from bouted.market.offers import Offer
 from bouted.market.quotes import Quote
+
+if TYPE_CHECKING:
+    from bouted.store.spread import Spread  # brings SQLAlchemy, which listing prices does without
 
 _HEAD = ("GPU", "N", "$/H", "$/GPU-H", "MARKET", "WHERE", "INSTANCE", "OBTAINABLE", "AGE", "SOURCE", "TRUST")
 
@@ -26,11 +29,14 @@ class Wanted:
 
     def fits(self, one: Offer | Quote) -> bool:
         """Whether this offer, or quote, is wanted."""
+        return self.fits_kind(one) and (self.region is None or matches_any(one.region, (self.region,)))
+
+    def fits_kind(self, one: "Offer | Quote | Spread") -> bool:
+        """The same whatever its region."""
         return (
             (self.gpu is None or self.gpu.casefold() in one.gpu.casefold())
             and (self.market is None or one.market == self.market.replace("-", "_"))
             and (self.provider is None or self.provider.casefold() == one.provider.casefold())
-            and (self.region is None or matches_any(one.region, (self.region,)))
         )
 
 

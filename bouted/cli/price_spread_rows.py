@@ -25,13 +25,7 @@ _HEAD = (
 
 def matching(spreads: Iterable[Spread], wanted: Wanted) -> list[Spread]:
     """The wanted ones, the widest first. A region does not narrow it: the spread is over regions."""
-    kept = [
-        one
-        for one in spreads
-        if (wanted.gpu is None or wanted.gpu.casefold() in one.gpu.casefold())
-        and (wanted.market is None or one.market == wanted.market.replace("-", "_"))
-        and (wanted.provider is None or wanted.provider.casefold() == one.provider.casefold())
-    ]
+    kept = [one for one in spreads if wanted.fits_kind(one)]
     return sorted(kept, key=lambda one: (-_factor(one), one.provider, one.instance_type))
 
 

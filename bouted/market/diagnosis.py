@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bouted.errors import NotConfigured
 from bouted.market.offers import Market
 
 
@@ -24,8 +25,8 @@ class Diagnosis:
 
     `credential` says which one it uses ("" for none found, "not needed" where none is). `reachable` is None
     where it was not tried. `missing` are permissions by their own names (`ec2:DescribeSpotPriceHistory`).
-    Without a credential and untried it is not configured here, which `problem` explains. `problem` and `hint`
-    are one line each, "" when all is well. `notes` are what else the source knows and no quote carries.
+    `problem` and `hint` are one line each, "" when all is well; of a source that is not `configured` they say
+    what it would take. `notes` are what else the source knows and no quote carries.
     """
 
     credential: str
@@ -35,13 +36,14 @@ class Diagnosis:
     problem: str = ""
     hint: str = ""
     notes: tuple[str, ...] = ()
-
-    @property
-    def configured(self) -> bool:
-        """Somebody set this source up: it has a credential or needs none, or looking for one went wrong."""
-        return bool(self.credential) or self.reachable is not None
+    configured: bool = True
 
     @property
     def well(self) -> bool:
         """Nothing is missing. Not being configured is not an error."""
         return not self.configured or not (self.problem or self.missing)
+
+
+def not_set_up(error: NotConfigured) -> Diagnosis:
+    """The diagnosis of a source that nobody set up here."""
+    return Diagnosis(credential="", reachable=None, problem=error.message, hint=error.hint, configured=False)

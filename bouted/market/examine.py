@@ -1,5 +1,6 @@
 """Asks every price source how it is set up, all at once."""
 
+import logging
 from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from bouted.errors import BoutedError
 from bouted.market.asking import in_thread
 from bouted.market.diagnosis import Diagnosis
 from bouted.market.source import Diagnoses, Feed
+
+log = logging.getLogger(__name__)
 
 NOTHING_TO_ASK = Diagnosis(credential="not needed", reachable=None)
 LATE = Diagnosis(credential="", reachable=False, problem="gave no answer in time", hint="check the network")
@@ -41,9 +44,7 @@ def _diagnosed(feed: Feed, now: datetime) -> Diagnosis:
         return feed.source.diagnose(now)
     except BoutedError as error:
         return Diagnosis(credential="", reachable=False, problem=error.message, hint=error.hint)
-    except (
-        Exception
-    ) as error:  # the edge of a thread: a plug-in's bug must not take the others' answers along
-        return Diagnosis(
-            credential="", reachable=None, problem=f"bug in the source: {type(error).__name__}: {error}"
-        )
+    except Exception as error:  # the edge of a thread: a plug-in's bug must not take the others along
+        log.exception("price source %s", feed.source.name)
+        told = f"bug in the source: {type(error).__name__}: {error}"
+        return Diagnosis(credential="", reachable=None, problem=told)

@@ -79,6 +79,7 @@ def test_the_doctors_screen(golden: Golden) -> None:
                 reachable=None,
                 problem="no Lambda API key",
                 hint="set LAMBDA_API_KEY, or api_key_file under prices.sources.lambda",
+                configured=False,
             ),
         ),
     )

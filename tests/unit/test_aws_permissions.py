@@ -7,34 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.endpoint
 import pytest
 from bouted.providers.aws import AwsPrices
 
-from bouted.testing.aws import SpotChange, a_product, seeded_aws
+from bouted.testing.aws import SeededAws, SpotChange, a_product, seeded_aws
 
 POLICY = Path(__file__).parents[2] / "docs" / "permissions" / "aws-read.json"
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-PREFIXES = {"service-quotas": "servicequotas"}
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Every operation that any AWS client of this process sends, as a policy calls it."""
-    seen: set[str] = set()
-    send = botocore.endpoint.Endpoint.make_request
-
-    def watched(self: Any, operation: Any, request: Any) -> Any:
-        service = str(operation.service_model.service_name)
-        seen.add(f"{PREFIXES.get(service, service)}:{operation.name}")
-        return send(self, operation, request)
-
-    monkeypatch.setattr(botocore.endpoint.Endpoint, "make_request", watched)
-    return seen
-
-
-@pytest.fixture
-def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SeededAws, str]]:
+    """AWS with something to say to every question, and the URL of a queue."""
     with seeded_aws() as aws:
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
@@ -51,7 +35,7 @@ def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         sqs = boto3.client("sqs", region_name="us-east-1")
         url = str(sqs.create_queue(QueueName="q")["QueueUrl"])
         sqs.send_message(QueueUrl=url, MessageBody="no notice, so it is deleted")
-        yield url
+        yield aws, url
 
 
 def statements() -> list[dict[str, Any]]:
@@ -59,17 +43,18 @@ def statements() -> list[dict[str, Any]]:
     return said
 
 
-def test_the_policy_allows_exactly_what_is_really_asked(queue_url: str, asked: set[str]) -> None:
+def test_the_policy_allows_exactly_what_is_really_asked(cloud: tuple[SeededAws, str]) -> None:
+    aws, queue_url = cloud
     placement = [{"types": ["g6.xlarge", "g6.2xlarge", "g6.4xlarge"], "capacity": 4}]
     options = {"regions": ["us-east-1"], "notices_queue_url": queue_url, "placement": placement}
     source = AwsPrices.from_config(options, config_dir=Path())
-    asked.clear()
+    aws.called.clear()
     assert source.fetch(NOW).gaps == ()
     source.spot_history(NOW, NOW - timedelta(days=90))
     source.placement_scores(NOW)
     source.notices(0)
     source.diagnose(NOW)
-    assert asked == {action for statement in statements() for action in statement["Action"]}
+    assert set(aws.called) == {action for statement in statements() for action in statement["Action"]}
 
 
 def test_the_policy_reads_and_its_queue_is_one() -> None:

@@ -327,7 +327,8 @@ def test_no_credentials_are_told_and_not_needed_for_the_file(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     without = a_source().diagnose(NOW)
-    assert (without.credential, without.reachable, without.problem) == ("", None, "no AWS credentials")
+    assert (without.credential, without.configured, without.problem) == ("", False, "no AWS credentials")
+    assert without.well
     assert a_source(on_demand="bulk").diagnose(NOW).credential == "not needed"
     with pytest.raises(NotConfigured):
         a_source().spot_history(NOW, NOW)
@@ -336,4 +337,6 @@ def test_no_credentials_are_told_and_not_needed_for_the_file(
 def test_a_profile_that_is_not_there_is_for_a_person_to_mend(aws: SeededAws) -> None:
     with pytest.raises(SourceFailed, match="profile"):
         a_source(profile="nobody").fetch(NOW)
-    assert a_source(profile="nobody").diagnose(NOW).problem
+    found = a_source(profile="nobody").diagnose(NOW)
+    assert found.problem
+    assert not found.well

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from bouted.cli.doctor_rows import state
 from bouted.cli.main import run
 from bouted.errors import SourceFailed
 from bouted.market.asking import ask
 from bouted.market.belief import Trust
 from bouted.market.collect import fold
+from bouted.market.diagnosis import Diagnosis
+from bouted.market.examine import examine
 from bouted.market.offers import Market
 from bouted.market.quotes import Answer, Unread
 from bouted.market.state import MarketState
@@ -260,3 +263,21 @@ def test_the_spread_over_places_is_a_line_per_type_the_widest_first(here: Here) 
         here.run("prices", "--spread", "--gpu", "B200")[2]
         == "no price of these was confirmed in the last 24 h\n"
     )
+
+
+class Sick(ScriptedPrices):
+    """A source whose looking at itself fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__((), name="sick")
+        self.error = error
+
+    def diagnose(self, now: datetime) -> Diagnosis:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [SourceFailed("the profile is not there"), KeyError("a bug")])
+def test_a_source_that_cannot_even_be_looked_at_is_trouble_and_not_unconfigured(error: Exception) -> None:
+    (found,) = examine((a_feed(Sick(error)),), NOW)
+    assert state(found.diagnosis, None) == "trouble"
+    assert not found.diagnosis.well

@@ -272,7 +272,7 @@ def test_no_credentials_is_no_problem(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     found = GcpPrices.from_config({}, config_dir=tmp_path).diagnose(NOW)
-    assert (found.credential, found.problem) == ("", "")
+    assert (found.credential, found.configured, found.well) == ("", False, True)
     assert "gcloud auth" in found.hint
 
 
