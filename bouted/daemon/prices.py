@@ -131,6 +131,8 @@ class MarketKeeper:
             elif not asking.given_up and now >= asking.until:
                 asking.given_up = True
                 heard[name] = NO_ANSWER
+        asked = {feed.source.name for feed in self.feeds}
+        heard = {name: outcome for name, outcome in heard.items() if name in asked}
         if heard:
             self.state = await asyncio.to_thread(self._fold, heard, config, now)
 

@@ -177,3 +177,20 @@ def test_after_a_restart_the_last_prices_are_known_before_anybody_answers(
     asyncio.run(again.refresh(config))
     assert known(again) == {"a": Decimal("1.00"), "b": Decimal("2.00")}
     assert again.stale() == ("scripted: down",)
+
+
+def test_an_answer_of_a_source_that_an_edit_removed_meanwhile_is_ignored(
+    store: Store, config: Config, gate: Flag
+) -> None:
+    market = keeper(store, ScriptedPrices(at_the_gate(gate), name="old"))
+
+    async def steps() -> None:
+        await market.tick(config)
+        market.feeds = (a_feed(ScriptedPrices((A,), name="new")),)
+        gate.set()
+        await until(lambda: not market.asking and market.state is not None, lambda: market.tick(config))
+
+    asyncio.run(steps())
+    assert known(market) == {"a": Decimal("1.00")}
+    assert market.state is not None
+    assert set(market.state.courses) == {"new"}
