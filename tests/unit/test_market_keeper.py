@@ -16,7 +16,7 @@ from bouted.daemon.parts import load
 from bouted.daemon.prices import MarketKeeper
 from bouted.errors import SourceBroken, SourceFailed
 from bouted.events import EventKind
-from bouted.market.quotes import Quote
+from bouted.market.quotes import Answer, Quote, Unread
 from bouted.store.events import list_events
 from bouted.store.open import Store
 from bouted.store.prices import believed_offers
@@ -179,10 +179,22 @@ def test_after_a_restart_the_last_prices_are_known_before_anybody_answers(
     assert again.stale() == ("scripted: down",)
 
 
+class Late(ScriptedPrices):
+    """Waits at the gate, then has a broken row only."""
+
+    def __init__(self, gate: Flag) -> None:
+        super().__init__((), name="old")
+        self.gate = gate
+
+    def fetch(self, now: datetime) -> Answer:
+        self.gate.wait(30)
+        return Answer(quotes=(), unread=(Unread(source="old", row=(("price", "?"),), reason="no number"),))
+
+
 def test_an_answer_of_a_source_that_an_edit_removed_meanwhile_is_ignored(
     store: Store, config: Config, gate: Flag
 ) -> None:
-    market = keeper(store, ScriptedPrices(at_the_gate(gate), name="old"))
+    market = keeper(store, Late(gate))
 
     async def steps() -> None:
         await market.tick(config)
@@ -194,3 +206,4 @@ def test_an_answer_of_a_source_that_an_edit_removed_meanwhile_is_ignored(
     assert known(market) == {"a": Decimal("1.00")}
     assert market.state is not None
     assert set(market.state.courses) == {"new"}
+    assert market.state.unread == ()
