@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bouted.catalog.gpus import Evidence
-from bouted.perf.shapes import StepCosts
+from bouted.perf.costs import StepCosts
 
 from .local_process import ProcessId, identify
 
@@ -70,6 +70,7 @@ class EngineSpec:
         if not fields:
             return None
         costs = fields.pop("costs")
+        costs |= {"tokens": tuple(costs["tokens"]), "tokens_s": tuple(costs["tokens_s"])}
         return EngineSpec(**fields, costs=StepCosts(**{**costs, "evidence": Evidence(costs["evidence"])}))
 
 

@@ -25,7 +25,9 @@ class Evidence(StrEnum):
 class GpuSpec:
     """One GPU type.
 
-    Bandwidth and link speed are per GPU in 10^9 bytes/s, the link in one direction.
+    `compute_capability` is CUDA's (9.0 for Hopper); None for GPUs of other makers. FLOP/s are dense, None
+    where the GPU has no such arithmetic. Bandwidth and link speed are per GPU in 10^9 bytes/s, the link in
+    one direction.
     `prefill_efficiency` is the share of peak FLOP/s reached in prefill, `decode_efficiency` the
     share of peak bandwidth reached in decode.
     """
@@ -35,6 +37,8 @@ class GpuSpec:
     bandwidth_gb_per_s: float
     bf16_tflops: float
     fp8_tflops: float | None
+    fp4_tflops: float | None
+    compute_capability: float | None
     link: Link
     link_gb_per_s: float
     max_fast_group: int

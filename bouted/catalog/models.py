@@ -1,11 +1,51 @@
-"""What a model is: the shape facts that decide memory and speed. Dense transformers."""
+"""What a model is: the shape facts that decide memory and speed."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Experts:
+    """A mixture of experts in place of the feed-forward part of all but the first `dense_layers` layers.
+
+    `intermediate` is one expert's width, `shared_intermediate` that of the experts every token visits
+    (0: none).
+    """
+
+    count: int
+    per_token: int
+    intermediate: int
+    shared_intermediate: int = 0
+    dense_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentAttention:
+    """Multi-head latent attention (MLA): keys and values are cached as one low-rank vector per token.
+
+    `query_rank` 0 means that queries are not compressed.
+    """
+
+    kv_rank: int
+    rope_dim: int
+    nope_dim: int
+    value_dim: int
+    query_rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlidingWindow:
+    """`layers` of the model attend only to the last `tokens`; the others to everything."""
+
+    tokens: int
+    layers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One model's published shape (the fields of its `config.json`)."""
+    """One model's published shape (the fields of its `config.json`).
+
+    `params_b` counts everything, in 10^9. `tied` models share the embedding with the output head.
+    """
 
     name: str
     hf_repo: str
@@ -19,6 +59,10 @@ class ModelSpec:
     vocab: int
     max_context: int
     source: str
+    tied: bool = False
+    experts: Experts | None = None
+    latent: LatentAttention | None = None
+    window: SlidingWindow | None = None
 
     def kv_bytes_per_token(self) -> int:
         """Bytes of KV cache that one token takes over all layers, 16-bit."""

@@ -9,6 +9,7 @@ _GIB = re.compile(r"(\d+) ?gi?b", re.IGNORECASE)
 _PLAIN = {
     "t4": "T4", "a10g": "A10G", "a10": "A10", "l4": "L4", "a40": "A40", "a6000": "A6000", "rtxa6000": "A6000",
     "rtx3090": "RTX3090", "rtx4090": "RTX4090", "rtx5090": "RTX5090", "l40s": "L40S", "b200": "B200",
+    "b300": "B300",
     "h200": "H200", "h200sxm": "H200", "mi300x": "MI300X", "mi300xoam": "MI300X",
     "rtxpro6000": "RTXPRO6000", "rtxproserver6000": "RTXPRO6000", "rtxpro6000ws": "RTXPRO6000",
     "rtxpro6000s": "RTXPRO6000", "rtx6000": "RTX6000", "rtxpro6000blackwellserveredition": "RTXPRO6000",

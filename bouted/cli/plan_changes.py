@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bouted.catalog.precision import Precision
 from bouted.market.offers import Offer
-from bouted.perf.shapes import Precision, ReplicaShape
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Template
 from bouted.reconcile.actions import ChangeSet

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from bouted.catalog.precision import Precision
 from bouted.config.fields import (
     ExistingFile,
     Name,
@@ -25,7 +26,7 @@ from bouted.config.fields import (
 from bouted.config.section import Section
 from bouted.market.egress import INTERNET
 from bouted.perf.profile import Metric
-from bouted.perf.shapes import Engine, Precision
+from bouted.perf.shapes import Engine
 
 _PLACE = pattern(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,2}\Z")
 

@@ -11,7 +11,8 @@ from bouted.daemon.health import HealthProber
 from bouted.errors import BoutedError
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.table import RouteTable
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.costs import StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan, RouteSplit
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNode, StopReplica

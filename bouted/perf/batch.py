@@ -11,7 +11,7 @@ are admitted while a place, budget and KV room for their whole final length are 
 from collections import deque
 from dataclasses import dataclass
 
-from bouted.perf.shapes import StepCosts
+from bouted.perf.costs import StepCosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +107,9 @@ class Batch:
             return None
         self._in_step = True
         prefill = sum(seq.chunk for seq in self._running)
-        context = sum(seq.cached_tokens for seq in self._running if seq.scheduled)
-        return self._costs.step_s(prefill, decodes, context)
+        pairs = sum(seq.chunk * (seq.prefilled + seq.chunk / 2) for seq in self._running)
+        context = sum(seq.cached_tokens for seq in self._running if seq.emitted)
+        return self._costs.step_s(prefill, decodes, context, pairs)
 
     def end_step(self) -> tuple[Emitted, ...]:
         """Finish the step under way: the tokens it made, in order of admission."""

@@ -6,9 +6,10 @@ import numpy as np
 
 from bouted.codec import content_hash, dump
 from bouted.perf.candidates import candidate_shapes, refusals
+from bouted.perf.costs import StepCosts
 from bouted.perf.kernel import Floats, Ints
 from bouted.perf.profile import QUANTILES, LoadPoint, Profile, ProfileTable
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.perf.simulate import RequestTimes, arrivals, simulate_replica
 from bouted.workload.profile import RequestLength
 

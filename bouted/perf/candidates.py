@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.load import Catalog
 from bouted.catalog.models import ModelSpec
+from bouted.catalog.precision import Precision
+from bouted.perf.costs import StepCosts
 from bouted.perf.memory import fits
-from bouted.perf.shapes import Engine, Precision, Refusal, ReplicaShape, StepCosts
+from bouted.perf.shapes import Engine, Refusal, ReplicaShape
 from bouted.perf.steptime import step_costs
 
 TENSOR_PARALLEL = (1, 2, 4, 8)

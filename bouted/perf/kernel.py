@@ -15,12 +15,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bouted.perf.costs import MOST_KNOTS
+
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 NEVER = np.iinfo(np.int64).max
 REPLICA = np.dtype(
-    [(name, np.float64) for name in ("overhead_s", "weights_s", "compute_s", "kv_s", "weight")]
+    [("knots", np.int64), ("tokens", np.float64, MOST_KNOTS), ("tokens_s", np.float64, MOST_KNOTS)]
+    + [(name, np.float64) for name in ("pair_s", "seq_s", "kv_s", "weight")]
     + [(name, np.int64) for name in ("model", "kv_capacity", "max_batch", "max_step_tokens")]
     + [("now_s", np.float64), ("step_end_s", np.float64), ("in_step", np.int64), ("step", np.int64)]
     + [(name, np.int64) for name in ("first_waiting", "last_waiting", "outstanding", "kv_tokens")]
@@ -90,15 +93,26 @@ def _advance(
 def _decode(rep: Any, until_s: float) -> None:
     """The short way through steps that only decode, up to the last before a request ends or `until_s`."""
     now_s, context = rep.now_s, rep.context
-    work_s = max(rep.weights_s, rep.decoding * rep.compute_s)
+    work_s = _tokens_time_s(rep, rep.decoding) + rep.decoding * rep.seq_s
     for step in range(rep.step, rep.next_finish - 1 if rep.decoding else rep.step):
-        end_s = now_s + (rep.overhead_s + work_s + context * rep.kv_s)
+        end_s = now_s + (work_s + context * rep.kv_s)
         if end_s >= until_s:
             break
         rep.step = step + 1
         now_s = end_s
         context += rep.decoding
     rep.now_s, rep.context = now_s, context
+
+
+@njit(error_model="numpy")
+def _tokens_time_s(rep: Any, tokens: int) -> float:
+    """`StepCosts.tokens_time_s`."""
+    right = 1
+    while right < rep.knots - 1 and rep.tokens[right] < tokens:
+        right += 1
+    x0, y0 = rep.tokens[right - 1], rep.tokens_s[right - 1]
+    slope = (rep.tokens_s[right] - y0) / (rep.tokens[right] - x0)
+    return float(y0 + (tokens - x0) * slope)
 
 
 @njit(error_model="numpy")
@@ -117,11 +131,11 @@ def _enqueue(rep: Any, request: int, now_s: float, following: Ints) -> None:
 def _begin(rep: Any, fresh: Ints, following: Ints, prompt: Ints, output: Ints) -> None:
     """Start a step at `now_s`, if there is work."""
     budget = max(0, rep.max_step_tokens - rep.decoding)
-    context = rep.context
     prefill = 0
+    pairs = 0.0
     if rep.partial >= 0 and budget > 0:
         prefill = min(prompt[rep.partial] - rep.read, budget)
-        context += rep.read
+        pairs = prefill * (rep.read + prefill / 2)
         rep.read += prefill
         if rep.read == prompt[rep.partial]:
             fresh[rep.fresh] = rep.partial
@@ -138,6 +152,7 @@ def _begin(rep: Any, fresh: Ints, following: Ints, prompt: Ints, output: Ints) -
         running += 1
         chunk = min(prompt[request], budget - prefill)
         prefill += chunk
+        pairs += chunk * (chunk / 2)
         if chunk == prompt[request]:
             fresh[rep.fresh] = request
             rep.fresh += 1
@@ -145,8 +160,9 @@ def _begin(rep: Any, fresh: Ints, following: Ints, prompt: Ints, output: Ints) -
             rep.partial = request
             rep.read = chunk
     if running > 0:
-        compute = (prefill + rep.decoding) * rep.compute_s
-        rep.step_end_s = rep.now_s + (rep.overhead_s + max(rep.weights_s, compute) + context * rep.kv_s)
+        decode_s = rep.decoding * rep.seq_s + rep.context * rep.kv_s
+        work_s = _tokens_time_s(rep, prefill + rep.decoding) + pairs * rep.pair_s
+        rep.step_end_s = rep.now_s + (work_s + decode_s)
         rep.in_step = 1
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.models import ModelSpec
-from bouted.perf.shapes import Fit, Precision, Refusal, ReplicaShape
+from bouted.catalog.precision import Precision
+from bouted.perf.shapes import Fit, Refusal, ReplicaShape
 
 GIB = 2.0**30
 MEMORY_UTILISATION = 0.9

@@ -6,7 +6,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from bouted.catalog.gpus import Evidence
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.costs import StepCosts
+from bouted.perf.shapes import ReplicaShape
 
 QUANTILES: tuple[float, ...] = (
     0.0, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.85, 0.90, 0.925, 0.95, 0.97, 0.985, 1.0,

@@ -1,16 +1,9 @@
-"""One replica's shape, the cost of its engine steps, and what a layout needs in memory."""
+"""One replica's shape, and whether it fits."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bouted.catalog.gpus import Evidence
-
-
-class Precision(StrEnum):
-    """Weight precision; the KV cache is 16-bit."""
-
-    BF16 = "bf16"
-    FP8 = "fp8"
+from bouted.catalog.precision import Precision
 
 
 class Engine(StrEnum):
@@ -40,31 +33,6 @@ class ReplicaShape:
     def id(self) -> str:
         """Readable and unique, e.g. `large@H100-80GB:tp2pp1:bf16:vllm`."""
         return f"{self.model}@{self.gpu}:tp{self.tp}pp{self.pp}:{self.precision}:{self.engine}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCosts:
-    """What one engine step costs, as a roofline with measured efficiencies.
-
-    A step that prefills `p` prompt tokens and decodes `d` sequences holding `c` tokens of context takes
-    `overhead_s + max(weights_s, (p + d) * compute_s_per_token) + c * kv_s_per_token`.
-    `spread` is the relative half-width of the 10-90 % interval of the truth around the estimate.
-    """
-
-    overhead_s: float
-    weights_s: float
-    compute_s_per_token: float
-    kv_s_per_token: float
-    kv_capacity_tokens: int
-    max_batch: int
-    max_step_tokens: int
-    evidence: Evidence
-    spread: float
-
-    def step_s(self, prefill_tokens: int, decode_seqs: int, context_tokens: int) -> float:
-        """Seconds of one step."""
-        compute = (prefill_tokens + decode_seqs) * self.compute_s_per_token
-        return self.overhead_s + max(self.weights_s, compute) + context_tokens * self.kv_s_per_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bouted.perf.costs import StepCosts
 from bouted.perf.kernel import NEVER, REPLICA, Floats, Ints, run
-from bouted.perf.shapes import StepCosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,8 +90,10 @@ def _records(replicas: tuple[FleetReplica, ...]) -> np.ndarray[tuple[int], np.dt
         if not replica.weight > 0:
             raise ValueError(f"a replica's weight is {replica.weight}")
         costs = replica.costs
-        record["overhead_s"], record["weights_s"] = costs.overhead_s, costs.weights_s
-        record["compute_s"], record["kv_s"] = costs.compute_s_per_token, costs.kv_s_per_token
+        knots = len(costs.tokens)
+        record["knots"] = knots
+        record["tokens"][:knots], record["tokens_s"][:knots] = costs.tokens, costs.tokens_s
+        record["pair_s"], record["seq_s"], record["kv_s"] = costs.pair_s, costs.seq_s, costs.kv_s
         record["kv_capacity"] = costs.kv_capacity_tokens
         record["max_batch"], record["max_step_tokens"] = costs.max_batch, costs.max_step_tokens
         record["model"], record["weight"] = replica.model_index, replica.weight

@@ -11,8 +11,10 @@ Time to first token is the engine's alone: served runs add some 30 ms of front e
 
 from bouted.catalog.gpus import Evidence, GpuSpec, Link
 from bouted.catalog.models import ModelSpec
+from bouted.catalog.precision import Precision
+from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.memory import BATCH_SEQS, STEP_TOKENS, kv_bytes_per_gpu, weight_bytes
-from bouted.perf.shapes import Fit, Precision, ReplicaShape, StepCosts
+from bouted.perf.shapes import Fit, ReplicaShape
 
 ENGINE_S = 0.5e-3
 """Scheduling and sampling per step, whatever the model."""
@@ -44,7 +46,7 @@ def step_costs(model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, fit: Fit) ->
     link = _link_s_per_token(model, gpu, shape)
     reduces = 2 * model.layers * ALL_REDUCE_S[gpu.link] if shape.tp > 1 else 0.0
     evidence = _evidence(gpu, shape)
-    return StepCosts(
+    return roofline(
         overhead_s=ENGINE_S
         + model.layers * LAYER_S
         + reduces

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from bouted.catalog.load import Catalog, load_catalog
 from bouted.perf.build import build_profiles, candidate_shapes
+from bouted.perf.costs import StepCosts
 from bouted.perf.memory import least_memory_gib
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.requests import (
     ModelWanted,
     NoLayout,

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from bouted.catalog.models import ModelSpec
+from bouted.catalog.precision import Precision
 from bouted.market.egress import Place
 from bouted.market.offers import Offer
 from bouted.perf.memory import GIB, weight_bytes
-from bouted.perf.shapes import Precision
 from bouted.planner.problem import PlannedNode, PlanningProblem
 
 

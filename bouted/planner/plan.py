@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bouted.perf.costs import StepCosts
 from bouted.perf.profile import Metric
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.design import Design, Estimate
 
 

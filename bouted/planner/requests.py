@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from bouted.catalog.precision import Precision
 from bouted.perf.profile import ProfileTable
-from bouted.perf.shapes import Engine, Precision
+from bouted.perf.shapes import Engine
 from bouted.quality.evals import QualityModel
 from bouted.workload.profile import RequestLength
 

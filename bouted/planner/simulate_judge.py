@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.catalog.gpus import Evidence
+from bouted.perf.costs import roofline
 from bouted.perf.profile import Metric
-from bouted.perf.shapes import StepCosts
 from bouted.perf.simulate import FleetReplica, RequestTimes, arrivals, simulate_fleet
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Judge, ScoredDesign
@@ -91,7 +91,7 @@ class SimulatedJudge:
 def warm() -> None:
     """Simulate one request, so that the compiled simulator is loaded (or compiled, the first time ever)."""
     one = np.ones(1, dtype=np.int64)
-    costs = StepCosts(
+    costs = roofline(
         overhead_s=0.01,
         weights_s=0.01,
         compute_s_per_token=1e-4,

@@ -21,7 +21,8 @@ from bouted.errors import (
     QuotaExceeded,
     Retryable,
 )
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.costs import StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import (
     Action,

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from bouted.market.offers import Offer
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.costs import StepCosts
+from bouted.perf.shapes import ReplicaShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,12 @@ from math import log
 import numpy as np
 
 from bouted.catalog.gpus import Evidence
+from bouted.catalog.precision import Precision
 from bouted.market.egress import FREE, Egress
 from bouted.market.offers import Offer
+from bouted.perf.costs import roofline
 from bouted.perf.profile import QUANTILES, LoadPoint, Metric, Profile, ProfileTable
-from bouted.perf.shapes import Engine, Precision, ReplicaShape, StepCosts
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.problem import (
     Budget,
     Effort,
@@ -38,7 +40,7 @@ def a_profile(shape: ReplicaShape, *, idle_s: float, max_rate: float) -> Profile
     Decoding takes a tenth of the idle time per token, end to end ten times it.
     """
     points = tuple(_point(idle_s, max_rate, load) for load in LOADS)
-    costs = StepCosts(
+    costs = roofline(
         overhead_s=idle_s / 10,
         weights_s=idle_s / 10,
         compute_s_per_token=idle_s / 1000,

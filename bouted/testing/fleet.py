@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from bouted.catalog.precision import Precision
 from bouted.market.offers import Confidence, Market, Offer
-from bouted.perf.shapes import Engine, Precision, ReplicaShape
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.problem import PlannedNode, Template
 from bouted.reconcile.actions import (
     Action,

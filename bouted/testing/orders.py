@@ -1,12 +1,14 @@
 """What launchers are asked for in tests: an instance, and an engine with easy step costs."""
 
 from bouted.catalog.gpus import Evidence
-from bouted.perf.shapes import Engine, Precision, ReplicaShape, StepCosts
+from bouted.catalog.precision import Precision
+from bouted.perf.costs import StepCosts, roofline
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder
 from bouted.testing.fleet import an_offer
 
 # One token every 10 ms for one sequence alone, and 10 ms per 1,000 prompt tokens beyond the first.
-EASY_COSTS = StepCosts(
+EASY_COSTS = roofline(
     overhead_s=0.001,
     weights_s=0.009,
     compute_s_per_token=1e-5,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bouted.perf.shapes import ReplicaShape, StepCosts
+from bouted.perf.costs import StepCosts
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.problem import ModelRules, PlannedNode
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.diff import diff

@@ -19,12 +19,12 @@ from bouted.providers.local_process import python_module
 from prometheus_client.parser import text_string_to_metric_families
 
 from bouted.perf.batch import Batch
-from bouted.perf.shapes import StepCosts
+from bouted.perf.costs import StepCosts
 from bouted.testing.orders import EASY_COSTS
 from bouted.testing.processes import end_engines, until
 
 HI = [{"role": "user", "content": "hello " * 100}]
-SLOW = replace(EASY_COSTS, weights_s=0.1, max_batch=2)
+SLOW = replace(EASY_COSTS, tokens=(0.0, 1e4), tokens_s=(0.101, 0.101), max_batch=2)
 
 
 class Running:

@@ -2,14 +2,14 @@ import pytest
 
 from bouted.catalog.gpus import Evidence
 from bouted.perf.batch import Batch, Emitted
-from bouted.perf.shapes import StepCosts
+from bouted.perf.costs import StepCosts, roofline
 
 
 def costs(
     *, overhead_s: float = 1.0, weights_s: float = 0.0, compute: float = 0.0, kv: float = 0.0,
     capacity: int = 10_000, max_batch: int = 4, max_step_tokens: int = 100,
 ) -> StepCosts:  # fmt: skip
-    return StepCosts(
+    return roofline(
         overhead_s=overhead_s,
         weights_s=weights_s,
         compute_s_per_token=compute,

@@ -10,6 +10,8 @@ GPU = """H9:
   bandwidth_gb_per_s: 3000
   bf16_tflops: 900
   fp8_tflops: null
+  fp4_tflops: null
+  compute_capability: 9.0
   link: nvlink
   link_gb_per_s: 300
   max_fast_group: 8
@@ -74,11 +76,11 @@ def test_a_name_nearly_right_gets_a_suggestion() -> None:
         (GPU.replace("memory_gib: 80", "memory_gib: eighty"), r"gpus.yaml: line 2: H9.memory_gib: .*eighty"),
         (GPU.replace("memory_gib: 80", "memory_gib: -1"), r"line 2: H9.memory_gib: .* above 0"),
         (GPU.replace("memory_gib: 80", "memory_gib: .inf"), r"line 2: H9.memory_gib: .* above 0"),
-        (GPU.replace("decode_efficiency: 0.9", "decode_efficiency: 9"), r"line 10: .*cannot exceed 1, got 9"),
+        (GPU.replace("decode_efficiency: 0.9", "decode_efficiency: 9"), r"line 12: .*cannot exceed 1, got 9"),
         (GPU.replace("memory_gib", "memory_gb"), r"line 2: H9.memory_gb: unknown field .*memory_gib"),
         (GPU.replace("  source: a datasheet\n", ""), r"line 1: H9.source: is missing"),
-        (GPU.replace("nvlink", "wet string"), r"line 6: H9.link: .*'wet string'"),
-        (GPU + GPU, r"line 13: H9 appears twice"),
+        (GPU.replace("nvlink", "wet string"), r"line 8: H9.link: .*'wet string'"),
+        (GPU + GPU, r"line 15: H9 appears twice"),
         ("H9: [1, 2", r"gpus.yaml: line 1: not YAML"),
         ("H9: 3", r"line 1: H9: must be a mapping"),
         ("", r"gpus.yaml: must map names to their facts"),

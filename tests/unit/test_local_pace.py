@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bouted.perf.batch import Batch
-from bouted.perf.shapes import StepCosts
+from bouted.perf.costs import StepCosts
 from bouted.testing.orders import EASY_COSTS
 
-FAST = replace(EASY_COSTS, overhead_s=0.0005, weights_s=0.0015, compute_s_per_token=1e-6)
+FAST = replace(EASY_COSTS, tokens=(0.0, 1500.0, 1501.0), tokens_s=(0.002, 0.002, 0.002001))
 
 
 class Bench:

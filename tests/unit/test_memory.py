@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 
 from bouted.catalog.load import load_catalog
+from bouted.catalog.precision import Precision
 from bouted.perf.memory import fits, kv_bytes_per_gpu, least_memory_gib, weight_bytes
-from bouted.perf.shapes import Engine, Fit, Precision, Refusal, ReplicaShape
+from bouted.perf.shapes import Engine, Fit, Refusal, ReplicaShape
 
 CATALOG = load_catalog()
 BF16, FP8 = Precision.BF16, Precision.FP8

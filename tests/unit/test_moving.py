@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.catalog.load import load_catalog, load_egress
+from bouted.catalog.precision import Precision
 from bouted.codec import dump, parse
 from bouted.market.egress import FREE, Egress, parse_place
 from bouted.market.offers import Market, Offer
-from bouted.perf.shapes import Precision
 from bouted.planner.columns import HORIZON_H
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
 from bouted.planner.inside import Ask, Fleet, Inside

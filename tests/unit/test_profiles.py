@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from bouted.catalog.load import Catalog, load_catalog
+from bouted.catalog.precision import Precision
 from bouted.perf.build import build_profiles, candidate_shapes, refusals
+from bouted.perf.costs import StepCosts
 from bouted.perf.profile import QUANTILES, Metric, ProfileTable
-from bouted.perf.shapes import Engine, Precision, ReplicaShape, StepCosts
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.perf.simulate import arrivals, simulate_replica
 from bouted.workload.declared import declared_profile
 

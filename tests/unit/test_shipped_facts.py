@@ -164,7 +164,8 @@ def test_the_gpus_asked_for_are_there_with_every_field() -> None:
     gpus = mapping("gpus.yaml")
     assert set(gpus) >= ASKED_GPUS
     needed = {
-        "memory_gib", "bandwidth_gb_per_s", "bf16_tflops", "fp8_tflops", "link", "link_gb_per_s",
+        "memory_gib", "bandwidth_gb_per_s", "bf16_tflops", "fp8_tflops", "fp4_tflops",
+        "compute_capability", "link", "link_gb_per_s",
         "max_fast_group", "prefill_efficiency", "decode_efficiency", "evidence", "source",
     }  # fmt: skip
     for name, gpu in gpus.items():

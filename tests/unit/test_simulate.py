@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence
 from bouted.perf.batch import Batch
+from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.kernel import Floats
-from bouted.perf.shapes import StepCosts
 from bouted.perf.simulate import (
     FleetReplica,
     RequestTimes,
@@ -18,7 +18,7 @@ from bouted.perf.simulate import (
 )
 
 Request = tuple[float, int, int]
-COSTS = StepCosts(
+COSTS = roofline(
     overhead_s=0.002,
     weights_s=0.008,
     compute_s_per_token=4e-5,
@@ -30,7 +30,7 @@ COSTS = StepCosts(
     spread=0.15,
 )
 some_costs = st.builds(
-    StepCosts,
+    roofline,
     overhead_s=st.floats(0.001, 0.1),
     weights_s=st.floats(0, 0.1),
     compute_s_per_token=st.floats(0, 0.01),

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence, Link
 from bouted.catalog.load import load_catalog
+from bouted.catalog.precision import Precision
+from bouted.perf.costs import StepCosts
 from bouted.perf.memory import fits
-from bouted.perf.shapes import Engine, Fit, Precision, ReplicaShape, StepCosts
+from bouted.perf.shapes import Engine, Fit, ReplicaShape
 from bouted.perf.steptime import SPREAD, WIDE_PCIE_SPREAD, step_costs
 
 CATALOG = load_catalog()

@@ -1,0 +1,21 @@
+"""The start flags of an engine that decide what fits on a GPU and how its steps are filled."""
+
+from dataclasses import dataclass
+
+from bouted.catalog.precision import KvPrecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFlags:
+    """The engine's start flags that decide what fits and how steps are filled, under vLLM's names.
+
+    SGLang knows them as `mem-fraction-static`, `max-running-requests`, `chunked-prefill-size` and
+    `kv-cache-dtype`.
+    """
+
+    max_model_len: int
+    gpu_memory_utilization: float = 0.9
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int = 2048
+    kv_cache_dtype: KvPrecision = KvPrecision.AUTO
+    enforce_eager: bool = False
