@@ -150,8 +150,8 @@ class PlanMaker:
         self, config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
     ) -> ProfileAnswer:
         """Profiles for the GPUs on offer: from memory, from the store, or built."""
-        request = _profile_request(config, offers, workload)
-        key = content_hash(dump(ProfileRequest, request) + dump(Catalog, self.catalog))
+        request = _profile_request(config, self.catalog, offers, workload)
+        key = content_hash(dump(ProfileRequest, request))
         if key not in self.tables:
             cached = get_profiles(self.store, [key]).get(key)
             if cached is not None:
@@ -191,19 +191,21 @@ def _weights(config: Config, catalog: Catalog) -> tuple[ModelWeights, ...]:
     )
 
 
-def _profile_request(config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile) -> ProfileRequest:
+def _profile_request(
+    config: Config, catalog: Catalog, offers: tuple[Offer, ...], workload: WorkloadProfile
+) -> ProfileRequest:
     return ProfileRequest(
         models=tuple(
             ModelWanted(
                 name=model.name,
-                spec=model.spec,
+                spec=catalog.model(model.spec),
                 precision=model.precision,
                 engine=model.engine,
                 context_tokens=model.context_tokens,
             )
             for model in config.models
         ),
-        gpus=tuple(sorted({offer.gpu for offer in offers})),
+        gpus=tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in offers})),
         lengths=workload.lengths,
         arrival_cv=workload.arrival_cv,
         seed=config.planner.seed,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from bouted.catalog.gpus import GpuSpec
-from bouted.catalog.load import Catalog
 from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import Precision
 from bouted.perf.costs import StepCosts
@@ -25,7 +24,6 @@ class RefusedShape:
 
 
 def candidate_shapes(
-    catalog: Catalog,
     model_name: str,
     spec: ModelSpec,
     gpus: tuple[GpuSpec, ...],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bouted.catalog.load import Catalog, load_catalog
+from bouted.catalog.gpus import GpuSpec
 from bouted.perf.build import build_profiles, candidate_shapes
 from bouted.perf.costs import StepCosts
 from bouted.perf.memory import least_memory_gib
@@ -29,8 +29,7 @@ def answer_quality(request: QualityRequest) -> QualityAnswer:
 
 def answer_profiles(request: ProfileRequest) -> ProfileAnswer:
     """Profile every layout that starts; a model with none is named with the memory it needs."""
-    catalog = load_catalog()
-    shapes = {model.name: _shapes(catalog, model, request.gpus) for model in request.models}
+    shapes = {model.name: _shapes(model, request.gpus) for model in request.models}
     table = build_profiles(
         tuple(pair for found in shapes.values() for pair in found),
         request.lengths,
@@ -41,28 +40,17 @@ def answer_profiles(request: ProfileRequest) -> ProfileAnswer:
     return ProfileAnswer(
         table=table,
         without_layout=tuple(
-            NoLayout(model=model.name, reason=_needs(catalog, model))
+            NoLayout(model=model.name, reason=_needs(model))
             for model in request.models
             if model.name not in profiled
         ),
     )
 
 
-def _shapes(
-    catalog: Catalog, model: ModelWanted, gpus: tuple[str, ...]
-) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    return candidate_shapes(
-        catalog,
-        model.name,
-        catalog.model(model.spec),
-        tuple(catalog.gpu(gpu) for gpu in gpus),
-        model.precision,
-        model.engine,
-        model.context_tokens,
-    )
+def _shapes(model: ModelWanted, gpus: tuple[GpuSpec, ...]) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
+    return candidate_shapes(model.name, model.spec, gpus, model.precision, model.engine, model.context_tokens)
 
 
-def _needs(catalog: Catalog, model: ModelWanted) -> str:
-    spec = catalog.model(model.spec)
-    least = least_memory_gib(spec, model.precision, context_tokens=model.context_tokens)
-    return f"{spec.name} in {model.precision} needs {least:.0f} GiB of GPU memory"
+def _needs(model: ModelWanted) -> str:
+    least = least_memory_gib(model.spec, model.precision, context_tokens=model.context_tokens)
+    return f"{model.spec.name} in {model.precision} needs {least:.0f} GiB of GPU memory"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bouted.catalog.gpus import GpuSpec
+from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import Precision
 from bouted.perf.profile import ProfileTable
 from bouted.perf.shapes import Engine
@@ -14,7 +16,7 @@ class ModelWanted:
     """One model to profile, under its name in the config."""
 
     name: str
-    spec: str
+    spec: ModelSpec
     precision: Precision
     engine: Engine
     context_tokens: int
@@ -25,7 +27,7 @@ class ProfileRequest:
     """Profile every layout of these models that starts on these GPUs."""
 
     models: tuple[ModelWanted, ...]
-    gpus: tuple[str, ...]
+    gpus: tuple[GpuSpec, ...]
     lengths: tuple[RequestLength, ...]
     arrival_cv: float
     seed: int

@@ -27,7 +27,7 @@ def catalog() -> Catalog:
 
 def shapes(catalog: Catalog, model: str, *gpus: str) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
     return candidate_shapes(
-        catalog, "m", catalog.model(model), tuple(catalog.gpu(g) for g in gpus),
+        "m", catalog.model(model), tuple(catalog.gpu(g) for g in gpus),
         Precision.BF16, Engine.VLLM, 4096,
     )  # fmt: skip
 

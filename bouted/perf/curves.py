@@ -1,0 +1,1 @@
+"""What was measured of one GPU: the fitted coefficients that step times are worked out from."""
