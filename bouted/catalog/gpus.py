@@ -18,7 +18,6 @@ class Evidence(StrEnum):
     INTERPOLATED = "interpolated"
     LEARNED = "learned"
     ROOFLINE = "roofline"
-    EXTRAPOLATED = "extrapolated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +26,8 @@ class GpuSpec:
 
     `compute_capability` is CUDA's (9.0 for Hopper); None for GPUs of other makers. FLOP/s are dense, None
     where the GPU has no such arithmetic. Bandwidth and link speed are per GPU in 10^9 bytes/s, the link in
-    one direction.
-    `prefill_efficiency` is the share of peak FLOP/s reached in prefill, `decode_efficiency` the
-    share of peak bandwidth reached in decode.
+    one direction. `watts` is the power limit, which holds small cards
+    below their peak.
     """
 
     name: str
@@ -39,11 +37,9 @@ class GpuSpec:
     fp8_tflops: float | None
     fp4_tflops: float | None
     compute_capability: float | None
+    watts: float
     link: Link
     link_gb_per_s: float
     max_fast_group: int
-    prefill_efficiency: float
-    decode_efficiency: float
-    evidence: Evidence
     source: str
     note: str = ""

@@ -117,8 +117,6 @@ def _checked(facts: dict[str, Any], kind: type[Spec], wrong: Callable[[str, str]
     for field, value in facts.items():
         if isinstance(value, bool) or (isinstance(value, int | float) and not 0 < value < float("inf")):
             raise wrong(field, f"must be a number above 0, got {value}")
-        if field.endswith("_efficiency") and isinstance(value, int | float) and value > 1:
-            raise wrong(field, f"is a share and cannot exceed 1, got {value}")
     try:
         spec: Spec = TypeAdapter(kind).validate_python(facts)
     except ValidationError as error:

@@ -15,7 +15,7 @@ class StepCosts:
 
     A step that prefills `p` prompt tokens and decodes `d` sequences holding `c` tokens of context takes
 
-        tokens_s(p + d) + pairs * pair_s + d * seq_s + c * kv_s
+        tokens_s(p + d) + p * prompt_s + pairs * pair_s + d * seq_s + c * kv_s
 
     where `tokens_s` is linear between `tokens` and goes on as its last piece beyond them, and `pairs`
     counts (prompt token, earlier token) pairs that prefill attention visits. All of it is the time through
@@ -37,6 +37,7 @@ class StepCosts:
     spread: float
     stages: int = 1
     front_end_s: float = 0.0
+    prompt_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.tokens) == len(self.tokens_s) <= MOST_KNOTS:
@@ -45,7 +46,8 @@ class StepCosts:
     def step_s(self, prefill_tokens: int, decode_seqs: int, context_tokens: int, pairs: float = 0.0) -> float:
         """Seconds of one step."""
         decode = decode_seqs * self.seq_s + context_tokens * self.kv_s
-        return self.tokens_time_s(prefill_tokens + decode_seqs) + pairs * self.pair_s + decode
+        prompts = prefill_tokens * self.prompt_s + pairs * self.pair_s
+        return self.tokens_time_s(prefill_tokens + decode_seqs) + prompts + decode
 
     def tokens_time_s(self, tokens: float) -> float:
         """Seconds that depend on the number of tokens in a step alone."""

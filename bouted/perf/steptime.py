@@ -1,87 +1,138 @@
-"""What an engine step costs on a given layout: a roofline whose two efficiencies were measured.
+"""What an engine step costs on a given layout, from fitted operator curves.
 
-Fixed costs come from the measured tables that the catalog's efficiencies come from: the time per step
-that is left at zero bytes, and all-reduce latencies by message size. The engine (vLLM or SGLang) does not
-change a figure: they differ by less than the spread. Tensor parallelism divides weights, arithmetic and
-KV heads, and pays two all-reduces per layer. Pipeline stages run one after another, with no overlap:
-safe, and too slow for a replica with many requests in flight.
-
-Time to first token is the engine's alone: served runs add some 30 ms of front end, which is not modelled.
+A step's parts (`bouted.perf.layout`) are added up; what depends on the number of tokens becomes the curve of
+`StepCosts`. vLLM mixes prompt chunks into decode steps: beyond the largest captured CUDA graph such a step
+lasts at least as long as the host needs to start its operators one by one.
 """
 
-from bouted.catalog.gpus import Evidence, GpuSpec, Link
+from dataclasses import dataclass
+
+from bouted.catalog.gpus import Evidence, GpuSpec
 from bouted.catalog.models import ModelSpec
-from bouted.catalog.precision import Precision
-from bouted.perf.costs import StepCosts, roofline
-from bouted.perf.memory import BATCH_SEQS, STEP_TOKENS, kv_bytes_per_gpu, weight_bytes
+from bouted.perf.costs import StepCosts
+from bouted.perf.curveset import Curves, shipped_curves
+from bouted.perf.flags import EngineFlags
+from bouted.perf.layout import Layout
 from bouted.perf.shapes import Fit, ReplicaShape
 
 ENGINE_S = 0.5e-3
-"""Scheduling and sampling per step, whatever the model."""
-LAYER_S = 16e-6
-"""Kernel launches and small kernels per layer and step; with ENGINE_S 1.0 ms for 32 layers."""
-ALL_REDUCE_S = {Link.NVLINK: 7e-6, Link.PCIE: 30e-6}
-"""Seconds of one small all-reduce inside a CUDA graph."""
-GROUP_S = 1.2e-3
-"""Handing a step to several worker processes and back; kernel tables lack it, served runs show 1 to 2 ms."""
-STAGE_HOP_S = 100e-6
-"""Handing a step to the next pipeline stage."""
-DECODE_SEQS = 32
-"""Sequences of a usual decode step: their all-reduce is not hidden behind the weights."""
+"""Scheduling, preparing inputs and handing out tokens, per step, that the GPU waits for."""
+FRONT_END_S = 10e-3
+"""From the request's arrival until the engine has its tokens: HTTP, chat template, tokenising."""
+LARGEST_GRAPH = 512
+"""Tokens up to which steps are captured as CUDA graphs (vLLM's default)."""
+KNOTS = (1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512, 513, 768, 1024, 1536, 2048, 4096, 8192, 16384)
 
 SPREAD = {
     Evidence.MEASURED: 0.15,
     Evidence.LEARNED: 0.15,
-    Evidence.INTERPOLATED: 0.20,
-    Evidence.EXTRAPOLATED: 0.30,
+    Evidence.INTERPOLATED: 0.15,
     Evidence.ROOFLINE: 0.40,
 }
-WIDE_PCIE_SPREAD = 0.15
-"""Added beyond two GPUs on PCIe, where measured all-reduces disagree by several times."""
 
 
-def step_costs(model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, fit: Fit) -> StepCosts:
-    """The step costs of a layout that `fits` accepted."""
-    bytes_per_s = gpu.bandwidth_gb_per_s * 1e9 * gpu.decode_efficiency
-    link = _link_s_per_token(model, gpu, shape)
-    reduces = 2 * model.layers * ALL_REDUCE_S[gpu.link] if shape.tp > 1 else 0.0
-    evidence = _evidence(gpu, shape)
-    return roofline(
-        overhead_s=ENGINE_S
-        + model.layers * LAYER_S
-        + reduces
-        + DECODE_SEQS * link
-        + (GROUP_S if shape.gpu_count > 1 else 0.0)
-        + (shape.pp - 1) * STAGE_HOP_S,
-        weights_s=weight_bytes(model, shape.precision) / shape.tp / bytes_per_s,
-        compute_s_per_token=2e9 * model.params_b / (shape.tp * _flops(gpu, shape.precision)) + link,
-        kv_s_per_token=shape.pp * kv_bytes_per_gpu(model, shape) / bytes_per_s,
-        kv_capacity_tokens=fit.kv_capacity_tokens,
-        max_batch=BATCH_SEQS,
-        max_step_tokens=STEP_TOKENS,
-        evidence=evidence,
-        spread=SPREAD[evidence] + (WIDE_PCIE_SPREAD if gpu.link is Link.PCIE and shape.tp > 2 else 0.0),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a step, and its seconds."""
+
+    name: str
+    seconds: float
+
+
+def layout_of(
+    model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, flags: EngineFlags, curves: Curves | None = None
+) -> Layout:
+    """The layout of `shape`, with the shipped curves unless others are given."""
+    return Layout(
+        model=model,
+        gpu=gpu,
+        tp=shape.tp,
+        pp=shape.pp,
+        precision=shape.precision,
+        kv=flags.kv_cache_dtype,
+        curves=curves or shipped_curves(),
     )
 
 
-def _flops(gpu: GpuSpec, precision: Precision) -> float:
-    """FLOP/s reached on one GPU; `fits` has refused fp8 where there is none."""
-    peak = gpu.fp8_tflops if precision is Precision.FP8 and gpu.fp8_tflops else gpu.bf16_tflops
-    return peak * 1e12 * gpu.prefill_efficiency
+def step_costs(
+    model: ModelSpec,
+    gpu: GpuSpec,
+    shape: ReplicaShape,
+    fit: Fit,
+    flags: EngineFlags | None = None,
+    curves: Curves | None = None,
+) -> StepCosts:
+    """The step costs of a layout that `fits` accepted."""
+    flags = flags or EngineFlags(max_model_len=model.max_context)
+    layout = layout_of(model, gpu, shape, flags, curves)
+    evidence = Evidence.INTERPOLATED if layout.own and shape.pp == 1 else Evidence.ROOFLINE
+    head_s = (layout.head_s(256) - layout.head_s(1)) / 255
+    return StepCosts(
+        tokens=tuple(float(n) for n in KNOTS),
+        tokens_s=tuple(_tokens_s(layout, n, flags) for n in KNOTS),
+        pair_s=layout.pair_s(),
+        seq_s=layout.decode_seq_s() + head_s,
+        kv_s=layout.decode_kv_s(),
+        kv_capacity_tokens=fit.kv_capacity_tokens,
+        max_batch=flags.max_num_seqs,
+        max_step_tokens=flags.max_num_batched_tokens,
+        evidence=evidence,
+        spread=SPREAD[evidence],
+        stages=shape.pp,
+        front_end_s=FRONT_END_S,
+        prompt_s=layout.prompt_token_s(),
+    )
 
 
-def _link_s_per_token(model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape) -> float:
-    """Seconds on the link that each token of a step adds: ring all-reduces and stage hand-overs.
+def step_parts(
+    layout: Layout, *, prefill_tokens: int, decode_seqs: int, context_tokens: int, pairs: float = 0.0
+) -> tuple[Part, ...]:
+    """The parts of one step, for people who ask where its time goes."""
+    tokens = prefill_tokens + decode_seqs
+    reads = decode_seqs * layout.decode_seq_s() + context_tokens * layout.decode_kv_s()
+    prompts = prefill_tokens * layout.prompt_token_s() + pairs * layout.pair_s()
+    parts = {
+        "dense layers": layout.dense_s(tokens),
+        "experts": layout.experts_s(tokens),
+        "output head": layout.head_s(max(1, decode_seqs)),
+        "decode attention": layout.decode_start_s() + reads,
+        "prefill attention": prompts,
+        "all-reduce": layout.reduce_s(tokens),
+        "small kernels": layout.kernels_s(tokens),
+        "engine": ENGINE_S,
+    }
+    return tuple(Part(name=name, seconds=seconds) for name, seconds in parts.items())
 
-    PCIe cards share their way to the host: beyond two, each gets `2 / tp` of its link.
-    """
-    shared = min(1.0, 2 / shape.tp) if gpu.link is Link.PCIE else 1.0
-    ring = 2 * model.layers * 2 * (shape.tp - 1) / shape.tp
-    moved = 2 * model.hidden * (ring + shape.pp - 1)
-    return moved / (gpu.link_gb_per_s * 1e9 * shared)
+
+def layer_s(
+    layout: Layout,
+    *,
+    prefill_tokens: int = 0,
+    decode_seqs: int = 0,
+    context_tokens: int = 0,
+    pairs: float = 0.0,
+) -> float:
+    """Seconds of one transformer layer alone: without engine, head and sampling."""
+    parts = step_parts(
+        layout,
+        prefill_tokens=prefill_tokens,
+        decode_seqs=decode_seqs,
+        context_tokens=context_tokens,
+        pairs=pairs,
+    )
+    inside = [part.seconds for part in parts if part.name not in ("engine", "output head")]
+    return sum(inside) / layout.model.layers
 
 
-def _evidence(gpu: GpuSpec, shape: ReplicaShape) -> Evidence:
-    """A measured GPU in a way in which it was not measured (fp8, pipeline stages) is extrapolated."""
-    beyond = shape.precision is Precision.FP8 or shape.pp > 1
-    return Evidence.EXTRAPOLATED if beyond and gpu.evidence is Evidence.MEASURED else gpu.evidence
+def _tokens_s(layout: Layout, tokens: int, flags: EngineFlags) -> float:
+    """What a step of so many tokens costs before its context is counted."""
+    gpu_s = (
+        layout.dense_s(tokens)
+        + layout.experts_s(tokens)
+        + layout.reduce_s(tokens)
+        + layout.kernels_s(tokens)
+        + layout.decode_start_s()
+        + layout.head_s(1)
+    )
+    graph = tokens <= LARGEST_GRAPH and not flags.enforce_eager
+    return ENGINE_S + (gpu_s if graph else max(gpu_s, layout.launch_s()))

@@ -12,12 +12,10 @@ GPU = """H9:
   fp8_tflops: null
   fp4_tflops: null
   compute_capability: 9.0
+  watts: 700
   link: nvlink
   link_gb_per_s: 300
   max_fast_group: 8
-  prefill_efficiency: 0.5
-  decode_efficiency: 0.9
-  evidence: measured
   source: a datasheet
 """
 MODEL = """tiny-1b:
@@ -76,11 +74,10 @@ def test_a_name_nearly_right_gets_a_suggestion() -> None:
         (GPU.replace("memory_gib: 80", "memory_gib: eighty"), r"gpus.yaml: line 2: H9.memory_gib: .*eighty"),
         (GPU.replace("memory_gib: 80", "memory_gib: -1"), r"line 2: H9.memory_gib: .* above 0"),
         (GPU.replace("memory_gib: 80", "memory_gib: .inf"), r"line 2: H9.memory_gib: .* above 0"),
-        (GPU.replace("decode_efficiency: 0.9", "decode_efficiency: 9"), r"line 12: .*cannot exceed 1, got 9"),
         (GPU.replace("memory_gib", "memory_gb"), r"line 2: H9.memory_gb: unknown field .*memory_gib"),
         (GPU.replace("  source: a datasheet\n", ""), r"line 1: H9.source: is missing"),
-        (GPU.replace("nvlink", "wet string"), r"line 8: H9.link: .*'wet string'"),
-        (GPU + GPU, r"line 15: H9 appears twice"),
+        (GPU.replace("nvlink", "wet string"), r"line 9: H9.link: .*'wet string'"),
+        (GPU + GPU, r"line 13: H9 appears twice"),
         ("H9: [1, 2", r"gpus.yaml: line 1: not YAML"),
         ("H9: 3", r"line 1: H9: must be a mapping"),
         ("", r"gpus.yaml: must map names to their facts"),
