@@ -55,25 +55,33 @@ class GemmCurve(Measured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertCurve(Measured):
-    """The experts of one layer: `tokens` visits spread over `experts` of them.
+    """The experts of one layer, added up: a start, reading those that are visited, arithmetic, visits.
 
-    As `GemmCurve`, with the bytes of the experts that are visited at all and `m_half` in tokens an expert.
+    A visit is one token at one expert. `expert_us` is what each visited expert costs beside its bytes,
+    `visit_ns` what sorting a token there and back takes, per 1000 elements of it.
     """
 
     precision: Precision
     start_us: float
+    expert_us: float
+    visit_ns: float
     bandwidth_share: float
     flops_share: float
-    sharpness: float
-    m_half: float
 
     def seconds(
-        self, visits: float, experts: float, *, moved: float, work: float, bandwidth: float, flops: float
+        self,
+        *,
+        visits: float,
+        experts: float,
+        hidden: float,
+        moved: float,
+        work: float,
+        peaks: tuple[float, float],
     ) -> float:
-        """Seconds for `work` FLOPs over `moved` bytes; `visits` are token-expert pairs on this GPU."""
-        memory = moved / (bandwidth * self.bandwidth_share)
-        arithmetic = work / (flops * self.flops_share) * (1 + self.m_half * experts / max(visits, 1.0))
-        return self.start_us * US + _knee(memory, arithmetic, self.sharpness)
+        """Seconds for `work` FLOPs over `moved` bytes of weights; `peaks` are bytes/s and FLOP/s."""
+        bandwidth, flops = peaks
+        fixed = (self.start_us + experts * self.expert_us) * US + visits * hidden * self.visit_ns * 1e-12
+        return fixed + moved / (bandwidth * self.bandwidth_share) + work / (flops * self.flops_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,3 +19,5 @@ class EngineFlags:
     max_num_batched_tokens: int = 2048
     kv_cache_dtype: KvPrecision = KvPrecision.AUTO
     enforce_eager: bool = False
+    async_scheduling: bool = True
+    """Prepare the next step while one runs: vLLM's default from 0.14 on."""

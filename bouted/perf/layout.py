@@ -89,12 +89,12 @@ class Layout:
         arithmetic = self.arithmetic if self.precision is not Precision.MXFP4 else Precision.BF16
         hidden = self.model.hidden
         one = self.curves.experts_of(self.gpu, self.precision).curve.seconds(
-            visits,
-            seen,
-            moved=seen * expert_bytes(experts, hidden, self.tp, weight) + 4 * visits * hidden,
+            visits=visits,
+            experts=seen,
+            hidden=hidden,
+            moved=seen * expert_bytes(experts, hidden, self.tp, weight),
             work=6 * visits * hidden * experts.intermediate / self.tp,
-            bandwidth=self.bandwidth,
-            flops=self.flops(arithmetic),
+            peaks=(self.bandwidth, self.flops(arithmetic)),
         )
         return (self.model.layers - experts.dense_layers) * one
 

@@ -15,8 +15,10 @@ from bouted.perf.flags import EngineFlags
 from bouted.perf.layout import Layout
 from bouted.perf.shapes import Fit, ReplicaShape
 
-ENGINE_S = 0.5e-3
-"""Scheduling, preparing inputs and handing out tokens, per step, that the GPU waits for."""
+BETWEEN_S = 0.5e-3
+"""What a GPU waits between two steps however they are scheduled: inputs copied in, sampling copied out."""
+HOST_S, HOST_SEQ_S = 1.1e-3, 34e-6
+"""The host's work per step and per sequence: vLLM 0.32 with a model of one layer, on a server core."""
 FRONT_END_S = 10e-3
 """From the request's arrival until the engine has its tokens: HTTP, chat template, tokenising."""
 LARGEST_GRAPH = 512
@@ -67,11 +69,12 @@ def step_costs(
     layout = layout_of(model, gpu, shape, flags, curves)
     evidence = Evidence.INTERPOLATED if layout.own and shape.pp == 1 else Evidence.ROOFLINE
     head_s = (layout.head_s(256) - layout.head_s(1)) / 255
+    host_s = 0.0 if overlapped(shape, flags) else HOST_SEQ_S
     return StepCosts(
         tokens=tuple(float(n) for n in KNOTS),
-        tokens_s=tuple(_tokens_s(layout, n, flags) for n in KNOTS),
+        tokens_s=tuple(_tokens_s(layout, n, flags, overlapped(shape, flags)) for n in KNOTS),
         pair_s=layout.pair_s(),
-        seq_s=layout.decode_seq_s() + head_s,
+        seq_s=layout.decode_seq_s() + head_s + host_s,
         kv_s=layout.decode_kv_s(),
         kv_capacity_tokens=fit.kv_capacity_tokens,
         max_batch=flags.max_num_seqs,
@@ -99,7 +102,7 @@ def step_parts(
         "prefill attention": prompts,
         "all-reduce": layout.reduce_s(tokens),
         "small kernels": layout.kernels_s(tokens),
-        "engine": ENGINE_S,
+        "engine": BETWEEN_S,
     }
     return tuple(Part(name=name, seconds=seconds) for name, seconds in parts.items())
 
@@ -124,7 +127,12 @@ def layer_s(
     return sum(inside) / layout.model.layers
 
 
-def _tokens_s(layout: Layout, tokens: int, flags: EngineFlags) -> float:
+def overlapped(shape: ReplicaShape, flags: EngineFlags) -> bool:
+    """Whether the host prepares a step while the one before it runs; not with pipelines (vLLM 0.14 on)."""
+    return flags.async_scheduling and shape.pp == 1
+
+
+def _tokens_s(layout: Layout, tokens: int, flags: EngineFlags, overlap: bool) -> float:
     """What a step of so many tokens costs before its context is counted."""
     gpu_s = (
         layout.dense_s(tokens)
@@ -135,4 +143,7 @@ def _tokens_s(layout: Layout, tokens: int, flags: EngineFlags) -> float:
         + layout.head_s(1)
     )
     graph = tokens <= LARGEST_GRAPH and not flags.enforce_eager
-    return ENGINE_S + (gpu_s if graph else max(gpu_s, layout.launch_s()))
+    gpu_s = gpu_s if graph else max(gpu_s, layout.launch_s())
+    if not overlap:
+        return HOST_S + gpu_s
+    return max(BETWEEN_S + gpu_s, HOST_S + HOST_SEQ_S * min(tokens, flags.max_num_seqs))

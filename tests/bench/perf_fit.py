@@ -2,8 +2,8 @@
 
     python tests/bench/perf_fit.py [--tables DIR] [--write]
 
-`--tables` is the `systems/data` folder of aiconfigurator-core 0.12.0 (PyPI, Apache-2.0): it has the experts, and
-the GPUs that the smaller tables lack. No served run is looked at. Without `--write` the curves are printed.
+`--tables` is the `systems/data` folder of aiconfigurator-core 0.12.0 (PyPI, Apache-2.0): it has the experts,
+and the GPUs that the smaller tables lack. No served run is looked at. Without `--write` they are only printed.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from bouted.perf.curveset import Curves
 
 OUT = Path(__file__).parents[2] / "bouted" / "perf" / "data" / "curves.yaml"
 HEAD = """# Fitted coefficients of single operators, in shares of the peaks in bouted/catalog/data/gpus.yaml.
-# Written by tests/bench/perf_fit.py, which says how. Sources: aiconfigurator (NVIDIA, Apache-2.0), Vidur (MIT),
-# Helix (Apache-2.0): see bouted/perf/data/README.md. `error` is the fit's median relative error over `cells`.
+# Written by tests/bench/perf_fit.py, which says how; README.md beside this file names the sources.
+# `error` is the fit's median relative error over `cells`.
 """
 
 

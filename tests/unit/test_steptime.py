@@ -2,8 +2,8 @@
 
 The table is TPOT in ms by aiconfigurator 0.12.0 (https://github.com/ai-dynamo/aiconfigurator) from its
 measured kernel tables ("silicon" mode), for vLLM 0.24.0 in bf16 with `batch` requests of 1024 + 256 tokens
-always in flight. The catalog's efficiencies were worked out from Llama-3.1-8B on one GPU (TPOT and time to
-first token at batch 1, throughput at batch 64); no efficiency was set from the rows of the other two models.
+always in flight. Ours come from curves fitted to much the same kernels, one operator at a time; that the sums
+agree says that no operator is forgotten or counted twice.
 """
 
 from statistics import median, quantiles
@@ -106,9 +106,8 @@ def test_no_estimate_is_far_off(batch: int, worst: float) -> None:
     assert max(abs(error) for error in errors(batches=(batch,))) <= worst
 
 
-def test_estimates_err_on_the_slow_side() -> None:
-    assert min(errors()) >= -0.10
-    assert 0 < median(errors()) < 0.15
+def test_estimates_are_neither_slow_nor_fast_on_the_whole() -> None:
+    assert -0.05 <= median(errors()) <= 0.10
 
 
 @pytest.mark.parametrize(("model", "tp"), [SMALL, MIDDLE, LARGE])
