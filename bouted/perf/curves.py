@@ -17,12 +17,12 @@ US = 1e-6
 class Measured:
     """Where a curve comes from. `capability` is the GPU's compute capability, `error` the median one.
 
-    `watts_per_tflop` is the GPU's power limit over its 16-bit peak.
+    `watts` is the GPU's power limit.
     """
 
     gpu: str
     capability: float
-    watts_per_tflop: float
+    watts: float
     source: str
     cells: int
     error: float

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from statistics import median
 from typing import Generic, TypeVar
 
 import yaml
@@ -22,8 +23,10 @@ from bouted.perf.curves import (
 )
 
 C = TypeVar("C", bound=Measured)
-SAME_GENERATION = 0.5
-"""Compute capabilities this near are of one generation."""
+SAME_ARCHITECTURE = 0.3
+"""Compute capabilities this near are of one architecture."""
+BUS_POWERED_W = 75.0
+"""What a slot gives: cards that live on it stop far below their peak, whatever their age."""
 NO_CUDA = 99.0
 """Stands for the compute capability of GPUs that have none."""
 
@@ -61,7 +64,8 @@ class Curves:
 
     def gemm_of(self, gpu: GpuSpec, precision: Precision) -> Found[GemmCurve]:
         """The curve of dense layers in the arithmetic of `precision`."""
-        return _powered(_nearest(self.gemm, gpu, lambda c: c.precision is precision), gpu)
+        found = _nearest(self.gemm, gpu, lambda c: c.precision is precision)
+        return _typical(found, self.gemm, gpu)
 
     def experts_of(self, gpu: GpuSpec, precision: Precision) -> Found[ExpertCurve]:
         """The curve of experts whose weights are in `precision`."""
@@ -93,17 +97,16 @@ def shipped_curves() -> Curves:
     )
 
 
-def _powered(found: Found[GemmCurve], gpu: GpuSpec) -> Found[GemmCurve]:
-    """A borrowed curve for a card with less power per FLOP than the lender, of much the same generation.
+def _typical(found: Found[GemmCurve], curves: tuple[GemmCurve, ...], gpu: GpuSpec) -> Found[GemmCurve]:
+    """A curve borrowed from another architecture: its share of the peak is the median of all alike.
 
-    A T4 or an L4 stops at 70 W long before its tensor cores do.
+    How much of its FLOP/s a GPU reaches varies more between architectures than it follows them.
     """
     curve = found.curve
-    share = min(1.0, gpu.watts / gpu.bf16_tflops / curve.watts_per_tflop)
-    near = abs(curve.capability - (gpu.compute_capability or NO_CUDA)) <= SAME_GENERATION
-    if found.own or share == 1.0 or not near:
+    if found.own or _distance(curve, gpu) <= SAME_ARCHITECTURE:
         return found
-    return Found(replace(curve, flops_share=curve.flops_share * share), own=False)
+    alike = [c.flops_share for c in _of_class(curves, gpu) if c.precision is curve.precision]
+    return Found(replace(curve, flops_share=median(alike)), own=False)
 
 
 def _without(curves: tuple[C, ...], gpus: tuple[str, ...]) -> tuple[C, ...]:
@@ -111,10 +114,19 @@ def _without(curves: tuple[C, ...], gpus: tuple[str, ...]) -> tuple[C, ...]:
 
 
 def _nearest(curves: tuple[C, ...], gpu: GpuSpec, fits: Callable[[C], bool]) -> Found[C]:
-    """The GPU's own curve, else that of the nearest compute capability; of equals the first by name."""
-    usable = [curve for curve in curves if fits(curve)]
+    """The GPU's own curve, else that of the nearest compute capability in its class of power."""
+    usable = tuple(curve for curve in curves if fits(curve))
     own = next((curve for curve in usable if curve.gpu == gpu.name), None)
     if own is not None:
         return Found(own, own=True)
-    capability = gpu.compute_capability or NO_CUDA
-    return Found(min(usable, key=lambda c: (abs(c.capability - capability), c.gpu)), own=False)
+    return Found(min(_of_class(usable, gpu), key=lambda c: (_distance(c, gpu), c.gpu)), own=False)
+
+
+def _of_class(curves: tuple[C, ...], gpu: GpuSpec) -> tuple[C, ...]:
+    """Those of GPUs that live on as much power, all where there is none."""
+    alike = tuple(c for c in curves if (c.watts <= BUS_POWERED_W) is (gpu.watts <= BUS_POWERED_W))
+    return alike or curves
+
+
+def _distance(curve: Measured, gpu: GpuSpec) -> float:
+    return abs(curve.capability - (gpu.compute_capability or NO_CUDA))

@@ -36,7 +36,7 @@ class Origin(TypedDict):
 
     gpu: str
     capability: float
-    watts_per_tflop: float
+    watts: float
     source: str
 
 
@@ -74,6 +74,6 @@ def origin(spec: GpuSpec, source: str = SOURCE) -> Origin:
     return Origin(
         gpu=spec.name,
         capability=spec.compute_capability or NO_CUDA,
-        watts_per_tflop=spec.watts / spec.bf16_tflops,
+        watts=spec.watts,
         source=source,
     )
