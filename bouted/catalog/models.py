@@ -44,7 +44,10 @@ class SlidingWindow:
 class ModelSpec:
     """One model's published shape (the fields of its `config.json`).
 
-    `params_b` counts everything, in 10^9. `tied` models share the embedding with the output head.
+    `params_b` counts everything that an engine loads, in 10^9; `vision_b` of them encode images.
+    `tied` models share the embedding with the output head. `sinks` models have attention sinks, and
+    `needs_bf16` ones overflow in fp16. `int4_intermediate` is the feed-forward width of its published
+    four-bit checkpoints, where that is padded.
     """
 
     name: str
@@ -60,10 +63,16 @@ class ModelSpec:
     max_context: int
     source: str
     tied: bool = False
+    sinks: bool = False
+    needs_bf16: bool = False
+    vision_b: float = 0.0
+    int4_intermediate: int | None = None
     experts: Experts | None = None
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None
 
     def kv_bytes_per_token(self) -> int:
-        """Bytes of KV cache that one token takes over all layers, 16-bit."""
+        """Bytes of KV cache that one token takes over all layers, 16-bit, within every window."""
+        if self.latent is not None:
+            return self.layers * (self.latent.kv_rank + self.latent.rope_dim) * 2
         return 2 * self.layers * self.kv_heads * self.head_dim * 2
