@@ -64,8 +64,9 @@ class Curves:
 
     def gemm_of(self, gpu: GpuSpec, precision: Precision) -> Found[GemmCurve]:
         """The curve of dense layers in the arithmetic of `precision`."""
-        found = _nearest(self.gemm, gpu, lambda c: c.precision is precision)
-        return _typical(found, self.gemm, gpu)
+        usable = tuple(curve for curve in self.gemm if curve.precision is precision)
+        found = _typical(_nearest(usable, gpu, lambda c: True), usable, gpu)
+        return found if precision is Precision.BF16 else self._as_powered(found, gpu)
 
     def experts_of(self, gpu: GpuSpec, precision: Precision) -> Found[ExpertCurve]:
         """The curve of experts whose weights are in `precision`."""
@@ -87,6 +88,17 @@ class Curves:
         """The curve of small kernels."""
         return _nearest(self.kernels, gpu, lambda c: True)
 
+    def _as_powered(self, found: Found[GemmCurve], gpu: GpuSpec) -> Found[GemmCurve]:
+        """Where a card lends that has power to spare: less, as in 16 bits."""
+        curve = found.curve
+        if found.own or (curve.watts <= BUS_POWERED_W) is (gpu.watts <= BUS_POWERED_W):
+            return found
+        mine = self.gemm_of(gpu, Precision.BF16).curve.flops_share
+        lenders = next(
+            c.flops_share for c in self.gemm if (c.gpu, c.precision) == (curve.gpu, Precision.BF16)
+        )
+        return Found(replace(curve, flops_share=curve.flops_share * min(1.0, mine / lenders)), own=False)
+
 
 @cache
 def shipped_curves() -> Curves:
@@ -105,8 +117,8 @@ def _typical(found: Found[GemmCurve], curves: tuple[GemmCurve, ...], gpu: GpuSpe
     curve = found.curve
     if found.own or _distance(curve, gpu) <= SAME_ARCHITECTURE:
         return found
-    alike = [c.flops_share for c in _of_class(curves, gpu) if c.precision is curve.precision]
-    return Found(replace(curve, flops_share=median(alike)), own=False)
+    share = median(c.flops_share for c in _of_class(curves, gpu))
+    return Found(replace(curve, flops_share=share), own=False)
 
 
 def _without(curves: tuple[C, ...], gpus: tuple[str, ...]) -> tuple[C, ...]:

@@ -113,9 +113,12 @@ class Layout:
         hop = (self.pp - 1) * (self.curves.kernels_of(self.gpu).curve.launch_us * US + message / self._link)
         if self.tp == 1:
             return hop
+        return 2 * self.model.layers * self.all_reduce_s(message) + hop
+
+    def all_reduce_s(self, message_bytes: float) -> float:
+        """One all-reduce over the tensor-parallel group, inside a CUDA graph."""
         curve = self.curves.reduce_of(self.gpu, self.tp).curve
-        one = (curve.start_us + curve.us_per_mb * message / 1e6) * US
-        return 2 * self.model.layers * one + hop
+        return (curve.start_us + curve.us_per_mb * message_bytes / 1e6) * US
 
     def launch_s(self) -> float:
         """What the host needs to start a step operator by operator, which no GPU can undercut."""

@@ -5,7 +5,7 @@ A step's parts (`bouted.perf.layout`) are added up; what depends on the number o
 lasts at least as long as the host needs to start its operators one by one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bouted.catalog.gpus import Evidence, GpuSpec
 from bouted.catalog.models import ModelSpec
@@ -14,6 +14,7 @@ from bouted.perf.curveset import Curves, shipped_curves
 from bouted.perf.flags import EngineFlags
 from bouted.perf.layout import Layout
 from bouted.perf.shapes import Fit, ReplicaShape
+from bouted.perf.tables import OperatorTables, TableLayout
 
 BETWEEN_S = 0.5e-3
 """What a GPU waits between two steps however they are scheduled: inputs copied in, sampling copied out."""
@@ -42,10 +43,15 @@ class Part:
 
 
 def layout_of(
-    model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, flags: EngineFlags, curves: Curves | None = None
+    model: ModelSpec,
+    gpu: GpuSpec,
+    shape: ReplicaShape,
+    flags: EngineFlags,
+    curves: Curves | None = None,
+    tables: OperatorTables | None = None,
 ) -> Layout:
-    """The layout of `shape`, with the shipped curves unless others are given."""
-    return Layout(
+    """The layout of `shape`, with the shipped curves unless others are given, and `tables` in their place."""
+    plain = Layout(
         model=model,
         gpu=gpu,
         tp=shape.tp,
@@ -54,6 +60,9 @@ def layout_of(
         kv=flags.kv_cache_dtype,
         curves=curves or shipped_curves(),
     )
+    if tables is None:
+        return plain
+    return TableLayout(**{field.name: getattr(plain, field.name) for field in fields(plain)}, tables=tables)
 
 
 def step_costs(
@@ -63,11 +72,12 @@ def step_costs(
     fit: Fit,
     flags: EngineFlags | None = None,
     curves: Curves | None = None,
+    tables: OperatorTables | None = None,
 ) -> StepCosts:
     """The step costs of a layout that `fits` accepted."""
     flags = flags or EngineFlags(max_model_len=model.max_context)
-    layout = layout_of(model, gpu, shape, flags, curves)
-    evidence = Evidence.INTERPOLATED if layout.own and shape.pp == 1 else Evidence.ROOFLINE
+    layout = layout_of(model, gpu, shape, flags, curves, tables)
+    evidence = _evidence(layout)
     head_s = (layout.head_s(256) - layout.head_s(1)) / 255
     host_s = 0.0 if overlapped(shape, flags) else HOST_SEQ_S
     return StepCosts(
@@ -125,6 +135,14 @@ def layer_s(
     )
     inside = [part.seconds for part in parts if part.name not in ("engine", "output head")]
     return sum(inside) / layout.model.layers
+
+
+def _evidence(layout: Layout) -> Evidence:
+    """How well a layout is known: pipelines were measured nowhere."""
+    if not layout.own or layout.pp > 1:
+        return Evidence.ROOFLINE
+    measured = isinstance(layout, TableLayout) and layout.measured
+    return Evidence.MEASURED if measured else Evidence.INTERPOLATED
 
 
 def overlapped(shape: ReplicaShape, flags: EngineFlags) -> bool:
