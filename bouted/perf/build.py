@@ -1,38 +1,24 @@
-"""Builds latency-against-load profiles by simulating each layout alone, from near idle to its knee."""
+"""Builds latency-against-load profiles: the knee of each shape, then points up to it."""
 
-from dataclasses import dataclass
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import numpy as np
-
+from bouted.catalog.gpus import Evidence
 from bouted.codec import content_hash, dump
 from bouted.perf.candidates import candidate_shapes, refusals
 from bouted.perf.costs import StepCosts
-from bouted.perf.kernel import Floats, Ints
-from bouted.perf.profile import QUANTILES, LoadPoint, Profile, ProfileTable
+from bouted.perf.knee import knee_per_s
+from bouted.perf.loads import USUAL, Detail, load_points
+from bouted.perf.mix import RequestMix, request_mix
+from bouted.perf.profile import LoadPoint, Profile, ProfileTable
 from bouted.perf.shapes import ReplicaShape
-from bouted.perf.simulate import RequestTimes, arrivals, simulate_replica
 from bouted.workload.profile import RequestLength
 
-__all__ = ["build_profiles", "candidate_shapes", "profile_hash", "refusals"]
+__all__ = ["build_points", "build_profiles", "candidate_shapes", "profile_hash", "refusals"]
 
-LOADS = (0.04, 0.2, 0.4, 0.55, 0.68, 0.8, 0.88, 0.94)  # of capacity; above the last a queue only grows
-REQUESTS = 3000
-WARM_UP = 300  # the first requests meet an empty engine
-_FLOOD_PER_S = 1e6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Mix:
-    """One sample of requests, used for every shape and load: common random numbers."""
-
-    prompt: Ints
-    output: Ints
-    gaps: Floats  # arrival times at one request a second
-
-    def run(self, costs: StepCosts, rate_per_s: float, count: int) -> tuple[Floats, RequestTimes]:
-        """Arrival times and what became of the first `count` requests at this rate."""
-        times = self.gaps[:count] / rate_per_s
-        return times, simulate_replica(costs, times, self.prompt[:count], self.output[:count])
+FORMAT = 1
+"""Raised when the same step costs and requests would give another profile: cached ones are then not used."""
 
 
 def build_profiles(
@@ -42,67 +28,45 @@ def build_profiles(
     seed: int,
     *,
     known: tuple[Profile, ...] = (),
+    detail: Detail = USUAL,
 ) -> ProfileTable:
     """A profile per shape, for requests drawn from `lengths` arriving with `arrival_cv`.
 
     `known` profiles are taken as they are. Shapes that can never hold the longest request are left out.
-    The same input gives the same table.
+    The same input gives the same table, however many cores there are.
     """
     have = {profile.shape.id: profile for profile in known}
-    mix = _mix(lengths, arrival_cv, seed)
-    profiles = [
-        have.get(shape.id) or _profile(shape, costs, mix)
-        for shape, costs in shapes
-        if costs.kv_capacity_tokens >= max(n.prompt_tokens + n.output_tokens for n in lengths)
-    ]
-    return ProfileTable(profiles=tuple(profiles))
+    longest = max(n.prompt_tokens + n.output_tokens for n in lengths)
+    held = [pair for pair in shapes if pair[1].kv_capacity_tokens >= longest]
+    missing = [(shape, costs) for shape, costs in held if shape.id not in have]
+    found = build_points(tuple(costs for _, costs in missing), lengths, arrival_cv, seed, detail=detail)
+    for (shape, costs), points in zip(missing, found, strict=True):
+        have[shape.id] = Profile(shape=shape, costs=costs, points=points, evidence=costs.evidence)
+    return ProfileTable(profiles=tuple(have[shape.id] for shape, _ in held))
 
 
-def profile_hash(costs: StepCosts, lengths: tuple[RequestLength, ...], arrival_cv: float) -> str:
-    """Names the profile that these step costs have under this mix."""
-    body = dump(StepCosts, costs) + dump(tuple[RequestLength, ...], lengths)
-    return content_hash(body + repr(arrival_cv).encode())
+def build_points(
+    costs: tuple[StepCosts, ...],
+    lengths: tuple[RequestLength, ...],
+    arrival_cv: float,
+    seed: int,
+    *,
+    detail: Detail = USUAL,
+) -> tuple[tuple[LoadPoint, ...], ...]:
+    """Latency against load for each of `costs`, which must hold the longest request; one thread per core."""
+    if not costs:
+        return ()
+    mix = request_mix(lengths, arrival_cv, seed)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return tuple(pool.map(lambda one: _points(one, mix, detail), costs))
 
 
-def _mix(lengths: tuple[RequestLength, ...], arrival_cv: float, seed: int) -> _Mix:
-    rng = np.random.default_rng(seed)
-    picks = np.concatenate([rng.permutation(len(lengths)) for _ in range(REQUESTS // len(lengths) + 1)])[
-        :REQUESTS
-    ]
-    return _Mix(
-        prompt=np.array([lengths[i].prompt_tokens for i in picks], np.int64),
-        output=np.array([lengths[i].output_tokens for i in picks], np.int64),
-        gaps=arrivals(1.0, arrival_cv, REQUESTS, seed),
-    )
+def profile_hash(costs: StepCosts, lengths: tuple[RequestLength, ...], arrival_cv: float, seed: int) -> str:
+    """Names the points that these step costs have for these requests, however sure the costs are."""
+    bare = replace(costs, evidence=Evidence.ROOFLINE, spread=0.0)
+    asked = repr((FORMAT, arrival_cv, seed)).encode()
+    return content_hash(asked + dump(StepCosts, bare) + dump(tuple[RequestLength, ...], lengths))
 
 
-def _profile(shape: ReplicaShape, costs: StepCosts, mix: _Mix) -> Profile:
-    most = _capacity(costs, mix)
-    return Profile(
-        shape=shape,
-        costs=costs,
-        points=tuple(_point(costs, mix, most * load) for load in LOADS),
-        evidence=costs.evidence,
-    )
-
-
-def _capacity(costs: StepCosts, mix: _Mix) -> float:
-    """Requests a second that leave an engine whose queue is never empty."""
-    times, seen = mix.run(costs, _FLOOD_PER_S, REQUESTS)
-    ends = np.sort(times + seen.e2e_s)
-    first, last = int(0.15 * REQUESTS), int(0.85 * REQUESTS)
-    return float((last - first) / (ends[last] - ends[first]))
-
-
-def _point(costs: StepCosts, mix: _Mix, rate_per_s: float) -> LoadPoint:
-    _, seen = mix.run(costs, rate_per_s, REQUESTS)
-    return LoadPoint(
-        rate_per_s=rate_per_s,
-        ttft_s=_quantiles(seen.ttft_s),
-        tpot_s=_quantiles(seen.tpot_s),
-        e2e_s=_quantiles(seen.e2e_s),
-    )
-
-
-def _quantiles(values: Floats) -> tuple[float, ...]:
-    return tuple(float(v) for v in np.quantile(values[WARM_UP:], QUANTILES))
+def _points(costs: StepCosts, mix: RequestMix, detail: Detail) -> tuple[LoadPoint, ...]:
+    return load_points(costs, mix, knee_per_s(costs, mix), detail)

@@ -23,6 +23,20 @@ class Metric(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate and the 10-90 % interval of the truth around it, all in the estimate's unit."""
+
+    low: float
+    value: float
+    high: float
+
+    @classmethod
+    def around(cls, value: float, spread: float) -> "Interval":
+        """`value` with a relative half-width: as many times less as more, so that neither end is below 0."""
+        return cls(low=value / (1 + spread), value=value, high=value * (1 + spread))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPoint:
     """Latency at one offered rate: seconds at each of `QUANTILES`, per metric."""
 
@@ -37,18 +51,45 @@ class LoadPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What measurements made of a model's estimate: every step takes `tempo` times as long as `modelled`,
+    and every request reaches the engine `added_s` later."""
+
+    tempo: float
+    added_s: float
+    modelled: StepCosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One shape under one request mix. `points` ascend in rate; the last is the highest stable rate."""
+    """One shape under one request mix. `points` ascend in rate; the last is the highest stable rate.
+
+    `costs` and `points` are what is believed; `learned` tells what measurements changed, None: nothing.
+    """
 
     shape: ReplicaShape
     costs: StepCosts
     points: tuple[LoadPoint, ...]
     evidence: Evidence
+    learned: Learned | None = None
 
     @property
     def max_rate_per_s(self) -> float:
-        """The highest offered rate at which the queue stays bounded."""
+        """The highest offered rate worth planning: 95 % of the one at which the queue only grows."""
         return self.points[-1].rate_per_s
+
+    @property
+    def modelled(self) -> StepCosts:
+        """The step costs before anything was learned: what an engine that is paced by them follows."""
+        return self.costs if self.learned is None else self.learned.modelled
+
+    def interval_at(self, metric: Metric, level: float, rate_per_s: float) -> Interval:
+        """Seconds that a share `level` of requests stay within at this rate, with the 10-90 % interval."""
+        seconds = self.quantiles_at(metric, rate_per_s)
+        right = min(max(bisect_left(QUANTILES, level), 1), len(QUANTILES) - 1)
+        weight = (level - QUANTILES[right - 1]) / (QUANTILES[right] - QUANTILES[right - 1])
+        value = seconds[right - 1] + weight * (seconds[right] - seconds[right - 1])
+        return Interval.around(value, self.costs.spread)
 
     def quantiles_at(self, metric: Metric, rate_per_s: float) -> tuple[float, ...]:
         """Seconds at `QUANTILES`, linear between the measured loads; flat outside them."""
