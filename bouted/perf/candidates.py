@@ -1,5 +1,6 @@
 """Which layouts of a model start on which GPUs, and why the others do not."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bouted.catalog.gpus import GpuSpec
@@ -7,19 +8,23 @@ from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import Precision
 from bouted.perf.costs import StepCosts
 from bouted.perf.memory import fits
-from bouted.perf.shapes import Engine, Refusal, ReplicaShape
+from bouted.perf.refused import RefusedStart
+from bouted.perf.shapes import Engine, Fit, Refusal, ReplicaShape, Rule
 from bouted.perf.steptime import step_costs
 
 TENSOR_PARALLEL = (1, 2, 4, 8)
-PIPELINE_PARALLEL = 2
+PIPELINE_PARALLEL = (1, 2, 4)
+NODE_GPUS = 8
+"""GPUs of the largest instance. Layouts of more lie over several nodes."""
 KV_REQUESTS = 4  # a layout that cannot hold four of the longest requests would batch nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedShape:
-    """A layout that would not start, and the arithmetic or rule that says so."""
+    """A layout that would not start, the rule it breaks, and the arithmetic."""
 
     shape: ReplicaShape
+    rule: Rule
     reason: str
 
 
@@ -30,15 +35,17 @@ def candidate_shapes(
     precision: Precision,
     engine: Engine,
     context_tokens: int,
+    *,
+    learned: tuple[RefusedStart, ...] = (),
+    most_gpus: int = NODE_GPUS,
 ) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    """Every layout that starts, with its step costs. Pipelines only where no tensor-parallel group does."""
-    found: list[tuple[ReplicaShape, StepCosts]] = []
-    for gpu in gpus:
-        single = _starting(model_name, spec, gpu, precision, engine, context_tokens, pp=1)
-        found += single or _starting(
-            model_name, spec, gpu, precision, engine, context_tokens, pp=PIPELINE_PARALLEL
-        )
-    return tuple(found)
+    """Every layout of up to `most_gpus` that starts, with its step costs."""
+    return tuple(
+        (shape, step_costs(spec, gpu, shape, found, found.flags))
+        for gpu in gpus
+        for shape in _shapes(model_name, gpu, precision, engine, most_gpus)
+        if isinstance(found := _tried(spec, gpu, shape, context_tokens, learned), Fit)
+    )
 
 
 def refusals(
@@ -48,44 +55,42 @@ def refusals(
     precision: Precision,
     engine: Engine,
     context_tokens: int,
+    *,
+    learned: tuple[RefusedStart, ...] = (),
+    most_gpus: int = NODE_GPUS,
 ) -> tuple[RefusedShape, ...]:
-    """The single-stage layouts that would not start, each with its reason."""
-    refused: list[RefusedShape] = []
-    for gpu in gpus:
-        for shape in _shapes(model_name, gpu, precision, engine, pp=1):
-            fit = fits(spec, gpu, shape, context_tokens=context_tokens, min_kv_tokens=_kv(context_tokens))
-            if isinstance(fit, Refusal):
-                refused.append(RefusedShape(shape=shape, reason=fit.reason))
-    return tuple(refused)
-
-
-def _kv(context_tokens: int) -> int:
-    return KV_REQUESTS * context_tokens
-
-
-def _shapes(
-    model_name: str, gpu: GpuSpec, precision: Precision, engine: Engine, *, pp: int
-) -> tuple[ReplicaShape, ...]:
+    """The layouts of up to `most_gpus` that would not start, each with its reason."""
     return tuple(
-        ReplicaShape(model=model_name, gpu=gpu.name, tp=tp, pp=pp, precision=precision, engine=engine)
-        for tp in TENSOR_PARALLEL
-        if tp * pp <= gpu.max_fast_group  # stages too, until hops between groups are measured
+        RefusedShape(shape=shape, rule=found.rule, reason=found.reason)
+        for gpu in gpus
+        for shape in _shapes(model_name, gpu, precision, engine, most_gpus)
+        if isinstance(found := _tried(spec, gpu, shape, context_tokens, learned), Refusal)
     )
 
 
-def _starting(
-    model_name: str,
+def _tried(
     spec: ModelSpec,
     gpu: GpuSpec,
-    precision: Precision,
-    engine: Engine,
+    shape: ReplicaShape,
     context_tokens: int,
-    *,
-    pp: int,
-) -> list[tuple[ReplicaShape, StepCosts]]:
-    found: list[tuple[ReplicaShape, StepCosts]] = []
-    for shape in _shapes(model_name, gpu, precision, engine, pp=pp):
-        fit = fits(spec, gpu, shape, context_tokens=context_tokens, min_kv_tokens=_kv(context_tokens))
-        if not isinstance(fit, Refusal):
-            found.append((shape, step_costs(spec, gpu, shape, fit)))
-    return found
+    learned: tuple[RefusedStart, ...],
+) -> Fit | Refusal:
+    return fits(
+        spec,
+        gpu,
+        shape,
+        context_tokens=context_tokens,
+        min_kv_tokens=KV_REQUESTS * context_tokens,
+        learned=learned,
+    )
+
+
+def _shapes(
+    model_name: str, gpu: GpuSpec, precision: Precision, engine: Engine, most_gpus: int
+) -> Iterator[ReplicaShape]:
+    for pp in PIPELINE_PARALLEL:
+        for tp in TENSOR_PARALLEL:
+            if tp * pp <= most_gpus:
+                yield ReplicaShape(
+                    model=model_name, gpu=gpu.name, tp=tp, pp=pp, precision=precision, engine=engine
+                )

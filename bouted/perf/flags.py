@@ -9,8 +9,9 @@ from bouted.catalog.precision import KvPrecision
 class EngineFlags:
     """The engine's start flags that decide what fits and how steps are filled, under vLLM's names.
 
-    SGLang knows them as `mem-fraction-static`, `max-running-requests`, `chunked-prefill-size` and
-    `kv-cache-dtype`.
+    SGLang knows them as `context-length`, `mem-fraction-static`, `max-running-requests`,
+    `chunked-prefill-size`, `kv-cache-dtype` and `disable-cuda-graph`. `gpu_memory_utilization` is the share
+    of a GPU for everything in vLLM, for weights and KV cache alone in SGLang.
     """
 
     max_model_len: int

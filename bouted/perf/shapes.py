@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bouted.catalog.precision import Precision
+from bouted.perf.flags import EngineFlags
 
 
 class Engine(StrEnum):
@@ -37,16 +38,39 @@ class ReplicaShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A layout that starts: GiB per GPU, and KV tokens left over for the whole replica."""
+    """A layout that starts with `flags`: GiB per GPU, and KV tokens left over for the whole replica."""
 
     weights_gib: float
     reserve_gib: float
     kv_gib: float
     kv_capacity_tokens: int
+    flags: EngineFlags
+
+
+class Rule(StrEnum):
+    """What a refused layout breaks."""
+
+    PRECISION = "precision"
+    """The GPU or the model has no such precision."""
+    LINK = "link"
+    """Tensor parallelism would leave the fast link."""
+    STAGES = "stages"
+    """More pipeline stages than layers, or than anybody runs."""
+    HEADS = "heads"
+    """Attention heads do not divide over the GPUs."""
+    WIDTH = "width"
+    """A layer's width does not divide over the GPUs, or not into blocks that share a scale."""
+    CONTEXT = "context"
+    """The requests are longer than the model or the engine's flags allow."""
+    MEMORY = "memory"
+    """Weights, engine and KV cache are more than the GPUs hold."""
+    LEARNED = "learned"
+    """It, or one with no less memory left, failed to start before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A layout that would not start, and the arithmetic or rule that says so, in one line."""
+    """A layout that would not start: the rule it breaks, and the arithmetic in one line."""
 
+    rule: Rule
     reason: str

@@ -7,7 +7,8 @@ from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import Precision
 from bouted.market.egress import Place
 from bouted.market.offers import Offer
-from bouted.perf.memory import GIB, weight_bytes
+from bouted.perf.reserve import GIB
+from bouted.perf.weights import weight_bytes
 from bouted.planner.problem import PlannedNode, PlanningProblem
 
 

@@ -17,7 +17,13 @@ from bouted.perf.tables import OperatorTables
 
 SIDES = (512, 65536)
 TOKENS = (1, 64, 16384)
-FIT = Fit(weights_gib=1, reserve_gib=1, kv_gib=1, kv_capacity_tokens=100_000)
+FIT = Fit(
+    weights_gib=1,
+    reserve_gib=1,
+    kv_gib=1,
+    kv_capacity_tokens=100_000,
+    flags=EngineFlags(max_model_len=8192),
+)
 
 
 def tables(root: Path, *, gemm_ms: float = 1.0, kind: str = "bfloat16") -> OperatorTables:
