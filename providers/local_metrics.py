@@ -88,7 +88,15 @@ class EngineMetrics(Collector):
         self._finished["abort"] += 1
 
     def done(
-        self, reason: str, prompt: int, output: int, *, queue_s: float, prefill_s: float, decode_s: float
+        self,
+        reason: str,
+        prompt: int,
+        output: int,
+        *,
+        front_s: float,
+        queue_s: float,
+        prefill_s: float,
+        decode_s: float,
     ) -> None:
         """A request made its last token."""
         self._finished[reason] += 1
@@ -98,7 +106,7 @@ class EngineMetrics(Collector):
         self._prefill.observe(prefill_s)
         self._decode.observe(decode_s)
         self._inference.observe(prefill_s + decode_s)
-        self._e2e.observe(queue_s + prefill_s + decode_s)
+        self._e2e.observe(front_s + queue_s + prefill_s + decode_s)
         if output > 1:
             self._tpot.observe(decode_s / (output - 1))
 
@@ -109,7 +117,7 @@ class EngineMetrics(Collector):
         yield self._gauge("kv_cache_usage_perc", "KV cache in use, 0..1.", self._batch.kv_used_share)
         yield self._counter("prompt_tokens", "Prompt tokens read.", self._prompt_tokens)
         yield self._counter("generation_tokens", "Tokens generated.", self._generation_tokens)
-        yield self._counter("num_preemptions", "Requests put back into the queue.", 0)
+        yield self._counter("num_preemptions", "Requests put back into the queue.", self._batch.preemptions)
         labels = (*_LABELS, "finished_reason")
         finished = CounterMetricFamily("vllm:request_success", "Requests that ended.", labels=labels)
         for reason, count in self._finished.items():

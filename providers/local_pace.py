@@ -1,11 +1,12 @@
 """Plays a batch in real time: each engine step takes as long as its costs say."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from enum import Enum, auto
 from itertools import count
 
 from bouted.perf.batch import Batch, Emitted
+from bouted.perf.pipeline import Pipeline
 
 from .local_metrics import EngineMetrics
 
@@ -30,20 +31,27 @@ class Request:
         "end",
         "first",
         "key",
+        "last",
+        "output",
         "prompt",
+        "reached",
         "reason",
         "scheduled",
         "streams",
     )
 
-    def __init__(self, key: int, prompt_tokens: int, arrived: float, streams: bool, reason: str) -> None:
+    def __init__(
+        self, key: int, prompt_tokens: int, output_tokens: int, arrived: float, streams: bool, reason: str
+    ) -> None:
         self.key = key
         self.prompt = prompt_tokens
+        self.output = output_tokens
         self.arrived = arrived
+        self.reached: float | None = None
         self.streams = streams
         self.reason = reason
         self.scheduled: float | None = None
-        self.first = arrived
+        self.first = self.last = arrived
         self.emitted = 0
         self.end: End | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -77,12 +85,12 @@ class Pacer:
         self.warm = False
         self._batch = batch
         self._metrics = metrics
-        self._time_scale = time_scale
+        self._pipeline = Pipeline(batch, time_scale)
+        self._front_end_s = batch.costs.front_end_s / time_scale
         self._keys = count(1)
         self._requests: dict[int, Request] = {}
         self._queued: deque[Request] = deque()
         self._work = asyncio.Event()
-        self._last_emit = 0.0
 
     @property
     def load(self) -> int:
@@ -93,20 +101,22 @@ class Pacer:
         self, prompt_tokens: int, output_tokens: int, *, streams: bool, reason: str = "length"
     ) -> Request | None:
         """Queue a request, which will finish for `reason`; None when it can never fit into the KV cache."""
-        now = asyncio.get_running_loop().time()
-        request = Request(next(self._keys), prompt_tokens, now, streams, reason)
-        if not self._batch.add(request.key, prompt_tokens, output_tokens):
+        if not self._batch.can_hold(prompt_tokens, output_tokens):
             return None
+        loop = asyncio.get_running_loop()
+        request = Request(next(self._keys), prompt_tokens, output_tokens, loop.time(), streams, reason)
         self._requests[request.key] = request
-        self._queued.append(request)
-        self._work.set()
+        if self._front_end_s:
+            loop.call_later(self._front_end_s, self._reach, request)
+        else:
+            self._reach(request)
         return request
 
     def drop(self, request: Request, end: End = End.CANCELLED) -> None:
         """Forget a request that has not finished and free what it holds."""
         if request.end is not None:
             return
-        if request.scheduled is None:
+        if request.reached is not None and request.scheduled is None:
             self._queued.remove(request)
         self._batch.cancel(request.key)
         del self._requests[request.key]
@@ -127,6 +137,15 @@ class Pacer:
             self.warm = True
             await self._work.wait()
 
+    def _reach(self, request: Request) -> None:
+        """The request is through the front end."""
+        if request.end is not None:
+            return
+        request.reached = request.arrived + self._front_end_s
+        self._batch.add(request.key, request.prompt, request.output)
+        self._queued.append(request)
+        self._work.set()
+
     async def _play(self) -> None:
         """Play steps while there is work.
 
@@ -134,25 +153,25 @@ class Pacer:
         that, so that late timers do not add up.
         """
         loop = asyncio.get_running_loop()
-        start = loop.time()
-        while (step_s := self._begin(start)) is not None:
-            end = start + step_s / self._time_scale
-            await asyncio.sleep(max(0.0, end - loop.time()))
+        self._begin(loop.time())
+        while (next_s := self._pipeline.next_s) is not None:
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
             now = loop.time()
-            self._emit(self._batch.end_step(), now)
-            start = max(end, now - _MAX_LAG_S)
+            tokens = self._pipeline.end_step(next_s)
+            if tokens is not None:
+                self._emit(tokens, now)
+            self._begin(max(next_s, now - _MAX_LAG_S))
         self._work.clear()
 
-    def _begin(self, start: float) -> float | None:
-        """Begin a step. Requests are admitted first come, first served, so the batch's queue says which."""
-        step_s = self._batch.begin_step()
-        while len(self._queued) > self._batch.waiting:
+    def _begin(self, start: float) -> None:
+        """Begin a step if one may. Admission is first come, first served, so the batch's queue says whose."""
+        self._pipeline.begin_step(start)
+        while len(self._queued) > self._batch.never_admitted:
             request = self._queued.popleft()
-            request.scheduled = max(start, request.arrived)
-        return step_s
+            request.scheduled = max(start, request.reached or start)
 
     def _emit(self, tokens: tuple[Emitted, ...], now: float) -> None:
-        decoded = 0
+        gaps = Counter[float]()  # most requests of a step waited equally long
         for token in tokens:
             request = self._requests.get(token.key)
             if request is None:
@@ -162,25 +181,27 @@ class Pacer:
                 request.first = now
                 self._metrics.prefilled(request.prompt, now - request.arrived)
             else:
-                decoded += 1
+                gaps[now - request.last] += 1
+            request.last = now
             if token.done:
                 self._finish(request, now)
             elif request.streams:
                 request.wake()
-        # Every sequence past its prefill decodes in every step, so they all waited equally long.
-        self._metrics.decoded(decoded, now - self._last_emit)
-        self._last_emit = now
+        for gap_s, decoded in gaps.items():
+            self._metrics.decoded(decoded, gap_s)
 
     def _finish(self, request: Request, now: float) -> None:
         del self._requests[request.key]
         request.end = End.DONE
         request.wake()
-        scheduled = request.arrived if request.scheduled is None else request.scheduled
+        reached = request.arrived if request.reached is None else request.reached
+        scheduled = reached if request.scheduled is None else request.scheduled
         self._metrics.done(
             request.reason,
             request.prompt,
             request.emitted,
-            queue_s=scheduled - request.arrived,
+            front_s=reached - request.arrived,
+            queue_s=scheduled - reached,
             prefill_s=request.first - scheduled,
             decode_s=now - request.first,
         )

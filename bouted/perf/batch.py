@@ -1,60 +1,41 @@
-"""Continuous batching, one replica, step by step: the rule that the paced engine follows.
+"""Continuous batching, one replica, step by step: the rule of vLLM's V1 scheduler, which paced engines use.
 
-`bouted.perf.simulate` compiles the same rule; the two agree to the last digits, and a test says so.
+`bouted.perf.kernel` compiles the same rule; the two agree to the last digits, and a test says so.
 
-Waiting requests are served first come, first served. A step has a budget of `max_step_tokens`:
-every sequence past its prefill decodes one token, then running prefills go on, then waiting requests
-are admitted while a place, budget and KV room for their whole final length are left. A step costs
-`StepCosts.step_s`; its tokens come out at its end.
+A step has a budget of `max_step_tokens`. Running requests come first, in order of admission: one token
+for each that decodes, as much as the budget allows for one that still reads. Then waiting ones are
+admitted, first come, first served, while there is a seat, budget, and free KV for all that they have to
+read (vLLM's default since `scheduler_reserve_full_isl`; earlier versions look at the first chunk only).
+KV is taken as tokens are computed. When a running request finds none, the one admitted last gives its
+KV back, goes to the front of the queue, and later reads its prompt and its own tokens again; a step
+that preempts admits nobody.
+
+With `stages` above 1 that many steps may be under way, a request in one of them at most. A step then
+decodes at most its share of the running requests, so that the pipeline fills, as a tuned engine does.
+KV is counted in tokens; vLLM's blocks of 16 waste 8 a request on average, which is left out here.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from math import ceil
 
 from bouted.perf.costs import StepCosts
+from bouted.perf.sequence import Emitted, Sequence
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emitted:
-    """One token of request `key`. `first` and `done` say which one."""
-
-    key: int
-    first: bool
-    done: bool
-
-
-@dataclass(slots=True)
-class _Sequence:
-    """One request in the engine. `chunk` is the prompt tokens it prefills in the step under way."""
-
-    key: int
-    prompt_tokens: int
-    output_tokens: int
-    prefilled: int = 0
-    emitted: int = 0
-    chunk: int = 0
-    scheduled: bool = False
-
-    @property
-    def kv_tokens(self) -> int:
-        return self.prompt_tokens + self.output_tokens
-
-    @property
-    def cached_tokens(self) -> int:
-        """KV entries held: a token that was just emitted is cached by the step that decodes the next."""
-        return self.prefilled + max(0, self.emitted - 1)
+__all__ = ["Batch", "Emitted"]
 
 
 class Batch:
-    """The requests inside one engine. The caller alternates `begin_step` and `end_step`."""
+    """The requests inside one engine. A step begins with `begin_step`; `end_step` ends the oldest one."""
 
     def __init__(self, costs: StepCosts) -> None:
-        self._costs = costs
-        self._running: list[_Sequence] = []
-        self._waiting: deque[_Sequence] = deque()
+        self.costs = costs
+        self.preemptions = 0
+        self._running: list[Sequence] = []
+        self._waiting: deque[Sequence] = deque()
         self._keys: set[int] = set()
         self._kv_tokens = 0
-        self._in_step = False
+        self._steps: deque[int] = deque()
+        self._begun = 0
 
     @property
     def running(self) -> int:
@@ -63,24 +44,42 @@ class Batch:
 
     @property
     def waiting(self) -> int:
-        """Requests not admitted yet."""
+        """Requests in the queue, preempted ones included."""
         return len(self._waiting)
 
     @property
-    def kv_used_share(self) -> float:
-        """Share of the KV cache reserved by running requests, 0..1."""
-        return self._kv_tokens / self._costs.kv_capacity_tokens
+    def never_admitted(self) -> int:
+        """Requests in the queue that were never in the batch: the last ones of it."""
+        return sum(1 for seq in self._waiting if not seq.admitted)
 
-    def add(self, key: int, prompt_tokens: int, output_tokens: int) -> bool:
-        """Queue a request; False when it can never fit. ValueError on a key in use or no tokens."""
-        if prompt_tokens < 1 or output_tokens < 1:
-            raise ValueError(f"request {key}: {prompt_tokens} prompt, {output_tokens} output tokens")
+    @property
+    def steps_under_way(self) -> int:
+        """Steps begun and not ended."""
+        return len(self._steps)
+
+    @property
+    def kv_used_share(self) -> float:
+        """Share of the KV cache that running requests hold, 0..1."""
+        return self._kv_tokens / self.costs.kv_capacity_tokens
+
+    def can_hold(self, prompt_tokens: int, output_tokens: int) -> bool:
+        """Whether such a request fits into the whole KV cache."""
+        return prompt_tokens + output_tokens <= self.costs.kv_capacity_tokens
+
+    def add(self, key: int, prompt_tokens: int, output_tokens: int, cached_tokens: int = 0) -> bool:
+        """Queue a request; False when it can never fit. ValueError on a key in use or impossible tokens.
+
+        `cached_tokens` of its prompt are in the prefix cache: not computed, but held and attended to.
+        """
+        if output_tokens < 1 or not 0 <= cached_tokens < prompt_tokens:
+            tokens = f"{prompt_tokens} prompt, {cached_tokens} cached, {output_tokens} output tokens"
+            raise ValueError(f"request {key}: {tokens}")
         if key in self._keys:
             raise ValueError(f"request {key} is already here")
-        if prompt_tokens + output_tokens > self._costs.kv_capacity_tokens:
+        if not self.can_hold(prompt_tokens, output_tokens):
             return False
         self._keys.add(key)
-        self._waiting.append(_Sequence(key, prompt_tokens, output_tokens))
+        self._waiting.append(Sequence(key, prompt_tokens, output_tokens, cached_tokens, prompt_tokens))
         return True
 
     def cancel(self, key: int) -> None:
@@ -92,66 +91,91 @@ class Batch:
             return
         self._keys.discard(key)
         self._waiting = deque(seq for seq in self._waiting if seq.key != key)
-        self._kv_tokens -= sum(seq.kv_tokens for seq in self._running if seq.key == key)
+        self._kv_tokens -= sum(seq.held for seq in self._running if seq.key == key)
         self._running = [seq for seq in self._running if seq.key != key]
 
     def begin_step(self) -> float | None:
-        """Choose the next step's work and return its seconds; None when there is nothing to do."""
-        if self._in_step:
+        """Choose a step's work and return its seconds; None when nothing can be done before a step ends."""
+        if len(self._steps) == self.costs.stages:
             raise RuntimeError("begin_step before end_step")
-        decodes = sum(1 for seq in self._running if seq.emitted)
-        budget = max(0, self._costs.max_step_tokens - decodes)
-        budget = self._continue_prefills(budget)
-        self._admit(budget)
-        if not self._running:
+        preempted = self.preemptions
+        chosen, budget = self._schedule_running()
+        if self.preemptions == preempted:
+            chosen += self._admit(budget)
+        if not chosen:
             return None
-        self._in_step = True
-        prefill = sum(seq.chunk for seq in self._running)
-        pairs = sum(seq.chunk * (seq.prefilled + seq.chunk / 2) for seq in self._running)
-        context = sum(seq.cached_tokens for seq in self._running if seq.emitted)
-        return self._costs.step_s(prefill, decodes, context, pairs)
+        self._steps.append(self._begun)
+        self._begun += 1
+        reading = [seq for seq in chosen if not seq.decodes]
+        decoding = [seq for seq in chosen if seq.decodes]
+        return self.costs.step_s(
+            sum(seq.chunk for seq in reading),
+            len(decoding),
+            sum(seq.read for seq in decoding),
+            sum(seq.chunk * (seq.read + seq.chunk / 2) for seq in reading),
+        )
 
     def end_step(self) -> tuple[Emitted, ...]:
-        """Finish the step under way: the tokens it made, in order of admission."""
-        if not self._in_step:
+        """Finish the oldest step under way: the tokens it made, in order of admission."""
+        if not self._steps:
             raise RuntimeError("end_step before begin_step")
-        self._in_step = False
-        out = tuple(token for seq in self._running if (token := _advance(seq)) is not None)
-        if any(token.done for token in out):
-            self._release()
-        return out
-
-    def _continue_prefills(self, budget: int) -> int:
-        for seq in self._running:
-            seq.chunk = min(seq.prompt_tokens - seq.prefilled, budget)
-            seq.scheduled = seq.emitted > 0 or seq.chunk > 0
-            budget -= seq.chunk
-        return budget
-
-    def _admit(self, budget: int) -> None:
-        while self._waiting and len(self._running) < self._costs.max_batch and budget > 0:
-            seq = self._waiting[0]
-            if self._kv_tokens + seq.kv_tokens > self._costs.kv_capacity_tokens:
-                return
-            self._running.append(self._waiting.popleft())
-            self._kv_tokens += seq.kv_tokens
-            seq.chunk = min(seq.prompt_tokens, budget)
-            seq.scheduled = True
-            budget -= seq.chunk
-
-    def _release(self) -> None:
-        for seq in self._running:
-            if seq.emitted == seq.output_tokens:
-                self._kv_tokens -= seq.kv_tokens
+        step = self._steps.popleft()
+        moved = [(seq, seq.advance()) for seq in self._running if seq.step == step]
+        for seq, token in moved:
+            if token is not None and token.done:
+                self._kv_tokens -= seq.held
                 self._keys.discard(seq.key)
-        self._running = [seq for seq in self._running if seq.emitted < seq.output_tokens]
+        self._running = [seq for seq in self._running if seq.made < seq.output]
+        return tuple(token for _, token in moved if token is not None)
 
+    def _schedule_running(self) -> tuple[list[Sequence], int]:
+        """The running requests that this step works on, and the budget that is left."""
+        budget, chosen = self.costs.max_step_tokens, list[Sequence]()
+        seats = ceil(len(self._running) / self.costs.stages)
+        place = 0
+        while place < len(self._running) and budget > 0:  # making room shortens the list behind `place`
+            seq = self._running[place]
+            place += 1
+            if seq.step >= 0 or (seq.decodes and seats == 0):
+                continue
+            tokens = 1 if seq.decodes else min(seq.goal - seq.read, budget)
+            if not self._make_room(seq, tokens):
+                break
+            self._take(seq, tokens)
+            seats -= seq.decodes
+            budget -= tokens
+            chosen.append(seq)
+        return chosen, budget
 
-def _advance(seq: _Sequence) -> Emitted | None:
-    """Apply the step to one sequence: its token, or None while its prompt is not read to the end."""
-    seq.prefilled += seq.chunk
-    seq.chunk = 0
-    if not seq.scheduled or seq.prefilled < seq.prompt_tokens:
-        return None
-    seq.emitted += 1
-    return Emitted(key=seq.key, first=seq.emitted == 1, done=seq.emitted == seq.output_tokens)
+    def _make_room(self, seq: Sequence, tokens: int) -> bool:
+        """Preempt until `tokens` more fit; False when that took `seq` itself. Steps under way go on."""
+        while self._kv_tokens + tokens > self.costs.kv_capacity_tokens:
+            last = next(item for item in reversed(self._running) if item.step < 0)
+            self._running.remove(last)
+            self._kv_tokens -= last.held
+            last.preempt()
+            self._waiting.appendleft(last)
+            self.preemptions += 1
+            if last is seq:
+                return False
+        return True
+
+    def _admit(self, budget: int) -> list[Sequence]:
+        """Admit from the front of the queue; the first that does not fit holds up those behind it."""
+        chosen = list[Sequence]()
+        while self._waiting and len(self._running) < self.costs.max_batch and budget > 0:
+            seq = self._waiting[0]
+            if self._kv_tokens + seq.goal > self.costs.kv_capacity_tokens:
+                break
+            self._running.append(self._waiting.popleft())
+            seq.admit()
+            self._kv_tokens += seq.read
+            tokens = min(seq.goal - seq.read, budget)
+            self._take(seq, tokens)
+            budget -= tokens
+            chosen.append(seq)
+        return chosen
+
+    def _take(self, seq: Sequence, tokens: int) -> None:
+        seq.schedule(self._begun, tokens)
+        self._kv_tokens += tokens

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.catalog.gpus import Evidence
+from bouted.perf.arrivals import arrivals
 from bouted.perf.costs import roofline
 from bouted.perf.profile import Metric
-from bouted.perf.simulate import FleetReplica, RequestTimes, arrivals, simulate_fleet
+from bouted.perf.simulate import FleetReplica, RequestTimes, simulate_fleet
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Judge, ScoredDesign
 from bouted.planner.judge import SPOT, ProfilesJudge, violations

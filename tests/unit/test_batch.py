@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bouted.catalog.gpus import Evidence
@@ -77,16 +79,83 @@ def test_first_come_first_served_and_no_more_than_fit_in_a_batch() -> None:
     assert tokens(batch) == ["1. 2.", "3+", "3."]
 
 
-def test_the_whole_final_length_is_reserved_and_a_small_one_behind_waits_its_turn() -> None:
+def test_kv_is_taken_as_tokens_come_and_a_small_one_behind_waits_its_turn() -> None:
     batch = Batch(costs(capacity=100))
     batch.add(1, 50, 2)
     batch.add(2, 60, 1)
     batch.add(3, 10, 1)
     batch.begin_step()
-    assert batch.kv_used_share == pytest.approx(0.52)
+    assert batch.kv_used_share == pytest.approx(0.50)
     batch.end_step()
     assert tokens(batch) == ["1.", "2+. 3+."]
     assert batch.kv_used_share == 0.0
+
+
+def test_a_long_prompt_enters_only_when_all_of_it_has_room() -> None:
+    batch = Batch(costs(capacity=100, max_step_tokens=20))
+    batch.add(1, 15, 3)
+    batch.add(2, 90, 1)
+    assert tokens(batch) == ["1+", "1", "1.", "", "", "", "", "2+."]
+
+
+def test_a_fuller_cache_than_expected_costs_the_one_admitted_last_its_place() -> None:
+    batch = Batch(costs(capacity=24, max_step_tokens=30))
+    batch.add(1, 10, 6)
+    batch.add(2, 10, 6)
+    batch.add(3, 5, 1)
+    steps = tokens(batch)
+    # 20 of 24 after the prompts, 22 and 24 after two decodes; then 2 goes, having made 3, and keeps them.
+    assert steps == ["1+ 2+", "1 2", "1 2", "1", "1", "1.", "2 3+.", "2", "2."]
+    assert batch.preemptions == 1
+
+
+def test_a_preempted_request_reads_its_prompt_and_its_own_tokens_again() -> None:
+    batch = Batch(costs(overhead_s=0.0, compute=1.0, capacity=24, max_step_tokens=30))
+    batch.add(1, 10, 6)
+    batch.add(2, 10, 6)
+    seconds = []
+    while (step := batch.begin_step()) is not None:
+        seconds.append(step)
+        batch.end_step()
+    assert seconds == [20, 2, 2, 1, 1, 1, 13, 1, 1]
+
+
+def test_who_was_preempted_goes_before_who_waits() -> None:
+    batch = Batch(costs(capacity=30, max_batch=2))
+    for key in (1, 2, 3):
+        batch.add(key, 10, 8)
+    batch.begin_step()
+    assert (batch.waiting, batch.never_admitted) == (1, 1)
+    batch.end_step()
+    while not batch.preemptions:
+        batch.begin_step()
+        batch.end_step()
+    assert (batch.running, batch.waiting, batch.never_admitted) == (1, 2, 1)
+    assert "3+" in tokens(batch)[-8]
+
+
+def test_tokens_in_the_prefix_cache_are_held_and_attended_to_but_not_computed() -> None:
+    plain = replace(costs(overhead_s=0.0, compute=1.0), pair_s=0.001)
+    batch = Batch(plain)
+    batch.add(1, 100, 1, 80)
+    assert batch.begin_step() == pytest.approx(20 + 20 * (80 + 20 / 2) * 0.001)
+    assert batch.kv_used_share == pytest.approx(0.01)
+    batch.end_step()
+
+
+def test_two_stages_share_what_decodes_and_hold_two_steps() -> None:
+    batch = Batch(replace(costs(), stages=2))
+    for key in (1, 2, 3):
+        batch.add(key, 10, 3)
+    assert batch.begin_step() is not None
+    assert batch.begin_step() is None  # all are in the step under way
+    assert [token.key for token in batch.end_step()] == [1, 2, 3]
+    assert batch.begin_step() is not None
+    assert batch.begin_step() is not None
+    with pytest.raises(RuntimeError, match="begin_step before"):
+        batch.begin_step()
+    assert [token.key for token in batch.end_step()] == [1, 2]
+    assert [token.key for token in batch.end_step()] == [3]
 
 
 def test_a_request_that_can_never_fit_is_refused() -> None:
@@ -140,6 +209,8 @@ def test_misuse_is_an_error_at_once() -> None:
         batch.add(1, 10, 1)
     with pytest.raises(ValueError, match="0 prompt"):
         batch.add(2, 0, 1)
+    with pytest.raises(ValueError, match="9 cached"):
+        batch.add(2, 9, 1, 9)
     with pytest.raises(RuntimeError, match="end_step before"):
         batch.end_step()
     batch.begin_step()
