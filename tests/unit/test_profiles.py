@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence
-from bouted.catalog.load import load_catalog
-from bouted.catalog.precision import Precision
-from bouted.perf.build import build_points, build_profiles, candidate_shapes, profile_hash, refusals
+from bouted.perf.build import build_points, build_profiles, profile_hash
 from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.goodput import Slo, goodput_in, goodput_per_s
 from bouted.perf.knee import highest, keeps_pace, knee_per_s
@@ -19,7 +17,7 @@ from bouted.perf.loads import MOST_POINTS, Detail, load_points
 from bouted.perf.mix import RequestMix, request_mix
 from bouted.perf.profile import QUANTILES, Interval, Metric, Profile, ProfileTable
 from bouted.perf.rescale import as_modelled, corrected, slower
-from bouted.perf.shapes import Engine, ReplicaShape
+from bouted.perf.shapes import ReplicaShape
 from bouted.perf.simulate import arrivals, simulate_replica
 from bouted.testing.builders import a_shape
 from bouted.workload.declared import declared_profile
@@ -281,26 +279,6 @@ def test_no_request_reaches_the_engine_before_it_arrives(table: ProfileTable) ->
     after = corrected(profile, tempo=1.0, added_s=-1.0, spread=0.1)
     assert after.costs.front_end_s == 0.0
     assert after.points == profile.points
-
-
-def candidates(model: str, *gpus: str) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    catalog = load_catalog()
-    found = tuple(catalog.gpu(gpu) for gpu in gpus)
-    return candidate_shapes("m", catalog.model(model), found, Precision.BF16, Engine.VLLM, 4096)
-
-
-def test_a_70b_does_not_start_on_one_l4_and_the_arithmetic_says_why() -> None:
-    assert candidates("llama-3.1-70b", "L4") == ()
-    catalog = load_catalog()
-    spec, gpus = catalog.model("llama-3.1-70b"), (catalog.gpu("L4"),)
-    refused = refusals("m", spec, gpus, Precision.BF16, Engine.VLLM, 4096)
-    assert "GiB" in {item.shape.tp: item.reason for item in refused}[1]
-
-
-def test_no_pipeline_is_tried_where_a_tensor_parallel_group_holds_the_model() -> None:
-    found = candidates("llama-3.1-70b", "A100-40GB", "H100-80GB")
-    assert {shape.pp for shape, _ in found} == {1}
-    assert all(shape.tp * shape.pp <= 8 for shape, _ in found)
 
 
 def test_the_knee_itself_keeps_pace(mix: RequestMix) -> None:
