@@ -17,6 +17,7 @@ COMMANDS: tuple[str, ...] = (
     "status",
     "history",
     "prices",
+    "perf",
     "doctor",
     "pause",
     "resume",
