@@ -29,7 +29,7 @@ KNOTS = (1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512, 513, 768, 1024, 1536, 
 SPREAD = {
     Evidence.MEASURED: 0.15,
     Evidence.LEARNED: 0.15,
-    Evidence.INTERPOLATED: 0.15,
+    Evidence.INTERPOLATED: 0.20,
     Evidence.ROOFLINE: 0.40,
 }
 
@@ -77,21 +77,26 @@ def step_costs(
     """The step costs of a layout that `fits` accepted."""
     flags = flags or EngineFlags(max_model_len=model.max_context)
     layout = layout_of(model, gpu, shape, flags, curves, tables)
+    return layout_costs(layout, flags, kv_capacity_tokens=fit.kv_capacity_tokens)
+
+
+def layout_costs(layout: Layout, flags: EngineFlags, *, kv_capacity_tokens: int) -> StepCosts:
+    """The step costs of `layout`, whatever fits on it."""
+    overlap = flags.async_scheduling and layout.pp == 1
     evidence = _evidence(layout)
     head_s = (layout.head_s(256) - layout.head_s(1)) / 255
-    host_s = 0.0 if overlapped(shape, flags) else HOST_SEQ_S
     return StepCosts(
         tokens=tuple(float(n) for n in KNOTS),
-        tokens_s=tuple(_tokens_s(layout, n, flags, overlapped(shape, flags)) for n in KNOTS),
+        tokens_s=tuple(_tokens_s(layout, n, flags, overlap) for n in KNOTS),
         pair_s=layout.pair_s(),
-        seq_s=layout.decode_seq_s() + head_s + host_s,
+        seq_s=layout.decode_seq_s() + head_s + (0.0 if overlap else HOST_SEQ_S),
         kv_s=layout.decode_kv_s(),
-        kv_capacity_tokens=fit.kv_capacity_tokens,
+        kv_capacity_tokens=kv_capacity_tokens,
         max_batch=flags.max_num_seqs,
         max_step_tokens=flags.max_num_batched_tokens,
         evidence=evidence,
         spread=SPREAD[evidence],
-        stages=shape.pp,
+        stages=layout.pp,
         front_end_s=FRONT_END_S,
         prompt_s=layout.prompt_token_s(),
     )
@@ -145,13 +150,11 @@ def _evidence(layout: Layout) -> Evidence:
     return Evidence.MEASURED if measured else Evidence.INTERPOLATED
 
 
-def overlapped(shape: ReplicaShape, flags: EngineFlags) -> bool:
-    """Whether the host prepares a step while the one before it runs; not with pipelines (vLLM 0.14 on)."""
-    return flags.async_scheduling and shape.pp == 1
-
-
 def _tokens_s(layout: Layout, tokens: int, flags: EngineFlags, overlap: bool) -> float:
-    """What a step of so many tokens costs before its context is counted."""
+    """What a step of so many tokens costs before its context is counted.
+
+    With `overlap` the host prepares a step while the one before it runs; not with pipelines (vLLM 0.14 on).
+    """
     gpu_s = (
         layout.dense_s(tokens)
         + layout.experts_s(tokens)

@@ -3,13 +3,14 @@
     python tests/bench/perf_fit.py [--tables DIR] [--write]
 
 `--tables` is the `systems/data` folder of aiconfigurator-core 0.12.0 (PyPI, Apache-2.0): it has the experts,
-and the GPUs that the smaller tables lack. No served run is looked at. Without `--write` they are only printed.
+and the GPUs that the smaller tables lack. No served run is looked at; offline ones are for the MI300X.
+Without `--write` the curves are only printed.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ from perf_fit_experts import expert_curves
 from perf_fit_gemm import gemm_curves
 from perf_fit_layers import layer_curves
 from perf_fit_links import kernel_curves, reduce_curves
+from perf_fit_whole import whole_curves
 from perf_tables import Tables
 
 from bouted.perf.curves import Measured
@@ -33,7 +35,7 @@ HEAD = """# Fitted coefficients of single operators, in shares of the peaks in b
 def fit(tables: Tables) -> Curves:
     """All curves that these tables give."""
     layers = layer_curves(tables)
-    return Curves(
+    curves = Curves(
         gemm=(*gemm_curves(tables), *layers.gemm),
         experts=tuple(expert_curves(tables)),
         decode=(*decode_curves(tables), *layers.decode),
@@ -41,6 +43,7 @@ def fit(tables: Tables) -> Curves:
         reduce=(*reduce_curves(tables), *layers.reduce),
         kernels=tuple(kernel_curves(tables)),
     )
+    return replace(curves, gemm=(*curves.gemm, *whole_curves(tables, curves)))
 
 
 def rows(curves: Curves) -> Iterator[tuple[str, Measured]]:

@@ -127,6 +127,6 @@ def _a40(table: pd.DataFrame) -> GemmCurve:
     found = least(model, seconds, (0.8, 0.7, 3.0, 20.0), (0.3, 0.1, 1.0, 0.0), (1.1, 1.1, 12.0, 250.0))
     return GemmCurve(
         **origin(spec, VIDUR), cells=found.cells, error=found.error, precision=Precision.BF16,
-        start_us=START_US, bandwidth_share=found.x[0], flops_share=found.x[1], sharpness=found.x[2], m_half=found.x[3],
-        n_half=0.0, k_half=0.0,
+        start_us=START_US, bandwidth_share=found.x[0], flops_share=found.x[1], sharpness=found.x[2],
+        m_half=found.x[3], n_half=0.0, k_half=0.0,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Operator tables that others measured, as data frames with the catalog's GPU names."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -64,6 +65,7 @@ class Tables:
         return table.assign(gpu=table["system"].map(SYSTEMS), s=table["latency"] * 1e-3)
 
 
+@cache
 def gpu(name: str) -> GpuSpec:
     """The catalog's facts."""
     return load_catalog().gpu(name)

@@ -95,6 +95,6 @@ def test_a_larger_product_never_takes_less_time(gpu: str, m: int, n: int, k: int
 
 def test_the_shipped_fits_say_how_far_they_are_off() -> None:
     every: list[Measured] = [*CURVES.gemm, *CURVES.experts, *CURVES.prefill]
-    assert all(0 < curve.error < 0.2 and curve.cells >= 50 for curve in every), [
+    assert all(0 < curve.error < 0.2 and curve.cells >= 25 for curve in every), [
         (curve.gpu, curve.error) for curve in every if curve.error >= 0.2
     ]
