@@ -31,6 +31,7 @@ SCOPES: tuple[tuple[str, Scope], ...] = (
     ("workload", Scope.REPLAN),
     ("workload.window_s", Scope.LIVE),
     ("routing", Scope.REPLAN),
+    ("gpus", Scope.REPLAN),
     ("supply", Scope.REPLAN),
     ("prices", Scope.LIVE),
     ("changes", Scope.LIVE),

@@ -24,6 +24,9 @@ _UNITS = (
     ("usd_per_hour", "US dollars an hour"),
     ("usd_per_month", "US dollars a month"),
     ("usd_per_gib", "US dollars a GiB"),
+    ("_gib", "GiB"),
+    ("_gb_per_s", "10^9 bytes a second"),
+    ("_tflops", "10^12 FLOP a second"),
     ("per_s", "queries a second"),
     ("_ms", "milliseconds"),
     ("_s", "seconds"),
@@ -155,12 +158,12 @@ def one_of(kind: type[StrEnum]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def known_name(what: str, known: tuple[str, ...] | None, value: str) -> str:
-    """`value`, refused unless it is one of `known` (None: not checked)."""
+def known_name(what: str, known: tuple[str, ...] | None, value: str, otherwise: str = "") -> str:
+    """`value`, refused unless it is one of `known` (None: not checked); `otherwise` is what else may do."""
     if known is None or value in known:
         return value
     hint = did_you_mean(value, known) or f"known: {', '.join(known[:12]) or 'none'}"
-    raise refusal(f"no {what} is named {shown(value)}", hint)
+    raise refusal(f"no {what} is named {shown(value)}", f"{hint} {otherwise}".strip())
 
 
 def absolute(text: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from bouted.catalog.hf import read_hf
 from bouted.catalog.precision import Precision
 from bouted.config.fields import (
     ExistingFile,
@@ -17,6 +18,7 @@ from bouted.config.fields import (
     Text,
     Usd,
     Whole,
+    absolute,
     known_name,
     one_of,
     refusal,
@@ -24,10 +26,12 @@ from bouted.config.fields import (
     surroundings,
 )
 from bouted.config.section import Section
+from bouted.errors import Misconfigured
 from bouted.market.egress import INTERNET
 from bouted.perf.profile import Metric
 from bouted.perf.shapes import Engine
 
+_DESCRIBED = "any other model: give the folder with its config.json"
 _PLACE = pattern(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,2}\Z")
 
 
@@ -83,7 +87,24 @@ class WorkloadSettings(Section):
 
 
 def _spec(value: str, info: ValidationInfo) -> str:
-    return known_name("model in the catalog", surroundings(info).models, value)
+    """A catalog's name as it is; a folder or config.json as an absolute path, once it has been read."""
+    around = surroundings(info)
+    if "/" not in value and not value.endswith(".json"):
+        return known_name("model in the catalog", around.models, value, _DESCRIBED)
+    path = absolute(value, around.folder)
+    if around.models is not None:
+        _published(path)
+    return str(path)
+
+
+def _published(path: Path) -> Precision:
+    """The precision of the weights at `path`; refused in the reader's words when it cannot be read."""
+    if not path.exists():
+        raise refusal(f"there is no {shown(str(path))}", "a catalog's name, or the folder with a config.json")
+    try:
+        return read_hf(path).precision
+    except Misconfigured as error:
+        raise refusal(error.message, error.hint) from error
 
 
 def _place(value: str) -> str:
@@ -98,18 +119,32 @@ def _place(value: str) -> str:
 class ModelSettings(Section):
     """One model to serve. Empty `clouds` and `regions` allow all; `owned` names your own machines there.
 
+    `spec` is a name in the catalog, or the folder with a model's `config.json` as an absolute path.
+
     `weights_from` is where a starting node fetches the weights.
     """
 
     name: Name
     spec: Annotated[Text, AfterValidator(_spec)]
     engine: Annotated[Engine, one_of(Engine)] = Engine.VLLM
-    precision: Annotated[Precision, one_of(Precision)] = Precision.BF16
+    precision: Annotated[Precision, one_of(Precision)] = Field(default=Precision.BF16, validate_default=True)
     min_replicas: Annotated[Whole, Field(ge=0, le=64)] = 1
     context_tokens: Annotated[Whole, Field(ge=128, le=10_000_000)] = 4096
     clouds: tuple[Text, ...] = ()
     regions: tuple[Text, ...] = ()
     weights_from: Annotated[Text, AfterValidator(_place)] = INTERNET
+
+    @field_validator("precision")
+    @classmethod
+    def _of_the_folder(cls, precision: Precision, info: ValidationInfo) -> Precision:
+        """Engines quantise 16-bit weights to fp8 as they load them; everything else is as published."""
+        spec = info.data.get("spec", "")
+        if surroundings(info).models is None or not Path(spec).is_absolute():
+            return precision
+        published = _published(Path(spec))
+        if precision is published or (precision is Precision.FP8 and published is Precision.BF16):
+            return precision
+        raise refusal(f"is {precision}, but the weights in {spec} are {published}", f"write {published}")
 
 
 class RoutingSettings(Section):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def parse_config(text: str, *, around: Surroundings, file: Path, state_dir: Path
     if not isinstance(tree.value, dict):
         raise ConfigErrors(file.name, tree.problems)
     values = {"state_dir": state_dir, **tree.value}
+    if around.gpus is not None:
+        around = replace(around, gpus=(*_own_gpus(tree), *around.gpus))
     problems = (*tree.problems, *_same_names(tree))
     try:
         config = Config.model_validate(values, context=around)
@@ -68,11 +71,19 @@ def parse_config(text: str, *, around: Surroundings, file: Path, state_dir: Path
     return config
 
 
+def _own_gpus(tree: Tree) -> tuple[str, ...]:
+    """The names of the GPU types that the file itself describes."""
+    items = tree.value.get("gpus")
+    names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, tuple) else []
+    return tuple(name for name in names if isinstance(name, str))
+
+
 def _same_names(tree: Tree) -> tuple[Problem, ...]:
-    """Repeated names of models or owned machines; looked for here, so that no other mistake hides them."""
+    """Repeated names of models, GPU types or owned machines; here, so that no other mistake hides them."""
     supply = tree.value.get("supply")
     lists: dict[KeyPath, Any] = {
         ("models",): tree.value.get("models"),
+        ("gpus",): tree.value.get("gpus"),
         ("supply", "owned"): supply.get("owned") if isinstance(supply, dict) else None,
     }
     found: list[Problem] = []

@@ -15,6 +15,7 @@ from bouted.config.goals import (
     TargetSettings,
     WorkloadSettings,
 )
+from bouted.config.hardware import GpuTypeSettings
 from bouted.config.locate import database_url
 from bouted.config.running import (
     AlertSettings,
@@ -68,6 +69,7 @@ class Config(Section):
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
     workload: WorkloadSettings
     routing: RoutingSettings
+    gpus: tuple[GpuTypeSettings, ...] = ()
     supply: SupplySettings = SupplySettings()
     prices: PriceSettings = PriceSettings()
     changes: ChangeSettings = ChangeSettings()

@@ -21,6 +21,7 @@ from bouted.config.fields import (
     shown,
     surroundings,
 )
+from bouted.config.hardware import described_by
 from bouted.config.problems import did_you_mean
 from bouted.config.section import Section, plugin_options
 from bouted.market.allowed import matches_any
@@ -42,13 +43,14 @@ Currency = Annotated[str, BeforeValidator(_currency)]
 
 
 def _gpu(value: str, info: ValidationInfo) -> str:
-    return known_name("GPU in the catalog", surroundings(info).gpus, value)
+    return known_name("GPU in the catalog", surroundings(info).gpus, value, described_by())
 
 
 def _gpu_glob(value: str, info: ValidationInfo) -> str:
     known = surroundings(info).gpus
     if known is not None and not any(matches_any(gpu, (value,)) for gpu in known):
-        raise refusal(f"{shown(value)} matches no GPU in the catalog", did_you_mean(value, known))
+        hint = f"{did_you_mean(value, known)} {described_by()}".strip()
+        raise refusal(f"{shown(value)} matches no GPU in the catalog", hint)
     return value
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from bouted import plugins
 from bouted.catalog.load import Catalog, load_catalog
+from bouted.config.catalog import catalog_of
 from bouted.config.load import load_config
 from bouted.config.locate import locate
 from bouted.config.schema import Config
@@ -22,7 +23,7 @@ NEVER_S = 10 * 365 * 24 * HOUR_S  # `deadman_hours: off`: longer than any node l
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A config that passed every check, and the catalog it was checked against."""
+    """A config that passed every check, and the catalog it works with."""
 
     path: Path
     config: Config
@@ -34,16 +35,16 @@ def load(path: Path) -> Loaded:
 
     A state folder named in BOUTED_STATE (or with --state) takes the place of the config's.
     """
-    catalog = load_catalog()
+    shipped = load_catalog()
     config = load_config(
         path,
-        known_models=tuple(model.name for model in catalog.models),
-        known_gpus=tuple(gpu.name for gpu in catalog.gpus),
+        known_models=tuple(model.name for model in shipped.models),
+        known_gpus=tuple(gpu.name for gpu in shipped.gpus),
     )
     if os.environ.get("BOUTED_STATE"):
         state_dir = locate(path, None, os.environ).state_dir
         config = config.model_copy(update={"state_dir": state_dir})
-    return Loaded(path=path.absolute(), config=config, catalog=catalog)
+    return Loaded(path=path.absolute(), config=config, catalog=catalog_of(config, shipped))
 
 
 def launcher_of(config: Config) -> Launcher:

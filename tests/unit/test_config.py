@@ -97,6 +97,14 @@ def test_money_is_the_exact_decimal_that_was_written() -> None:
     assert config.budget.usd_per_hour == Decimal("0.1000000000000000055")
 
 
+OWN_GPU = (
+    "a GPU of your own goes under gpus: name, memory_gib, bandwidth_gb_per_s, bf16_tflops, watts, link, "
+    "link_gb_per_s, max_fast_group"
+)
+MY_GPU = (
+    "{name: L40, memory_gib: 48, bandwidth_gb_per_s: 864, bf16_tflops: 181, fp8_tflops: 362, watts: 300,"
+    " compute_capability: 8.9, link: pcie, link_gb_per_s: 19, max_fast_group: 4}"
+)
 WRONG = [
     ("targets: {e2e_p95_s: 12}", "targets: {e2e_p95_s: 12, ttft_p95_s: 2}",
      "bouted.yaml:4 targets.ttft_p95_s: unknown key (did you mean ttft_p95_ms?)"),
@@ -146,7 +154,10 @@ WRONG = [
      "bouted.yaml:3 mode: must be one of advise, confirm, apply, got 'on'"),
     ("spec: llama-3.1-8b", "spec: llama-3-8b",
      "bouted.yaml:7 models[0].spec: no model in the catalog is named 'llama-3-8b' "
-     "(did you mean llama-3.1-8b?)"),
+     "(did you mean llama-3.1-8b? any other model: give the folder with its config.json)"),
+    ("spec: llama-3.1-8b", "spec: ./llama",
+     "bouted.yaml:7 models[0].spec: there is no '/nowhere/llama' "
+     "(a catalog's name, or the folder with a config.json)"),
     ("name: large", "name: small",
      "bouted.yaml:8 models[1].name: 'small' is taken by an earlier one (names must differ)"),
     ("{name: small, spec: llama-3.1-8b}", "{name: small, spec: llama-3.1-8b, engine: vlm}",
@@ -166,9 +177,20 @@ WRONG = [
     ("routing:", "supply: {clouds: aws}\nrouting:",
      "bouted.yaml:9 supply.clouds: must be a list, like [a, b], got 'aws'"),
     ("routing:", "supply: {gpus: {allow: [H10]}}\nrouting:",
-     "bouted.yaml:9 supply.gpus.allow[0]: 'H10' matches no GPU in the catalog"),
+     f"bouted.yaml:9 supply.gpus.allow[0]: 'H10' matches no GPU in the catalog ({OWN_GPU})"),
     ("routing:", "supply: {owned: [{name: r1, gpu: L40, gpu_count: 4}]}\nrouting:",
-     "bouted.yaml:9 supply.owned[0].gpu: no GPU in the catalog is named 'L40' (did you mean L40S?)"),
+     "bouted.yaml:9 supply.owned[0].gpu: no GPU in the catalog is named 'L40' "
+     f"(did you mean L40S? {OWN_GPU})"),
+    ("routing:", f"gpus: [{MY_GPU.replace('bandwidth_gb_per_s: 864, ', '')}]\nrouting:",
+     "bouted.yaml:9 gpus[0].bandwidth_gb_per_s: is required (a number of 10^9 bytes a second)"),
+    ("routing:", f"gpus: [{MY_GPU}, {MY_GPU}]\nrouting:",
+     "bouted.yaml:9 gpus[1].name: 'L40' is taken by an earlier one (names must differ)"),
+    ("routing:", f"gpus: [{MY_GPU.replace('watts', 'wats')}]\nrouting:",
+     "bouted.yaml:9 gpus[0].wats: unknown key (did you mean watts?)"),
+    ("routing:", f"gpus: [{MY_GPU.replace('pcie', 'string')}]\nrouting:",
+     "bouted.yaml:9 gpus[0].link: must be one of nvlink, pcie, got 'string'"),
+    ("routing:", f"gpus: [{MY_GPU.replace('48', '0')}]\nrouting:",
+     "bouted.yaml:9 gpus[0].memory_gib: must be more than 0, got 0"),
     ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, kind: mine}]}\nrouting:",
      "bouted.yaml:9 supply.owned[0].kind: must be one of owned, reserved, committed, got 'mine'"),
     ("routing:", "supply: {owned: [{name: r1, gpu: L4, gpu_count: 1, provider: aws, instance_type: g6.xlarge,"
