@@ -59,7 +59,7 @@ def load_points(
 
 def cycles_at(load: float) -> int:
     """Cycles of requests that settle a point: waits near the knee hang together for long."""
-    return 6 if load < 0.5 else 12 if load < 0.8 else MOST_CYCLES
+    return 5 if load < 0.5 else 10 if load < 0.8 else MOST_CYCLES
 
 
 def _point(costs: StepCosts, mix: RequestMix, knee_per_s: float, load: float) -> LoadPoint:

@@ -10,7 +10,7 @@ from bouted.perf.simulate import RequestTimes, arrivals, simulate_replica
 from bouted.workload.profile import RequestLength
 
 CYCLE = 256  # requests, or a little more: every length comes equally often in a cycle
-MOST_CYCLES = 24
+MOST_CYCLES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
