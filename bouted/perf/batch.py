@@ -12,10 +12,11 @@ that preempts admits nobody.
 
 With `stages` above 1 that many steps may be under way, a request in one of them at most. A step then
 decodes at most its share of the running requests, so that the pipeline fills, as a tuned engine does.
-KV is counted in tokens; vLLM's blocks of 16 waste 8 a request on average, which is left out here.
+KV is counted in tokens: that vLLM hands it out in blocks of 16, about 8 too many a request, is left out.
 """
 
 from collections import deque
+from itertools import takewhile
 from math import ceil
 
 from bouted.perf.costs import StepCosts
@@ -49,13 +50,8 @@ class Batch:
 
     @property
     def never_admitted(self) -> int:
-        """Requests in the queue that were never in the batch: the last ones of it."""
-        return sum(1 for seq in self._waiting if not seq.admitted)
-
-    @property
-    def steps_under_way(self) -> int:
-        """Steps begun and not ended."""
-        return len(self._steps)
+        """Requests in the queue that were never in the batch. Preempted ones are all ahead of them."""
+        return len(self._waiting) - sum(1 for _ in takewhile(lambda seq: seq.admitted, self._waiting))
 
     @property
     def kv_used_share(self) -> float:

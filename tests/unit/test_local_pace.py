@@ -146,6 +146,48 @@ def test_a_dropped_request_frees_its_place_whether_it_runs_or_waits() -> None:
     assert bench.values()["vllm:request_success_totalabort"] == 2
 
 
+def test_the_front_end_comes_before_the_queue_and_counts_as_waiting_for_the_first_token() -> None:
+    async def story(bench: Bench) -> None:
+        dropped = bench.submit(10, 5)
+        bench.pacer.drop(dropped)
+        request = bench.submit(10, 5)
+        assert bench.pacer.load == 1
+        assert bench.batch.waiting == bench.batch.running == 0
+        assert await request.finish() is End.DONE
+
+    values = _play(story, costs=replace(FAST, front_end_s=0.4), time_scale=2.0).values()
+    assert values["vllm:time_to_first_token_seconds_sum"] > 0.2
+    assert values["vllm:request_queue_time_seconds_sum"] < 0.1
+    assert values["vllm:e2e_request_latency_seconds_sum"] > 0.2 + 2 * 0.002
+    assert values["vllm:request_success_totalabort"] == 1
+
+
+def test_two_stages_make_a_token_in_the_whole_time_of_a_step_and_take_turns() -> None:
+    ends: list[float] = []
+
+    async def story(bench: Bench) -> None:
+        began = time.monotonic()
+        first, second = bench.submit(1000, 10), bench.submit(1000, 10)
+        for request in (first, second):
+            assert await request.finish() is End.DONE
+            ends.append(time.monotonic() - began)
+
+    _play(story, costs=replace(FAST, tokens_s=(0.02, 0.02, 0.020001), stages=2, max_step_tokens=1000))
+    assert 10 * 0.02 <= ends[0] < ends[1] < 20 * 0.02
+
+
+def test_a_preemption_is_counted_and_loses_no_token() -> None:
+    async def story(bench: Bench) -> None:
+        requests = [bench.submit(10, 20), bench.submit(10, 20)]
+        for request in requests:
+            assert await request.finish() is End.DONE
+            assert request.emitted == 20
+
+    values = _play(story, costs=replace(FAST, kv_capacity_tokens=40)).values()
+    assert values["vllm:num_preemptions_total"] == 1
+    assert values["vllm:generation_tokens_total"] == 40
+
+
 def test_ending_the_engine_aborts_what_is_left() -> None:
     async def story(bench: Bench) -> None:
         request = bench.submit(10, 1000)
