@@ -63,8 +63,9 @@ def read_hf(path: Path, name: str = "") -> PublishedModel:
     spec = _spec(fields, architecture, name or file.parent.name, file)
     if "vision_config" in whole:
         spec = replace(spec, vision_b=round(vision_parameters(top.inner("vision_config"), spec) / 1e9, 3))
-    spec = replace(spec, params_b=round(parameters(spec) / 1e9, 3))
-    return PublishedModel(spec=spec, precision=published_precision(top, _beside(file)))
+    precision = published_precision(top, _beside(file))
+    spec = replace(spec, params_b=round(parameters(spec) / 1e9, 3), published=precision)
+    return PublishedModel(spec=spec, precision=precision)
 
 
 def _architecture(top: Fields) -> str:

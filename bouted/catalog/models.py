@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bouted.catalog.precision import Precision
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experts:
@@ -47,7 +49,7 @@ class ModelSpec:
     `params_b` counts everything that an engine loads, in 10^9; `vision_b` of them encode images.
     `tied` models share the embedding with the output head. `sinks` models have attention sinks, and
     `needs_bf16` ones overflow in fp16. `int4_intermediate` is the feed-forward width of its published
-    four-bit checkpoints, where that is padded.
+    four-bit checkpoints, where that is padded. `published` is the precision of its repository's weights.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ModelSpec:
     needs_bf16: bool = False
     vision_b: float = 0.0
     int4_intermediate: int | None = None
+    published: Precision = Precision.BF16
     experts: Experts | None = None
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None

@@ -113,6 +113,7 @@ def test_a_family_is_read_as_the_catalog_has_it(tmp_path: Path, name: str) -> No
         source=shipped.source,
         params_b=shipped.params_b,
         vision_b=shipped.vision_b,
+        published=shipped.published,
     )
     assert same == shipped
 
@@ -161,7 +162,8 @@ def test_the_kind_of_each_layer_decides_where_it_is_given(tmp_path: Path) -> Non
 def test_the_precision_of_the_weight_files_is_read(
     tmp_path: Path, quantised: Json | None, precision: Precision
 ) -> None:
-    assert read_hf(a_folder(tmp_path, LLAMA | {"quantization_config": quantised})).precision is precision
+    read = read_hf(a_folder(tmp_path, LLAMA | {"quantization_config": quantised}))
+    assert read.precision is read.spec.published is precision
 
 
 def test_what_modelopt_writes_beside_the_file_counts(tmp_path: Path) -> None:
