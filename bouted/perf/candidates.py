@@ -11,6 +11,7 @@ from bouted.perf.memory import fits
 from bouted.perf.refused import RefusedStart
 from bouted.perf.shapes import Engine, Fit, Refusal, ReplicaShape, Rule
 from bouted.perf.steptime import step_costs
+from bouted.perf.tables import installed_tables
 
 TENSOR_PARALLEL = (1, 2, 4, 8)
 PIPELINE_PARALLEL = (1, 2, 4)
@@ -39,9 +40,12 @@ def candidate_shapes(
     learned: tuple[RefusedStart, ...] = (),
     most_gpus: int = NODE_GPUS,
 ) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    """Every layout of up to `most_gpus` that starts, with its step costs."""
+    """Every layout of up to `most_gpus` that starts, with its step costs.
+
+    They rest on the operator tables of aiconfigurator-core where that is installed.
+    """
     return tuple(
-        (shape, step_costs(spec, gpu, shape, found, found.flags))
+        (shape, step_costs(spec, gpu, shape, found, found.flags, tables=installed_tables()))
         for gpu in gpus
         for shape in _shapes(model_name, gpu, precision, engine, most_gpus)
         if isinstance(found := _tried(spec, gpu, shape, context_tokens, learned), Fit)

@@ -12,14 +12,6 @@ from bouted.perf.curves import US
 from bouted.perf.curveset import Curves
 from bouted.perf.operators import expert_bytes, gemms, kv_width, pair_flops, query_heads, visited
 
-ELEMENT_BYTES = {
-    Precision.BF16: 2.0,
-    Precision.FP8: 1.0,
-    Precision.NVFP4: 0.5 + 1 / 16,
-    Precision.MXFP4: 0.5 + 1 / 32,
-    Precision.INT4: 0.5 + 4 / 128,
-}
-"""Bytes of a weight, its share of the scales included."""
 KERNELS_PER_LAYER = 5
 """Small kernels of a layer once vLLM has fused them: two norms, rotary, cache write, activation."""
 LAUNCHES_PER_LAYER = 10
@@ -67,8 +59,8 @@ class Layout:
         """One dense layer; only `low` ones are quantised, and in MXFP4 none is."""
         quantised = low and self.precision is not Precision.MXFP4
         arithmetic = self.arithmetic if quantised else Precision.BF16
-        weight = ELEMENT_BYTES[self.precision] if quantised else 2.0
-        activation = ELEMENT_BYTES[arithmetic]
+        weight = self.precision.element_bytes if quantised else 2.0
+        activation = arithmetic.element_bytes
         return self.curves.gemm_of(self.gpu, arithmetic).curve.seconds(
             m,
             n,
@@ -85,7 +77,7 @@ class Layout:
             return 0.0
         seen = visited(experts, tokens)
         visits = tokens * experts.per_token
-        weight = ELEMENT_BYTES[self.precision]
+        weight = self.precision.element_bytes
         arithmetic = self.arithmetic if self.precision is not Precision.MXFP4 else Precision.BF16
         hidden = self.model.hidden
         one = self.curves.experts_of(self.gpu, self.precision).curve.seconds(

@@ -10,7 +10,6 @@ from perf_tables import Tables, gpu, origin
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.precision import Precision
 from bouted.perf.curves import ExpertCurve
-from bouted.perf.layout import ELEMENT_BYTES
 
 KINDS = {
     "bfloat16": Precision.BF16, "fp8": Precision.FP8, "fp8_block": Precision.FP8, "nvfp4": Precision.NVFP4,
@@ -47,7 +46,7 @@ def _curve(spec: GpuSpec, precision: Precision, rows: pd.DataFrame) -> ExpertCur
     seconds = best["s"].to_numpy(float)
     visits = tokens * per_token
     seen = count * (1 - (1 - per_token / count) ** tokens)
-    moved = seen * 3 * hidden * wide / tp * ELEMENT_BYTES[precision]
+    moved = seen * 3 * hidden * wide / tp * precision.element_bytes
     work = 6 * visits * hidden * wide / tp
     bandwidth = spec.bandwidth_gb_per_s * 1e9
     peaks = {Precision.FP8: spec.fp8_tflops, Precision.NVFP4: spec.fp4_tflops}

@@ -10,7 +10,6 @@ from perf_tables import Tables, gpu, origin
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.precision import Precision
 from bouted.perf.curves import GemmCurve
-from bouted.perf.layout import ELEMENT_BYTES
 
 KINDS = {"bfloat16": Precision.BF16, "fp8": Precision.FP8, "nvfp4": Precision.NVFP4}
 LEAST_SIDE = 512
@@ -33,7 +32,7 @@ def _curve(spec: GpuSpec, precision: Precision, rows: pd.DataFrame) -> GemmCurve
     usual = rows[(rows["n"] >= LEAST_SIDE) & (rows["k"] >= LEAST_SIDE) & (rows["m"] <= MOST_TOKENS)]
     best = usual.groupby(["m", "n", "k"], as_index=False)["s"].min()
     m, n, k, seconds = (best[name].to_numpy(float) for name in ("m", "n", "k", "s"))
-    width = ELEMENT_BYTES[precision]
+    width = precision.element_bytes
     moved = width * n * k + width * m * k + 2 * m * n
     bandwidth = spec.bandwidth_gb_per_s * 1e9
     peaks = {Precision.FP8: spec.fp8_tflops, Precision.NVFP4: spec.fp4_tflops}
