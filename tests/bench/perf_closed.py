@@ -45,9 +45,10 @@ def spread(count: int, prompt_tokens: int, output_tokens: int, *, least: float, 
     )
 
 
-def served(costs: StepCosts, concurrency: int, requests: Requests) -> Seen:
-    """Send `concurrency` at once, and the next whenever one is done."""
-    run = simulate_closed(costs, concurrency, requests.prompt, requests.output)
+def served(costs: StepCosts, concurrency: int, requests: Requests, *, cached: bool = False) -> Seen:
+    """Send `concurrency` at once, and the next whenever one is done; `cached` prompts are known before."""
+    known = requests.prompt - 1 if cached else None
+    run = simulate_closed(costs, concurrency, requests.prompt, requests.output, cached_tokens=known)
     return Seen(
         ttft_mean_s=float(np.mean(run.times.ttft_s)),
         ttft_median_s=float(np.median(run.times.ttft_s)),

@@ -1,4 +1,4 @@
-"""`dstack_h100_mi300x`: Llama-3.1-405B in fp8 on whole nodes, 1,000 requests at three rates; all saturated."""
+"""`dstack_h100_mi300x`: Llama-3.1-405B in fp8 on whole nodes, 1,000 requests at three rates."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -130,18 +130,21 @@ def like_sharegpt(count: int, prompt_tokens: float, output_tokens: float) -> Req
     """`count` pairs of ShareGPT's lengths, stretched to these means."""
     prompt, output = _sharegpt()
     picks = np.random.default_rng(SEED).choice(len(prompt), count, replace=False)
-    return Requests(prompt=stretched(prompt[picks], prompt_tokens), output=stretched(output[picks], output_tokens))
+    return Requests(
+        prompt=stretched(prompt[picks], prompt_tokens), output=stretched(output[picks], output_tokens)
+    )
 
 
 def stretched(lengths: Ints, mean: float) -> Ints:
     """The same lengths in proportion, with this mean; at least one token each."""
-    return np.maximum(1, np.rint(lengths * (mean / lengths.mean()))).astype(np.int64)
+    whole: Ints = np.rint(lengths * (mean / lengths.mean())).astype(np.int64)
+    return np.maximum(1, whole)
 
 
 @cache
 def _sharegpt() -> tuple[Ints, Ints]:
     table = pd.read_parquet(LENGTHS)
-    table = table[table["dataset"].str.lower() == "sharegpt"]
+    table = table[table["dataset"] == "shared_gpt"]
     sides = [table[table["side"] == side]["tokens"].to_numpy(np.int64) for side in ("input", "output")]
     return sides[0], sides[1]
 

@@ -34,6 +34,10 @@ GPUS = {"h100_sxm": "H100-80GB", "h200_sxm": "H200", "b200_sxm": "B200", "b300_s
 PRECISIONS = {"fp8": Precision.FP8, "fp4": Precision.NVFP4, "bf16": Precision.BF16, "int4": Precision.INT4}
 BLACKWELL = 10.0
 STEP_TOKENS = 8192
+"""`max-num-batched-tokens` in InferenceX's scripts."""
+SWEEP_SEQS, SWEEP_ROOM = 512, 1500
+"""NVIDIA's sweeps start engines as aiconfigurator writes them: its `generator/rule_plugin/vllm.rule` gives a
+step room for a prompt, the sequences (512) and 1500 tokens more."""
 NO_OVERLAP = "0.12.0"  # of vLLM: the host prepares a step while one runs from 0.14 on
 
 
@@ -125,7 +129,7 @@ def setup(row: Row) -> Setup:
         flags=EngineFlags(
             max_model_len=row.isl + row.osl,
             max_num_seqs=row.concurrency,
-            max_num_batched_tokens=STEP_TOKENS,
+            max_num_batched_tokens=row.isl + SWEEP_SEQS + SWEEP_ROOM if row.sweep else STEP_TOKENS,
             kv_cache_dtype=_kv(row, spec.compute_capability or 0.0),
             async_scheduling=not (row.backend == "vllm" and row.version == NO_OVERLAP),
         ),
@@ -133,7 +137,7 @@ def setup(row: Row) -> Setup:
 
 
 def _kv(row: Row, capability: float) -> KvPrecision:
-    """NVIDIA's quantised checkpoints carry KV scales; the others' KV stays 16-bit but for fp4 on Blackwell."""
+    """NVIDIA's quantised checkpoints carry KV scales; others' KV stays 16-bit but for fp4 on Blackwell."""
     from_nvidia = row.family.startswith(("nvidia/", "meta-llama/Llama-3.1-70B")) or row.backend == "trtllm"
     quantised = row.precision is not Precision.BF16
     fp4 = row.precision is Precision.NVFP4 and capability >= BLACKWELL

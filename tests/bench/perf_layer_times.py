@@ -10,6 +10,7 @@ from perf_points import Kind, Point
 from perf_setups import LLAMA_1_30B, Setup, gpu, model
 from perf_tables import DATA
 
+from bouted.catalog.load import load_catalog
 from bouted.catalog.precision import Precision
 from bouted.perf.curveset import Curves, shipped_curves
 from bouted.perf.flags import EngineFlags
@@ -46,7 +47,7 @@ class Layer:
 
 
 def helix(file: Path = HELIX) -> tuple[Layer, ...]:
-    """Prompts, and decoding of small batches. Times are whole milliseconds in prompts; 0 ones tell nothing."""
+    """Prompts, and decoding of small batches. Prompts are in whole milliseconds, of which 0 tells nothing."""
     table = pd.read_csv(file)
     table = table[(table["tokens_or_batch"] > 0) & (table["time_ms_per_layer"] > 0)]
     table = table[(table["phase"] == PROMPT) | (table["tokens_or_batch"] <= SMALL_BATCH)]
@@ -125,11 +126,24 @@ def without(name: str) -> Curves:
     return shipped_curves().without(*twins)
 
 
+def without_generation(name: str) -> Curves:
+    """The shipped curves had nobody measured any GPU of this compute capability's first digit."""
+    first = int(gpu(name).compute_capability or 0)
+    return shipped_curves().without(
+        *(spec.name for spec in load_catalog().gpus if int(spec.compute_capability or 0) == first)
+    )
+
+
 def _needed(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(part for part in parts if part.seconds > 0)
 
 
 def _kinds(layer: Layer) -> tuple[Kind, ...]:
     size = 1 << (layer.tokens.bit_length() - 1)
-    values = {"GPU": f"{layer.gpu} x {layer.tp}", "model": layer.model, "phase": layer.phase, "tokens from": size}
+    values = {
+        "GPU": f"{layer.gpu} x {layer.tp}",
+        "model": layer.model,
+        "phase": layer.phase,
+        "tokens from": size,
+    }
     return tuple(Kind(by=by, value=str(value)) for by, value in values.items())

@@ -63,7 +63,13 @@ class Guess:
         """Throughput in input and output tokens per second, with this much more in each step."""
         row = self.row
         tokens = 2 * row.batch * row.length
-        kinds = {"GPU": row.hardware, "model": row.model, "tp": row.gpus, "batch": row.batch, "length": row.length}
+        kinds = {
+            "GPU": row.hardware,
+            "model": row.model,
+            "tp": row.gpus,
+            "batch": row.batch,
+            "length": row.length,
+        }
         return Point(
             name=f"{row.model} on {row.gpus} {row.hardware}, {row.length} tokens, batch {row.batch}",
             measured=tokens / row.latency_s,
@@ -80,7 +86,9 @@ def read(file: Path = FILE) -> tuple[Row, ...]:
     table = table[(table["framework"] == "vLLM") & table["hardware"].isin(list(GPUS))]
     table = table[table["model"].isin(list(MODELS))]
     key = ["hardware", "model", "num_gpus", "in_out_len", "batch_size"]
-    return tuple(_row(values) for values in table.groupby(key, as_index=False)["latency_s"].median().itertuples())
+    return tuple(
+        _row(values) for values in table.groupby(key, as_index=False)["latency_s"].median().itertuples()
+    )
 
 
 def _row(values: Any) -> Row:
@@ -116,7 +124,10 @@ def guess(row: Row) -> Guess:
         latency_s=latency_s,
         steps=(served(slower, row.batch, batch).lasted_s - latency_s) / PROBE_S,
         parts=step_parts(
-            ran.layout(), prefill_tokens=0, decode_seqs=row.batch, context_tokens=row.batch * row.length * 3 // 2
+            ran.layout(),
+            prefill_tokens=0,
+            decode_seqs=row.batch,
+            context_tokens=row.batch * row.length * 3 // 2,
         ),
         spread=costs.spread,
     )

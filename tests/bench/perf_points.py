@@ -11,6 +11,7 @@ from bouted.perf.steptime import Part
 WORST = 6
 LEAST_MULTIPLE, MOST_MULTIPLE = 0.25, 4.0
 RIDGE = 0.1  # pulls a part's multiple to 1 where the points do not tell
+FAR = 2.0  # points off by more than this factor have another cause than one slow operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +89,10 @@ def part_multiples(points: Sequence[Point]) -> tuple[Part, ...]:
     """What each part of the step would have to be multiplied by for the estimates to fit best.
 
     A diagnosis: nothing is corrected by it. `seconds` of the parts returned are multiples. An estimate is
-    taken to change with the shares of its typical step. Empty where points have no parts.
+    taken to change with the shares of its typical step; those off by `FAR` or more are left out. Empty where
+    points have no parts.
     """
-    told = [point for point in points if point.parts]
+    told = [point for point in points if point.parts and 1 / FAR < point.estimated / point.measured < FAR]
     names = list(dict.fromkeys(part.name for point in told for part in point.parts if part.seconds > 0))
     if len(told) < 2 * len(names) or not names:
         return ()
@@ -107,7 +109,10 @@ def _multiples(points: Sequence[Point]) -> str:
     found = part_multiples(points)
     if not found:
         return ""
-    shares = {part.name: np.mean([_share(point.parts, part.name) for point in points]) for part in found}
+    shares = {
+        part.name: np.mean([_share(point.parts, part.name) for point in points if point.parts])
+        for part in found
+    }
     told = [f"{part.name} {part.seconds:.2f} ({shares[part.name]:.0%} of the step)" for part in found]
     return f"parts would fit best multiplied by: {', '.join(told)}"
 

@@ -1,4 +1,9 @@
-"""What we say of the runs of `inferencex_e2e`: the same closed loop, on a simulated replica."""
+"""What we say of the runs of `inferencex_e2e`: the same closed loop, on a simulated replica.
+
+Upstream does not say whether its TTFT and TPOT are means or medians. NVIDIA's sweeps come from genai-perf, of
+which aiconfigurator keeps the average; InferenceX's TTFT grows with concurrency as only a mean does that counts
+the first wave. So means are the main figure, and medians are printed beside them.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +19,9 @@ from bouted.perf.shapes import Refusal
 from bouted.perf.steptime import Part, step_parts
 
 ROUNDS = 10
-"""Prompts per open request, as InferenceX's script sends them."""
+"""Prompts per open request, in InferenceX's script and in aiconfigurator's `genai_perf_runner.py`."""
 LEAST_LENGTH = 0.8
-"""Its `--random-range-ratio`; NVIDIA's own sweeps are of one length."""
+"""InferenceX's `--random-range-ratio`; NVIDIA's sweeps are of one length."""
 SLOW_TTFT_S = 10.0
 SEED = 4
 
@@ -36,9 +41,9 @@ class Run:
         mine = self.seen.tpot_median_s if median else self.seen.tpot_mean_s
         return self._point(self.row.tpot_s, mine)
 
-    def ttft(self, *, mean: bool = False) -> Point:
+    def ttft(self, *, median: bool = False) -> Point:
         """TTFT in seconds."""
-        mine = self.seen.ttft_mean_s if mean else self.seen.ttft_median_s
+        mine = self.seen.ttft_median_s if median else self.seen.ttft_mean_s
         return self._point(self.row.ttft_s, mine)
 
     def _point(self, measured: float, estimated: float) -> Point:
@@ -52,7 +57,9 @@ class Run:
         )
 
 
-def runs(rows: Sequence[Row], curves_of: Callable[[Row], Curves | None] = lambda row: None) -> tuple[Run, ...]:
+def runs(
+    rows: Sequence[Row], curves_of: Callable[[Row], Curves | None] = lambda row: None
+) -> tuple[Run, ...]:
     """Every row again, on simulated replicas; `curves_of` replaces the shipped curves."""
     return tuple(_run(row, curves_of(row)) for row in rows)
 

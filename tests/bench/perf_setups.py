@@ -67,6 +67,7 @@ class Setup:
             self.shape,
             context_tokens=context_tokens,
             min_kv_tokens=context_tokens,
+            flags=self.flags,
         )
 
     def costs(self, context_tokens: int, seqs: int, curves: Curves | None = None) -> StepCosts:
@@ -74,7 +75,11 @@ class Setup:
         fit = self.gate(context_tokens)
         if isinstance(fit, Refusal):
             fit = Fit(
-                weights_gib=0.0, reserve_gib=0.0, kv_gib=0.0, kv_capacity_tokens=seqs * (context_tokens + 1)
+                weights_gib=0.0,
+                reserve_gib=0.0,
+                kv_gib=0.0,
+                kv_capacity_tokens=seqs * (context_tokens + 1),
+                flags=self.flags,
             )
         return step_costs(self.model, self.gpu, self.shape, fit, self.flags, curves)
 

@@ -1,0 +1,42 @@
+"""`make bench-perf`: the performance model against what others measured, and how fast it is."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from perf_engine import again
+from perf_rows_other import dstack_rows, layer_rows, offline_rows, parallel_rows, small_rows
+from perf_rows_served import interval_rows, served_rows
+from perf_speed import azure_conversation_s, tokens_per_s
+
+from bouted.testing.bench import Bench
+
+AZURE = Path(__file__).parents[3] / "shared" / "data" / "azure_llm_2023" / "azure_llm_2023_conv.csv.gz"
+
+
+def main() -> int:
+    """Every row of the bench, in order."""
+    bench = Bench("perf")
+    points = served_rows(bench)
+    offline_rows(bench)
+    layer_rows(bench)
+    small_rows(bench)
+    parallel_rows(bench)
+    dstack_rows(bench)
+    again(bench)
+    interval_rows(bench, points)
+    _speed(bench)
+    return bench.finish()
+
+
+def _speed(bench: Bench) -> None:
+    table_s = import_module("perf_table").table_s() if find_spec("perf_table") else None
+    bench.row("profile table, 4 models x 10 GPUs x all layouts x 20 loads, cold", table_s, "s", 60.0, "lower")
+    bench.row("fleet simulator at batch 32, one core", tokens_per_s(), "tokens/s", 3e6, "higher")
+    azure_s = azure_conversation_s(AZURE) if AZURE.exists() else None
+    bench.row("Azure's conversation trace of 2023 through a fleet", azure_s, "s", 3.0, "lower")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
