@@ -8,9 +8,10 @@ from typing import Protocol
 
 from bouted.catalog.load import Catalog, load_egress
 from bouted.clock import Clock
-from bouted.codec import content_hash, dump, parse
+from bouted.codec import content_hash, dump
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
+from bouted.daemon.profiling import Profiler
 from bouted.errors import Misconfigured
 from bouted.market.allowed import allowed_offers
 from bouted.market.egress import Egress, parse_place
@@ -18,22 +19,16 @@ from bouted.market.offers import Offer
 from bouted.planner.assemble import incumbent_of, steady_mix, without_refused
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
+from bouted.planner.layouts import ModelWanted
 from bouted.planner.moving import download_gib
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
 from bouted.planner.problem import ModelWeights, PlanningProblem
-from bouted.planner.requests import (
-    ModelWanted,
-    ProfileAnswer,
-    ProfileRequest,
-    QualityAnswer,
-    QualityRequest,
-)
+from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.store.documents import put_document
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, save_plan
-from bouted.store.profiles import get_profiles, put_profiles
 from bouted.workload.profile import WorkloadProfile
 
 OnProgress = Callable[[Progress], None]
@@ -59,16 +54,19 @@ class Made:
 
 @dataclass(slots=True)
 class PlanMaker:
-    """Makes plans with one warm planning worker; remembers profiles and quality between plans."""
+    """Makes plans with one warm planning worker; remembers the request mix and quality between plans."""
 
     store: Store
     worker: PlanningWorker
     catalog: Catalog
     clock: Clock
     policy: Callable[[Config], Selects]
-    tables: dict[str, ProfileAnswer] = field(default_factory=dict)
     qualities: dict[str, QualityAnswer] = field(default_factory=dict)
     mix: WorkloadProfile | None = None
+    profiler: Profiler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.profiler = Profiler(store=self.store, worker=self.worker, clock=self.clock)
 
     async def make(
         self,
@@ -108,12 +106,14 @@ class PlanMaker:
         usable = without_refused(_usable(config, self.catalog, offers), fleet)
         workload = steady_mix(self.mix, workload)
         quality = await self._quality(config)
-        profiles = await self._profiles(config, usable, workload)
+        gpus = tuple(self.catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
+        wanted = _wanted(config, self.catalog)
+        profiles = await self.profiler.table(wanted, gpus, workload, config.planner.seed)
         self.mix = workload
         return PlanningProblem(
             offers=usable,
             models=config.model_rules(quality.quality.models),
-            profiles=profiles.table,
+            profiles=profiles,
             workload=workload,
             quality=quality.quality,
             targets=config.targets_s(),
@@ -146,29 +146,6 @@ class PlanMaker:
             self.qualities = {key: await self.worker.quality(request)}
         return self.qualities[key]
 
-    async def _profiles(
-        self, config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
-    ) -> ProfileAnswer:
-        """Profiles for the GPUs on offer: from memory, from the store, or built."""
-        request = _profile_request(config, self.catalog, offers, workload)
-        key = content_hash(dump(ProfileRequest, request))
-        if key not in self.tables:
-            cached = get_profiles(self.store, [key]).get(key)
-            if cached is not None:
-                answer = parse(ProfileAnswer, cached)
-            else:
-                answer = await self.worker.profiles(request)
-                put_profiles(self.store, {key: dump(ProfileAnswer, answer)})
-            self.tables = {key: answer}
-        answer = self.tables[key]
-        for missing in answer.without_layout:
-            raise Misconfigured(
-                f"models.{missing.model}",
-                f"fits no allowed GPU: {missing.reason}",
-                hint="allow a larger GPU in supply.gpus, or use fp8",
-            )
-        return answer
-
 
 def _usable(config: Config, catalog: Catalog, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """Offers the config allows, of GPUs the catalog knows."""
@@ -191,22 +168,14 @@ def _weights(config: Config, catalog: Catalog) -> tuple[ModelWeights, ...]:
     )
 
 
-def _profile_request(
-    config: Config, catalog: Catalog, offers: tuple[Offer, ...], workload: WorkloadProfile
-) -> ProfileRequest:
-    return ProfileRequest(
-        models=tuple(
-            ModelWanted(
-                name=model.name,
-                spec=catalog.model(model.spec),
-                precision=model.precision,
-                engine=model.engine,
-                context_tokens=model.context_tokens,
-            )
-            for model in config.models
-        ),
-        gpus=tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in offers})),
-        lengths=workload.lengths,
-        arrival_cv=workload.arrival_cv,
-        seed=config.planner.seed,
+def _wanted(config: Config, catalog: Catalog) -> tuple[ModelWanted, ...]:
+    return tuple(
+        ModelWanted(
+            name=model.name,
+            spec=catalog.model(model.spec),
+            precision=model.precision,
+            engine=model.engine,
+            context_tokens=model.context_tokens,
+        )
+        for model in config.models
     )

@@ -73,6 +73,7 @@ class Replanner:
             return
         plan = newest[0].plan
         problem = parse(PlanningProblem, get_document(self.store, plan.problem_hash))
+        self.maker.profiler.recall(problem.profiles, problem.workload.lengths)
         fleet = load_fleet(self.store, self.clock.now())
         self.previous = Situation(
             at=plan.created_at,

@@ -2,11 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
-from bouted.catalog.gpus import Evidence
-from bouted.codec import content_hash, dump
-from bouted.perf.candidates import candidate_shapes, refusals
 from bouted.perf.costs import StepCosts
 from bouted.perf.knee import knee_per_s
 from bouted.perf.loads import USUAL, Detail, load_points
@@ -14,11 +10,6 @@ from bouted.perf.mix import RequestMix, request_mix
 from bouted.perf.profile import LoadPoint, Profile, ProfileTable
 from bouted.perf.shapes import ReplicaShape
 from bouted.workload.profile import RequestLength
-
-__all__ = ["build_points", "build_profiles", "candidate_shapes", "profile_hash", "refusals"]
-
-FORMAT = 1
-"""Raised when the same step costs and requests would give another profile: cached ones are then not used."""
 
 
 def build_profiles(
@@ -59,13 +50,6 @@ def build_points(
     mix = request_mix(lengths, arrival_cv, seed)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return tuple(pool.map(lambda one: _points(one, mix, detail), costs))
-
-
-def profile_hash(costs: StepCosts, lengths: tuple[RequestLength, ...], arrival_cv: float, seed: int) -> str:
-    """Names the points that these step costs have for these requests, however sure the costs are."""
-    bare = replace(costs, evidence=Evidence.ROOFLINE, spread=0.0)
-    asked = repr((FORMAT, arrival_cv, seed)).encode()
-    return content_hash(asked + dump(StepCosts, bare) + dump(tuple[RequestLength, ...], lengths))
 
 
 def _points(costs: StepCosts, mix: RequestMix, detail: Detail) -> tuple[LoadPoint, ...]:

@@ -4,7 +4,7 @@ The prior is the step costs' own spread. A correction is applied in steps of 2 %
 left the applied one by a whole step: planning must not start anew for every drift of a percent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, log
 
@@ -13,6 +13,7 @@ from bouted.perf.profile import Profile
 from bouted.perf.reading import first_reading, idle_ttft_s, tells, tempo_reading
 from bouted.perf.rescale import corrected
 from bouted.perf.service import Service
+from bouted.perf.shapes import ReplicaShape
 from bouted.workload.profile import RequestLength
 
 HALF_LIFE_S = 7 * 86_400.0
@@ -34,6 +35,19 @@ class Correction:
     windows: int
     applied_tempo: float = 1.0
     applied_first: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What plans went by: profiles without corrections, and the requests that they are for."""
+
+    profiles: tuple[Profile, ...]
+    lengths: tuple[RequestLength, ...]
+
+
+def correction_key(shape: ReplicaShape, spec: str) -> str:
+    """Names what is learned of a shape: by the catalog's name of its model, whatever the config calls it."""
+    return replace(shape, model=spec).id
 
 
 def learned(

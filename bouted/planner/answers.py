@@ -1,20 +1,9 @@
-"""What the planning worker does besides planning: fits the router, profiles layouts."""
+"""What the planning worker does besides planning: fits the router, simulates step costs against load."""
 
 from pathlib import Path
 
-from bouted.catalog.gpus import GpuSpec
-from bouted.perf.build import build_profiles, candidate_shapes
-from bouted.perf.costs import StepCosts
-from bouted.perf.memory import least_memory_gib
-from bouted.perf.shapes import ReplicaShape
-from bouted.planner.requests import (
-    ModelWanted,
-    NoLayout,
-    ProfileAnswer,
-    ProfileRequest,
-    QualityAnswer,
-    QualityRequest,
-)
+from bouted.perf.build import build_points
+from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
 from bouted.quality.load import load_evals, shipped_evals
 from bouted.quality.scorer import fit_scorer
 
@@ -28,29 +17,7 @@ def answer_quality(request: QualityRequest) -> QualityAnswer:
 
 
 def answer_profiles(request: ProfileRequest) -> ProfileAnswer:
-    """Profile every layout that starts; a model with none is named with the memory it needs."""
-    shapes = {model.name: _shapes(model, request.gpus) for model in request.models}
-    table = build_profiles(
-        tuple(pair for found in shapes.values() for pair in found),
-        request.lengths,
-        request.arrival_cv,
-        request.seed,
-    )
-    profiled = {profile.shape.model for profile in table.profiles}
+    """Simulate each of the step costs from near idle to its knee."""
     return ProfileAnswer(
-        table=table,
-        without_layout=tuple(
-            NoLayout(model=model.name, reason=_needs(model))
-            for model in request.models
-            if model.name not in profiled
-        ),
+        points=build_points(request.costs, request.lengths, request.arrival_cv, request.seed)
     )
-
-
-def _shapes(model: ModelWanted, gpus: tuple[GpuSpec, ...]) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    return candidate_shapes(model.name, model.spec, gpus, model.precision, model.engine, model.context_tokens)
-
-
-def _needs(model: ModelWanted) -> str:
-    least = least_memory_gib(model.spec, model.precision, context_tokens=model.context_tokens)
-    return f"{model.spec.name} in {model.precision} needs {least:.0f} GiB of GPU memory"

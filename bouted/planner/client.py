@@ -61,7 +61,7 @@ class PlanningWorker:
         return await self._ask(Request.PLAN, body, Frontier, patience_s, on_progress)
 
     async def profiles(self, request: ProfileRequest) -> ProfileAnswer:
-        """Profiles of every layout that starts."""
+        """Latency against load for every step cost asked."""
         body = dump(ProfileRequest, request)
         return await self._ask(Request.PROFILES, body, ProfileAnswer, self._other_s, _ignore)
 

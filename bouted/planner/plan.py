@@ -53,7 +53,7 @@ class RouteSplit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShape:
-    """A shape the plan uses: its step costs, and the load one such replica is planned to carry.
+    """A shape the plan uses: its step costs as modelled, and the load one such replica is planned to carry.
 
     `rate_per_s` is the highest rate within the targets; replicas share their model's queries in
     proportion to it.

@@ -67,7 +67,7 @@ def _shapes(design: Design, problem: PlanningProblem) -> tuple[PlannedShape, ...
     return tuple(
         PlannedShape(
             shape=shape,
-            costs=problem.profiles.by_shape[shape.id].costs,
+            costs=problem.profiles.by_shape[shape.id].modelled,
             rate_per_s=capacities.weight(shape.id),
         )
         for shape in used

@@ -2,51 +2,27 @@
 
 from dataclasses import dataclass
 
-from bouted.catalog.gpus import GpuSpec
-from bouted.catalog.models import ModelSpec
-from bouted.catalog.precision import Precision
-from bouted.perf.profile import ProfileTable
-from bouted.perf.shapes import Engine
+from bouted.perf.costs import StepCosts
+from bouted.perf.profile import LoadPoint
 from bouted.quality.evals import QualityModel
 from bouted.workload.profile import RequestLength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelWanted:
-    """One model to profile, under its name in the config."""
-
-    name: str
-    spec: ModelSpec
-    precision: Precision
-    engine: Engine
-    context_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileRequest:
-    """Profile every layout of these models that starts on these GPUs."""
+    """Latency against load for each of these step costs, all of which hold the longest of the requests."""
 
-    models: tuple[ModelWanted, ...]
-    gpus: tuple[GpuSpec, ...]
+    costs: tuple[StepCosts, ...]
     lengths: tuple[RequestLength, ...]
     arrival_cv: float
     seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoLayout:
-    """A model that starts on none of the GPUs, and how much memory it needs."""
-
-    model: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class ProfileAnswer:
-    """The table, and the models that have no row in it."""
+    """The points of each, in the order asked."""
 
-    table: ProfileTable
-    without_layout: tuple[NoLayout, ...]
+    points: tuple[tuple[LoadPoint, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

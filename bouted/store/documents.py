@@ -1,4 +1,4 @@
-"""Large values by the hash of their content: the problems that plans were made from, profile tables."""
+"""Large values by the hash of their content as first kept: the problems that plans were made from."""
 
 from bouted.codec import content_hash
 from bouted.errors import Gone

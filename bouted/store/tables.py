@@ -8,12 +8,15 @@ from typing import ClassVar
 from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from bouted.catalog.precision import Precision
 from bouted.events import EventKind, Severity
 from bouted.market.asking import Result
 from bouted.market.doubt import Doubt
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.market.quotes import Row, Unread
-from bouted.perf.shapes import ReplicaShape
+from bouted.perf.learn import Correction
+from bouted.perf.refused import StartFailure
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import Template
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
@@ -313,12 +316,43 @@ class Events(Base):
 
 
 class Profiles(Base):
-    """Latency profiles by the hash of what they were computed from: a cache, safe to empty."""
+    """Latency profiles by the hash of what they were computed from: a cache, safe to empty.
+
+    `used_at` is when one was last looked up, to the day.
+    """
 
     __tablename__ = "profiles"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     body: Mapped[bytes]
+    used_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Corrections(Base):
+    """What measurements taught about a model on a shape; `shape` is its id under the catalog's model name."""
+
+    __tablename__ = "corrections"
+
+    shape: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[Correction] = mapped_column(Frozen(Correction))
+    updated_at: Mapped[datetime]
+
+
+class RefusedStarts(Base):
+    """Engines that did not start. `model` is the catalog's name."""
+
+    __tablename__ = "refused_starts"
+
+    replica: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    gpu: Mapped[str]
+    tp: Mapped[int]
+    pp: Mapped[int]
+    precision: Mapped[Precision]
+    engine: Mapped[Engine]
+    kind: Mapped[StartFailure]
+    at: Mapped[datetime]
+    detail: Mapped[str]
 
 
 class Leases(Base):

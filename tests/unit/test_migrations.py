@@ -1,10 +1,14 @@
 """The migrations make the schema that the code maps, both ways, and keep rows or change nothing."""
 
+import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,28 +18,39 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Inspector, inspect
+from sqlalchemy import Connection, Engine, Inspector, inspect, text
 
+from bouted import codec
+from bouted.catalog.gpus import Evidence
 from bouted.errors import Misconfigured
 from bouted.market.offers import Confidence
+from bouted.perf.costs import roofline
+from bouted.perf.profile import ProfileTable
+from bouted.planner.plan import Plan, PlannedShape
+from bouted.planner.problem import PlanningProblem
 from bouted.reconcile.states import NodeStatus, Reason
+from bouted.store.documents import get_document
 from bouted.store.engine import WRITES, make_engine
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
 from bouted.store.names import SCHEMA_REVISION
 from bouted.store.open import Store, open_store, sqlite_url
+from bouted.store.plans import desired_plan
 from bouted.store.prices import believed_offers, record_offers
+from bouted.store.profiles import get_profiles
 from bouted.store.read_prices import read_offers
 from bouted.store.tables import Base
 from bouted.store.upgrade import alembic_config, scripts_folder, upgrade
-from bouted.testing.fleet import START
-from bouted.testing.store import a_node, a_replica, fresh_store
+from bouted.testing.builders import a_problem, a_shape, a_table, rules
+from bouted.testing.fleet import START, an_offer
+from bouted.testing.store import a_node, a_plan, a_replica, fresh_store
 
+as_roofline = import_module("bouted.migrations.versions.0003_performance").as_roofline
 NEXT = '''"""The schema after this one."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
+revision = "0004"
 down_revision = "{before}"
 
 
@@ -70,7 +85,7 @@ def a_next_revision(folder: Path, body: str) -> Path:
     scripts = folder / "scripts"
     shutil.copytree(scripts_folder(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
     text = NEXT.format(before=SCHEMA_REVISION, body=body)
-    (scripts / "versions" / "0003_next.py").write_text(text)
+    (scripts / "versions" / "0004_next.py").write_text(text)
     return scripts
 
 
@@ -163,7 +178,7 @@ def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, t
     assert load_fleet(store, START) == fleet
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0003"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0004"
     backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
     assert dump(backup) == before
     assert not list(tmp_path.glob("*.partial*"))
@@ -191,7 +206,7 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     odd.mkdir()
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
 
 
 # revision 0002
@@ -259,3 +274,124 @@ def test_going_back_to_the_first_revision_keeps_offers_and_prices(url: str) -> N
         store.engine.dispose()
         upgrade(url)
         assert believed_offers(store) == offers
+
+
+# revision 0003
+
+OLD_COSTS = {
+    "overhead_s": 0.0041,
+    "weights_s": 0.0237,
+    "compute_s_per_token": 0.00013,
+    "kv_s_per_token": 3.1e-8,
+    "kv_capacity_tokens": 90_000,
+    "max_batch": 256,
+    "max_step_tokens": 2048,
+    "evidence": "measured",
+    "spread": 0.2,
+}
+OLD_TABLES = (
+    "INSERT INTO documents (hash, kind, body) VALUES (:hash, 'problem', :problem)",
+    "INSERT INTO plans (id, created_at, trigger, status, problem_hash, config_hash, usd_per_hour, p95_s, "
+    "quality, gap, seconds_to_plan, body) VALUES "
+    "('aaa1', '2026-11-01 00:00:00', 'first', 'applied', :hash, 'c', '1', 1, 1, 0, 1, :plan)",
+    "INSERT INTO control (id, paused, down_requested, desired_plan_id, updated_by) "
+    "VALUES (1, false, false, 'aaa1', 'daemon')",
+    "INSERT INTO profiles (hash, body) VALUES ('h', :problem)",
+)
+
+
+def with_costs(value: Any, costs: dict[str, object]) -> Any:
+    """`value` with these in place of every step cost in it."""
+    if isinstance(value, list):
+        return [with_costs(item, costs) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: costs if name == "costs" else with_costs(item, costs) for name, item in value.items()}
+
+
+def make_0002(url: str, folder: Path) -> tuple[Plan, PlanningProblem]:
+    """A database at revision 0002 with a plan in force; the plan and its problem as they should be read."""
+    shape = a_shape("small")
+    problem = a_problem((an_offer(),), a_table({shape: 5.0}), (rules("small"),))
+    expected = roofline(**{**OLD_COSTS, "evidence": Evidence.MEASURED})  # type: ignore[arg-type]
+    with closing(fresh_store(folder)) as store:
+        plan = replace(
+            a_plan(store, "aaa1"), shapes=(PlannedShape(shape=shape, costs=expected, rate_per_s=2.0),)
+        )
+    body = json.dumps(with_costs(json.loads(codec.dump(PlanningProblem, problem)), OLD_COSTS)).encode()
+    values = {
+        "hash": plan.problem_hash,
+        "problem": zlib.compress(body),
+        "plan": json.dumps(with_costs(json.loads(codec.dump(Plan, plan)), OLD_COSTS)),
+    }
+    with changing(url) as connection:
+        command.upgrade(alembic_config(scripts_folder(), connection), "0002")
+        for statement in OLD_TABLES:
+            names = [name for name in values if f":{name}" in statement]
+            connection.execute(text(statement), {name: values[name] for name in names})
+    profile = replace(problem.profiles.profiles[0], costs=expected)
+    return plan, replace(problem, profiles=ProfileTable(profiles=(profile,)))
+
+
+def old_bodies(store: Store) -> tuple[Any, Any]:
+    with store.engine.connect() as connection:
+        plan = connection.execute(text("SELECT body FROM plans")).scalar_one()
+        problem = connection.execute(text("SELECT body FROM documents")).scalar_one()
+    return json.loads(plan), json.loads(zlib.decompress(problem))
+
+
+def test_step_costs_of_the_second_revision_say_the_same_as_curves(url: str, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    plan, problem = make_0002(url, tmp_path / "made")
+    with closing(open_store(url)) as store:
+        assert desired_plan(store) == plan
+        found = codec.parse(PlanningProblem, get_document(store, plan.problem_hash))
+        assert found == problem
+        costs = found.profiles.profiles[0].costs
+        for tokens in (0, 1, 100, 182, 183, 2048, 5000):
+            old_s = 0.0041 + max(0.0237, tokens * 0.00013) + 7 * 3.1e-8
+            assert costs.step_s(tokens, 0, 7) == pytest.approx(old_s, rel=1e-12)
+        assert get_profiles(store, ["h"], START) == {}, "cached under another kind of name"
+
+
+def test_going_back_to_the_second_revision_gives_the_rooflines_back(url: str, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    plan, _ = make_0002(url, tmp_path / "made")
+    with closing(open_store(url)) as store:
+        with changing(url) as connection:
+            command.downgrade(alembic_config(scripts_folder(), connection), "0002")
+        for body in old_bodies(store):
+            (costs,) = [found for found in costs_in(body) if found]
+            assert costs.pop("evidence") == OLD_COSTS["evidence"]
+            assert costs == pytest.approx({n: v for n, v in OLD_COSTS.items() if n != "evidence"}, rel=1e-9)
+        store.engine.dispose()
+        upgrade(url)
+        again = desired_plan(store)
+        assert again is not None
+        assert again.shapes[0].costs.tokens_s == pytest.approx(plan.shapes[0].costs.tokens_s)
+
+
+def costs_in(value: Any) -> list[dict[str, object]]:
+    if isinstance(value, list):
+        return [found for item in value for found in costs_in(item)]
+    if not isinstance(value, dict):
+        return []
+    return [value["costs"]] if "costs" in value else [f for item in value.values() for f in costs_in(item)]
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        {"tokens": [1, 8, 64], "tokens_s": [0.01, 0.011, 0.02]},
+        {"tokens": [1, 8, 64], "tokens_s": [0.01, 0.02, 0.02]},
+        {"tokens": [0, 1], "tokens_s": [0.01, 0.01]},
+        {"tokens": [1, 512, 513, 1024], "tokens_s": [0.02, 0.03, 0.05, 0.06]},
+    ],
+)
+def test_any_curve_becomes_a_roofline_with_its_first_value(curve: dict[str, list[float]]) -> None:
+    rest = {
+        name: OLD_COSTS[name] for name in ("kv_capacity_tokens", "max_batch", "max_step_tokens", "spread")
+    }
+    costs = as_roofline({**curve, **rest, "kv_s": 1e-8, "evidence": "roofline"})
+    assert min(costs["overhead_s"], costs["weights_s"], costs["compute_s_per_token"]) >= 0
+    assert costs["overhead_s"] + costs["weights_s"] == pytest.approx(curve["tokens_s"][0])

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence
-from bouted.perf.build import build_points, build_profiles, profile_hash
+from bouted.perf.build import build_points, build_profiles
 from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.goodput import Slo, goodput_in, goodput_per_s
 from bouted.perf.knee import highest, keeps_pace, knee_per_s
 from bouted.perf.loads import MOST_POINTS, Detail, load_points
 from bouted.perf.mix import RequestMix, request_mix
+from bouted.perf.names import profile_hash
 from bouted.perf.profile import QUANTILES, Interval, Metric, Profile, ProfileTable
 from bouted.perf.rescale import as_modelled, corrected, slower
 from bouted.perf.shapes import ReplicaShape

@@ -13,10 +13,12 @@ from bouted.config.change import planning_hash
 from bouted.config.schema import Config, Mode
 from bouted.daemon.parts import load, replan_policy_of
 from bouted.daemon.planning import Made, OnProgress, PlanMaker
+from bouted.daemon.profiling import Profiler
 from bouted.daemon.replanning import RETRY_FAILED_S, Beliefs, Replanner
 from bouted.errors import Infeasible, Retryable
 from bouted.events import EventKind
 from bouted.market.offers import Offer
+from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import PlanningProblem
@@ -46,6 +48,7 @@ class PreparedPlans(PlanMaker):
 
     def __init__(self, store: Store, clock: ManualClock, *answers: Answer, held: bool = False) -> None:
         self.store, self.clock = store, clock
+        self.profiler = Profiler(store=store, worker=PlanningWorker(), clock=clock)
         self.answers, self.held = list(answers), held
         self.triggers: list[Trigger] = []
 

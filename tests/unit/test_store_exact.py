@@ -16,7 +16,7 @@ from bouted.store.columns import Money, Packed, UtcDateTime
 from bouted.store.documents import get_document, put_document
 from bouted.store.events import add_events, list_events
 from bouted.store.open import Store
-from bouted.store.profiles import get_profiles, put_profiles
+from bouted.store.profiles import KEPT, get_profiles, put_profiles
 from bouted.testing.fleet import START
 
 ENGINE = create_engine("sqlite://")
@@ -109,11 +109,19 @@ def test_a_document_that_is_not_there_is_gone(store: Store) -> None:
 
 
 def test_cached_profiles_come_back_by_hash_and_missing_ones_are_left_out(store: Store) -> None:
-    put_profiles(store, {"a": b"A", "b": b"B"})
-    put_profiles(store, {"b": b"another", "c": b"C"})
-    put_profiles(store, {})
+    put_profiles(store, {"a": b"A", "b": b"B"}, START)
+    put_profiles(store, {"b": b"another", "c": b"C"}, START)
+    put_profiles(store, {}, START)
     many = [str(number) for number in range(2000)]
-    assert get_profiles(store, ["a", "b", "c", *many]) == {"a": b"A", "b": b"B", "c": b"C"}
+    assert get_profiles(store, ["a", "b", "c", *many], START) == {"a": b"A", "b": b"B", "c": b"C"}
+
+
+def test_profiles_that_nobody_used_for_long_are_dropped_when_others_come(store: Store) -> None:
+    put_profiles(store, {"used": b"U", "unused": b"N"}, START)
+    get_profiles(store, ["used"], START + timedelta(days=30))
+    later = START + KEPT + timedelta(days=1)
+    put_profiles(store, {"new": b"W"}, later)
+    assert get_profiles(store, ["used", "unused", "new"], later) == {"used": b"U", "new": b"W"}
 
 
 def an_event(minutes: int, message: str = "m") -> Event:
