@@ -10,7 +10,7 @@ from bouted.perf.steptime import Part
 
 WORST = 6
 LEAST_MULTIPLE, MOST_MULTIPLE = 0.25, 4.0
-RIDGE = 0.1  # pulls a part's multiple to 1 where the points do not tell
+RIDGE = 0.02  # pulls a part's multiple to 1 where the points do not tell
 FAR = 2.0  # points off by more than this factor have another cause than one slow operator
 
 

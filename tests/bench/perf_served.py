@@ -1,8 +1,8 @@
 """What we say of the runs of `inferencex_e2e`: the same closed loop, on a simulated replica.
 
 Upstream does not say whether its TTFT and TPOT are means or medians. NVIDIA's sweeps come from genai-perf, of
-which aiconfigurator keeps the average; InferenceX's TTFT grows with concurrency as only a mean does that counts
-the first wave. So means are the main figure, and medians are printed beside them.
+which aiconfigurator keeps the average; InferenceX's TTFT grows with concurrency as only a mean does that
+counts the first wave. So means are the main figure, and medians are printed beside them.
 """
 
 from collections import Counter
