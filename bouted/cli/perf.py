@@ -27,7 +27,7 @@ ENGINE = click.Choice([one.value for one in Engine])
 @click.option("--gpu", help="The GPU type, e.g. h100; with --all only this one.")
 @click.option("--tp", type=POSITIVE, help="GPUs per tensor-parallel group.  [default: 1]")
 @click.option("--pp", type=POSITIVE, help="Pipeline stages.  [default: 1]")
-@click.option("--precision", type=PRECISION, help="Of the weights.  [default: the folder's own, else bf16]")
+@click.option("--precision", type=PRECISION, help="Of the weights.  [default: as the model is published]")
 @click.option("--kv-cache-dtype", type=KV, default="auto", show_default=True, help="auto is 16-bit.")
 @click.option("--engine", type=ENGINE, default="vllm", show_default=True, help="The serving engine.")
 @click.option("--isl", type=POSITIVE, help="Tokens of a prompt (input sequence length).")
@@ -62,18 +62,22 @@ def perf(place: Place, /, every: bool, as_json: bool, **typed: Any) -> None:
             "engine": Engine(typed["engine"]),
         }
     )
-    click.echo(_ranking(place, ask, as_json) if every else _one(ask, as_json))
+    click.echo(_ranking(place, ask, as_json) if every else _one(place, ask, as_json))
 
 
-def _one(ask: "Ask", as_json: bool) -> str:
+def _one(place: Place, ask: "Ask", as_json: bool) -> str:
     from bouted.cli.perf_document import estimate_document
+    from bouted.cli.perf_here import as_learned, known_here
     from bouted.cli.perf_layouts import replica_of
     from bouted.cli.perf_rows import screen
     from bouted.cli.perf_workload import workload_of
     from bouted.perf.estimate import estimate
 
     workload = workload_of(ask)
-    replica = replica_of(ask, workload.longest_tokens)
+    now = datetime.now(UTC)
+    here = known_here(place, now)
+    modelled = replica_of(ask, here, workload.longest_tokens)
+    replica = as_learned(modelled, here.corrections, workload.lengths, now)
     found = estimate(replica.costs, workload.mix, workload.load, ask.slo)
     if as_json:
         return json.dumps(estimate_document(replica, workload.load, found), indent=2)
@@ -82,6 +86,7 @@ def _one(ask: "Ask", as_json: bool) -> str:
 
 def _ranking(place: Place, ask: "Ask", as_json: bool) -> str:
     from bouted.cli.perf_document import ranking_document
+    from bouted.cli.perf_here import as_learned, known_here
     from bouted.cli.perf_layouts import layouts_of
     from bouted.cli.perf_offers import offers_at
     from bouted.cli.perf_rank_rows import screen
@@ -91,9 +96,12 @@ def _ranking(place: Place, ask: "Ask", as_json: bool) -> str:
     if ask.rate is not None or ask.concurrency is not None:
         raise click.UsageError("--all ranks at the highest rate that each layout takes: leave out the load")
     workload = workload_of(ask)
-    layouts = layouts_of(ask, workload.longest_tokens)
-    priced = offers_at(place, datetime.now(UTC))
-    ranking = rank(layouts.replicas, workload.mix, ask.slo, priced.offers)
+    now = datetime.now(UTC)
+    here = known_here(place, now)
+    layouts = layouts_of(ask, here, workload.longest_tokens)
+    replicas = [as_learned(one, here.corrections, workload.lengths, now) for one in layouts.replicas]
+    priced = offers_at(place, now)
+    ranking = rank(replicas, workload.mix, ask.slo, priced.offers)
     if as_json:
         return json.dumps(ranking_document(ranking, layouts.refused, priced), indent=2)
     return "\n".join(screen(ranking, layouts, workload, priced, ask.slo))

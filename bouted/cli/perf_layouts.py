@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import click
 
 from bouted.catalog.gpus import GpuSpec
-from bouted.catalog.hf import PublishedModel
-from bouted.catalog.load import load_catalog
+from bouted.catalog.models import ModelSpec
 from bouted.cli.perf_ask import Ask
+from bouted.cli.perf_here import Here
 from bouted.cli.perf_named import named_gpu, named_model
 from bouted.errors import Misconfigured
 from bouted.perf.candidates import KV_REQUESTS, NODE_GPUS, PIPELINE_PARALLEL, TENSOR_PARALLEL, RefusedShape
@@ -25,27 +25,27 @@ class LaidOut:
     refused: tuple[RefusedShape, ...]
 
 
-def replica_of(ask: Ask, longest_tokens: int) -> Replica:
+def replica_of(ask: Ask, here: Here, longest_tokens: int) -> Replica:
     """The one layout asked for; Misconfigured with the gate's line when it would not start."""
     if ask.gpu is None:
         raise click.UsageError("say which GPU: --gpu h100, or rank them with --all")
-    catalog = load_catalog()
-    published, gpu = named_model(catalog, ask.model), named_gpu(catalog, ask.gpu)
-    model, shape = published.spec, _shape(ask, published, gpu, ask.tp or 1, ask.pp or 1)
-    return started(lay_out(model, gpu, shape, _flags(ask, gpu, shape, longest_tokens)), shape)
+    model, gpu = named_model(here.catalog, ask.model), named_gpu(here.catalog, ask.gpu)
+    shape = _shape(ask, model, gpu, ask.tp or 1, ask.pp or 1)
+    flags = _flags(ask, gpu, shape, longest_tokens)
+    return started(lay_out(model, gpu, shape, flags, failed=here.failed), shape)
 
 
-def layouts_of(ask: Ask, longest_tokens: int) -> LaidOut:
+def layouts_of(ask: Ask, here: Here, longest_tokens: int) -> LaidOut:
     """Every layout of up to 8 GPUs that the options leave open; Misconfigured when none starts."""
-    catalog = load_catalog()
-    published = named_model(catalog, ask.model)
-    gpus = catalog.gpus if ask.gpu is None else (named_gpu(catalog, ask.gpu),)
+    model = named_model(here.catalog, ask.model)
+    gpus = here.catalog.gpus if ask.gpu is None else (named_gpu(here.catalog, ask.gpu),)
     replicas: list[Replica] = []
     refused: list[RefusedShape] = []
     for gpu in gpus:
-        for shape in _shapes(ask, published, gpu):
+        for shape in _shapes(ask, model, gpu):
             flags = _flags(ask, gpu, shape, longest_tokens)
-            made = lay_out(published.spec, gpu, shape, flags, min_kv_tokens=KV_REQUESTS * flags.max_model_len)
+            least = KV_REQUESTS * flags.max_model_len
+            made = lay_out(model, gpu, shape, flags, min_kv_tokens=least, failed=here.failed)
             if isinstance(made, Refusal):
                 refused.append(RefusedShape(shape=shape, rule=made.rule, reason=made.reason))
             else:
@@ -62,7 +62,7 @@ def _flags(ask: Ask, gpu: GpuSpec, shape: ReplicaShape, longest_tokens: int) -> 
     return replace(chosen, kv_cache_dtype=ask.kv_cache_dtype)
 
 
-def _shapes(ask: Ask, model: PublishedModel, gpu: GpuSpec) -> list[ReplicaShape]:
+def _shapes(ask: Ask, model: ModelSpec, gpu: GpuSpec) -> list[ReplicaShape]:
     return [
         _shape(ask, model, gpu, tp, pp)
         for tp in ((ask.tp,) if ask.tp else TENSOR_PARALLEL)
@@ -71,13 +71,13 @@ def _shapes(ask: Ask, model: PublishedModel, gpu: GpuSpec) -> list[ReplicaShape]
     ]
 
 
-def _shape(ask: Ask, model: PublishedModel, gpu: GpuSpec, tp: int, pp: int) -> ReplicaShape:
+def _shape(ask: Ask, model: ModelSpec, gpu: GpuSpec, tp: int, pp: int) -> ReplicaShape:
     return ReplicaShape(
-        model=model.spec.name,
+        model=model.name,
         gpu=gpu.name,
         tp=tp,
         pp=pp,
-        precision=ask.precision or model.precision,
+        precision=ask.precision or model.published,
         engine=ask.engine,
     )
 

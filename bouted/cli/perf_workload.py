@@ -19,6 +19,7 @@ SAMPLE = 256  # of a trace: enough for the highest rate, few enough to be quick
 class Workload:
     """`mix` finds the highest rate and the curve, `load` is what the figures are for."""
 
+    lengths: tuple[RequestLength, ...]
     mix: RequestMix
     load: Load
     requests: str
@@ -35,6 +36,7 @@ def workload_of(ask: Ask) -> Workload:
         raise click.UsageError("say how long requests are: --isl and --osl, or --trace")
     lengths = (RequestLength(prompt_tokens=ask.isl, output_tokens=ask.osl),)
     return Workload(
+        lengths=lengths,
         mix=request_mix(lengths, 1.0 if ask.cv is None else ask.cv, ask.seed),
         load=_load(ask),
         requests=f"{ask.isl:,} tokens in, {ask.osl:,} out",
@@ -64,6 +66,7 @@ def _recorded(ask: Ask, trace: Trace) -> Workload:
     )
     means = f"{trace.prompt_tokens.mean():,.0f} tokens in, {trace.output_tokens.mean():,.0f} out on average"
     return Workload(
+        lengths=lengths,
         mix=request_mix(lengths, replay.arrival_cv, ask.seed),
         load=replay,
         requests=f"{count:,} of {ask.trace}: {means}",

@@ -12,6 +12,7 @@ from bouted.perf.kernel import Floats
 from bouted.perf.knee import knee_per_s
 from bouted.perf.mix import RequestMix
 from bouted.perf.offered import Load, Offered, Open, offer
+from bouted.perf.profile import Interval
 
 CURVE = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95)
 """Loads of the table, as shares of the highest rate."""
@@ -105,7 +106,8 @@ def rate_text(rate_per_s: float) -> str:
 
 def _latency(values: Floats, spread: float) -> Latency:
     p50, p95 = (float(value) for value in np.quantile(values, (0.5, 0.95)))
-    return Latency(p50_s=p50, p95_s=p95, low_s=p50 / (1 + spread), high_s=p50 * (1 + spread))
+    around = Interval.around(p50, spread)
+    return Latency(p50_s=p50, p95_s=p95, low_s=around.low, high_s=around.high)
 
 
 def _unstable(offered_per_s: float, possible_per_s: float) -> Misconfigured:

@@ -8,8 +8,10 @@ from bouted.errors import Misconfigured
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.perf.memory import fits
+from bouted.perf.refused import RefusedStart
 from bouted.perf.shapes import Fit, Refusal, ReplicaShape
 from bouted.perf.steptime import step_costs
+from bouted.perf.tables import installed_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +27,32 @@ class Replica:
 
 
 def lay_out(
-    model: ModelSpec, gpu: GpuSpec, shape: ReplicaShape, flags: EngineFlags, *, min_kv_tokens: int = 0
+    model: ModelSpec,
+    gpu: GpuSpec,
+    shape: ReplicaShape,
+    flags: EngineFlags,
+    *,
+    min_kv_tokens: int = 0,
+    failed: tuple[RefusedStart, ...] = (),
 ) -> Replica | Refusal:
     """The replica that `shape` makes of `model` for requests of up to `flags.max_model_len` tokens.
 
-    Its KV cache must hold one such request and at least `min_kv_tokens`.
+    Its KV cache must hold one such request and at least `min_kv_tokens`. `failed` are starts that failed
+    and still count.
     """
     context = flags.max_model_len
     fit = fits(
-        model, gpu, shape, context_tokens=context, min_kv_tokens=max(context, min_kv_tokens), flags=flags
+        model,
+        gpu,
+        shape,
+        context_tokens=context,
+        min_kv_tokens=max(context, min_kv_tokens),
+        flags=flags,
+        learned=failed,
     )
     if isinstance(fit, Refusal):
         return fit
-    costs = step_costs(model, gpu, shape, fit, flags)
+    costs = step_costs(model, gpu, shape, fit, flags, tables=installed_tables())
     return Replica(model=model, gpu=gpu, shape=shape, flags=flags, fit=fit, costs=costs)
 
 

@@ -33,11 +33,14 @@ Golden = Callable[[str, str], None]
 
 SEEN = datetime(2026, 4, 20, tzinfo=UTC)
 SLO = Slo(ttft_s=0.3, tpot_s=0.05)
-MIX = request_mix((RequestLength(prompt_tokens=1024, output_tokens=256),), 1.0, 1)
+LENGTHS = (RequestLength(prompt_tokens=1024, output_tokens=256),)
+MIX = request_mix(LENGTHS, 1.0, 1)
 
 
 def a_workload(load: Load) -> Workload:
-    return Workload(mix=MIX, load=load, requests="1,024 tokens in, 256 out", longest_tokens=1280)
+    return Workload(
+        lengths=LENGTHS, mix=MIX, load=load, requests="1,024 tokens in, 256 out", longest_tokens=1280
+    )
 
 
 def some_costs(evidence: Evidence, spread: float) -> StepCosts:
