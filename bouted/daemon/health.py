@@ -11,15 +11,19 @@ from bouted.reconcile.launcher import Seen, SeenReplica
 from bouted.reconcile.observe import Health
 
 TIMEOUT_S = 2.0
-_GAUGES = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_GAUGES = (
+    ("vllm:num_requests_running", "sglang:num_running_reqs"),
+    ("vllm:num_requests_waiting", "sglang:num_queue_reqs"),
+)
 
 
 class HealthProber:
-    """Remembers since when each engine has been failing."""
+    """Remembers since when each engine has been failing; `metrics` is what each last said on /metrics."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failing: dict[str, datetime] = {}
+        self.metrics: dict[str, str] = {}
         self._client = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False)
 
     async def probe(self, seen: Seen) -> tuple[Health, ...]:
@@ -28,6 +32,7 @@ class HealthProber:
         answers = await asyncio.gather(*(self._ask(replica) for replica in found))
         names = {answer.replica for answer in answers}
         self._failing = {name: at for name, at in self._failing.items() if name in names}
+        self.metrics = {name: text for name, text in self.metrics.items() if name in names}
         return tuple(self._with_memory(answer) for answer in answers)
 
     async def close(self) -> None:
@@ -47,7 +52,8 @@ class HealthProber:
             metrics = await self._client.get(f"{replica.endpoint}/metrics")
         except httpx.HTTPError:
             return Health(replica=replica.name, ok=False, running=0, waiting=0)
-        running, waiting = (_gauge(metrics.text, name) for name in _GAUGES)
+        self.metrics[replica.name] = metrics.text
+        running, waiting = (sum(_gauge(metrics.text, name) for name in names) for names in _GAUGES)
         return Health(replica=replica.name, ok=health.status_code == 200, running=running, waiting=waiting)
 
 

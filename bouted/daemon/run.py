@@ -8,6 +8,7 @@ from bouted.clock import SystemClock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.health import HealthProber
 from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.learning import Learner
 from bouted.daemon.lock import StateLock
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, replan_policy_of, selection_of
@@ -95,5 +96,6 @@ async def _serve(loaded: Loaded, store: Store) -> None:
         alerter=alerter,
         notices=NoticeKeeper(store=store, clock=clock),
         past=PastKeeper(store=store, clock=clock),
+        learner=Learner(store=store, clock=clock),
     )
     await service.run()

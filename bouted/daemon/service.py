@@ -17,6 +17,7 @@ from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.board import BoardInputs, Spend, compose_board
 from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.learning import Learner, Observed
 from bouted.daemon.money import spend_so_far
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import deadman_s
@@ -71,6 +72,7 @@ class Service:
     alerter: Alerter
     notices: NoticeKeeper
     past: PastKeeper
+    learner: Learner
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
     fatal: BoutedError | None = None
@@ -120,6 +122,7 @@ class Service:
             (self.hear_notices, PASS_S),
             (self.send_alerts, ALERT_S),
             (self.learn_odds, LEARN_S),
+            (self.learn_speed, LEARN_S),
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
         for job, every_s in jobs:
@@ -173,6 +176,19 @@ class Service:
         if self.last is not None:
             self.market.learn(self.last.fleet)
         await asyncio.to_thread(self.past.tick, self.market.feeds)
+
+    async def learn_speed(self) -> None:
+        """Learn how fast the fleet really is, from gateways and engines."""
+        if self.last is not None:
+            self.learner.tick(
+                Observed(
+                    fleet=self.last.fleet,
+                    samples=self.traffic.samples,
+                    metrics=self.reconciler.prober.metrics,
+                ),
+                self.replanner.maker.profiler.predicted,
+                {model.name: model.spec for model in self.held.config.models},
+            )
 
     async def hear_notices(self) -> None:
         """Put on record what the clouds say about machines they take."""
