@@ -99,9 +99,9 @@ def observed(offered: Offered, spread: float) -> Observed:
 
 def rate_text(rate_per_s: float) -> str:
     """A rate as people read it: one digit behind the point, two that tell below 1, none from 100 on."""
-    if rate_per_s >= 100:
+    if rate_per_s >= 99.95:
         return f"{rate_per_s:,.0f}"
-    return f"{rate_per_s:.1f}" if rate_per_s >= 1 else f"{rate_per_s:.2g}"
+    return f"{rate_per_s:.1f}" if rate_per_s >= 0.995 else f"{rate_per_s:.2g}"
 
 
 def _latency(values: Floats, spread: float) -> Latency:

@@ -173,8 +173,8 @@ def test_an_slo_that_no_request_can_meet_has_no_good_rate() -> None:
 
 
 def test_rates_are_told_with_the_digits_that_mean_something() -> None:
-    told = [rate_text(rate) for rate in (0.0123, 0.5, 1.0, 9.84, 123.4, 12345.6)]
-    assert told == ["0.012", "0.5", "1.0", "9.8", "123", "12,346"]
+    told = [rate_text(rate) for rate in (0.0123, 0.5, 0.999, 9.84, 99.96, 123.4, 12345.6)]
+    assert told == ["0.012", "0.5", "1.0", "9.8", "100", "123", "12,346"]
 
 
 def a_replica(gpu: str, tp: int = 1, *, slower: float = 1.0) -> Replica:
