@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bouted.perf.arrivals import arrivals
 from bouted.perf.costs import StepCosts
 from bouted.perf.kernel import Floats, Ints
-from bouted.perf.simulate import RequestTimes, arrivals, simulate_replica
+from bouted.perf.simulate import RequestTimes, simulate_replica
 from bouted.workload.profile import RequestLength
 
 CYCLE = 256  # requests, or a little more: every length comes equally often in a cycle

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bouted.perf.arrivals import arrivals
 from bouted.perf.costs import StepCosts
 from bouted.perf.kernel import Floats, Ints, run_closed, run_open
 from bouted.perf.records import FleetReplica, Records, replica_records, request_records
@@ -16,7 +15,6 @@ __all__ = [
     "ClosedRun",
     "FleetReplica",
     "RequestTimes",
-    "arrivals",
     "simulate_closed",
     "simulate_fleet",
     "simulate_replica",

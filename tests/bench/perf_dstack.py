@@ -13,9 +13,10 @@ from perf_setups import Setup, gpu, model
 from perf_tables import DATA
 
 from bouted.catalog.precision import KvPrecision, Precision
+from bouted.perf.arrivals import arrivals
 from bouted.perf.flags import EngineFlags
 from bouted.perf.kernel import Ints
-from bouted.perf.simulate import FleetReplica, arrivals, simulate_fleet
+from bouted.perf.simulate import FleetReplica, simulate_fleet
 
 FILE = DATA / "dstack_h100_mi300x" / "qps_llama405b.csv"
 LENGTHS = DATA / "prompt_lengths" / "sharegpt_alpaca_lengths.parquet"

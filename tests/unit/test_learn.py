@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence
+from bouted.perf.arrivals import arrivals
 from bouted.perf.belief import Reading, aged, spread_of, taught, unlearned, variance_of
 from bouted.perf.build import build_profiles
 from bouted.perf.costs import roofline
@@ -17,7 +18,7 @@ from bouted.perf.learn import HALF_LIFE_S, Correction, believed, learned
 from bouted.perf.profile import Profile
 from bouted.perf.rescale import slower
 from bouted.perf.service import Service, Statistic
-from bouted.perf.simulate import arrivals, simulate_replica
+from bouted.perf.simulate import simulate_replica
 from bouted.testing.builders import a_shape
 from bouted.testing.fleet import START
 from bouted.workload.declared import declared_profile

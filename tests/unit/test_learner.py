@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from bouted.catalog.gpus import Evidence
 from bouted.daemon.learning import Learner, Observed
+from bouted.perf.arrivals import arrivals
 from bouted.perf.batch import Batch
 from bouted.perf.build import build_profiles
 from bouted.perf.learn import Predicted, believed, correction_key
@@ -20,7 +21,7 @@ from bouted.perf.profile import Profile
 from bouted.perf.refused import StartFailure
 from bouted.perf.rescale import slower
 from bouted.perf.shapes import ReplicaShape
-from bouted.perf.simulate import arrivals, simulate_replica
+from bouted.perf.simulate import simulate_replica
 from bouted.reconcile.failed_starts import failed_starts
 from bouted.reconcile.fleet import FleetState, Replica
 from bouted.reconcile.states import Reason, ReplicaStatus

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.catalog.gpus import Evidence
+from bouted.perf.arrivals import arrivals
 from bouted.perf.build import build_points, build_profiles
 from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.goodput import Slo, goodput_in, goodput_per_s
@@ -19,7 +20,7 @@ from bouted.perf.names import profile_hash
 from bouted.perf.profile import QUANTILES, Interval, Metric, Profile, ProfileTable
 from bouted.perf.rescale import as_modelled, corrected, slower
 from bouted.perf.shapes import ReplicaShape
-from bouted.perf.simulate import arrivals, simulate_replica
+from bouted.perf.simulate import simulate_replica
 from bouted.testing.builders import a_shape
 from bouted.workload.declared import declared_profile
 
