@@ -24,6 +24,7 @@ def estimate_document(replica: Replica, load: Load, found: Estimate) -> dict[str
         "source": found.evidence.value,
         "source_detail": SOURCES[found.evidence],
         "spread": found.spread,
+        "ttft_spread": found.ttft_spread,
         "fits": {
             "weights_gib": replica.fit.weights_gib,
             "reserve_gib": replica.fit.reserve_gib,

@@ -63,7 +63,10 @@ def _most(found: Estimate, workload: Workload, slo: Slo | None) -> list[str]:
     )
     if slo is not None and found.good_rate_per_s is not None:
         lines.append(("within", f"{_good(found.good_rate_per_s)} with {slo_words(slo)}"))
-    width = f"the truth is between low and high four times in five (+-{share(found.spread)})"
+    width = (
+        "the truth is between low and high four times in five"
+        f" (+-{share(found.spread)}; TTFT +-{share(found.ttft_spread)})"
+    )
     lines.append(("source", f"{found.evidence}: {SOURCES[found.evidence]}; {width}"))
     return _lines(*lines, *(("note", note) for note in found.notes))
 

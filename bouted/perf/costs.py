@@ -7,6 +7,8 @@ from bouted.catalog.gpus import Evidence
 
 MOST_KNOTS = 24
 """Points that a step-cost curve may have."""
+FIRST_TOKEN_SPREADS = 4.0
+"""How much wider the interval of TTFT is than that of a step: three of four served runs lie within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,11 @@ class StepCosts:
     stages: int = 1
     front_end_s: float = 0.0
     prompt_s: float = 0.0
+
+    @property
+    def first_token_spread(self) -> float:
+        """`spread` for the time to the first token, which also hangs on how prompts meet each other."""
+        return FIRST_TOKEN_SPREADS * self.spread
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.tokens) == len(self.tokens_s) <= MOST_KNOTS:

@@ -47,7 +47,7 @@ class Estimate:
 
     `max_rate_per_s` is the highest rate at which the queue stays bounded, `good_rate_per_s` the highest at
     which the SLO holds as well (None without one, 0 where it holds at no rate). `curve` goes up to 95 % of
-    `max_rate_per_s`. `spread` is the relative half-width of the 10-90 % interval.
+    `max_rate_per_s`. `spread` is the relative half-width of the 10-90 % interval, `ttft_spread` that of TTFT.
     """
 
     observed: Observed
@@ -56,6 +56,7 @@ class Estimate:
     good_rate_per_s: float | None
     evidence: Evidence
     spread: float
+    ttft_spread: float
     notes: tuple[str, ...] = ()
 
 
@@ -70,12 +71,13 @@ def estimate(costs: StepCosts, mix: RequestMix, load: Load, slo: Slo | None = No
     if offered.rate_per_s is not None and offered.rate_per_s > most:
         raise _unstable(offered.rate_per_s, most)
     return Estimate(
-        observed=observed(offered, costs.spread),
+        observed=observed(offered, costs),
         curve=load_curve(costs, mix, most),
         max_rate_per_s=most,
         good_rate_per_s=None if slo is None else goodput_per_s(costs, mix, slo, most),
         evidence=costs.evidence,
         spread=costs.spread,
+        ttft_spread=costs.first_token_spread,
         notes=_notes(offered, most, costs.spread),
     )
 
@@ -83,15 +85,15 @@ def estimate(costs: StepCosts, mix: RequestMix, load: Load, slo: Slo | None = No
 def load_curve(costs: StepCosts, mix: RequestMix, max_rate_per_s: float) -> tuple[Observed, ...]:
     """What requests see at each load of `CURVE`."""
     loads = (Open(rate_per_s=share * max_rate_per_s) for share in CURVE)
-    return tuple(observed(offer(costs, mix, load), costs.spread) for load in loads)
+    return tuple(observed(offer(costs, mix, load), costs) for load in loads)
 
 
-def observed(offered: Offered, spread: float) -> Observed:
+def observed(offered: Offered, costs: StepCosts) -> Observed:
     """The percentiles of what was simulated."""
     return Observed(
-        ttft=_latency(offered.ttft_s, spread),
-        tpot=_latency(offered.tpot_s, spread),
-        e2e=_latency(offered.e2e_s, spread),
+        ttft=_latency(offered.ttft_s, costs.first_token_spread),
+        tpot=_latency(offered.tpot_s, costs.spread),
+        e2e=_latency(offered.e2e_s, costs.spread),
         requests_per_s=offered.requests_per_s,
         output_tokens_per_s=offered.output_tokens_per_s,
     )

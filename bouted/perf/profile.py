@@ -89,7 +89,8 @@ class Profile:
         right = min(max(bisect_left(QUANTILES, level), 1), len(QUANTILES) - 1)
         weight = (level - QUANTILES[right - 1]) / (QUANTILES[right] - QUANTILES[right - 1])
         value = seconds[right - 1] + weight * (seconds[right] - seconds[right - 1])
-        return Interval.around(value, self.costs.spread)
+        first = metric is Metric.TTFT
+        return Interval.around(value, self.costs.first_token_spread if first else self.costs.spread)
 
     def quantiles_at(self, metric: Metric, rate_per_s: float) -> tuple[float, ...]:
         """Seconds at `QUANTILES`, linear between the measured loads; flat outside them."""

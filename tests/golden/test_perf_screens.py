@@ -73,14 +73,14 @@ def a_replica(
     )
 
 
-def a_latency(p50_s: float, p95_s: float) -> Latency:
-    return Latency(p50_s=p50_s, p95_s=p95_s, low_s=p50_s / 1.2, high_s=p50_s * 1.2)
+def a_latency(p50_s: float, p95_s: float, spread: float = 0.2) -> Latency:
+    return Latency(p50_s=p50_s, p95_s=p95_s, low_s=p50_s / (1 + spread), high_s=p50_s * (1 + spread))
 
 
 def seen_at(share: float) -> Observed:
     stretch = 1 / (1.06 - share)
     return Observed(
-        ttft=a_latency(0.0787 * stretch, 0.0787 * stretch**1.5),
+        ttft=a_latency(0.0787 * stretch, 0.0787 * stretch**1.5, 0.8),
         tpot=a_latency(0.0162 * stretch, 0.0162 * stretch**1.2),
         e2e=a_latency(4.21 * stretch, 4.21 * stretch**1.2),
         requests_per_s=10.4 * share,
@@ -96,6 +96,7 @@ def an_estimate(share: float, good: float | None = None, *notes: str) -> Estimat
         good_rate_per_s=good,
         evidence=Evidence.INTERPOLATED,
         spread=0.2,
+        ttft_spread=0.8,
         notes=notes,
     )
 

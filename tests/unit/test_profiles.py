@@ -246,7 +246,9 @@ def test_a_profile_gives_any_share_of_requests_with_its_interval(table: ProfileT
     rate = profile.points[3].rate_per_s
     found = profile.interval_at(Metric.TTFT, 0.95, rate)
     assert found.value == profile.points[3].ttft_s[P95]
-    assert found.high == pytest.approx(1.4 * found.value)
+    assert found.high == pytest.approx((1 + profile.costs.first_token_spread) * found.value)
+    whole = profile.interval_at(Metric.E2E, 0.95, rate)
+    assert whole.high == pytest.approx((1 + profile.costs.spread) * whole.value)
     levels = [profile.interval_at(Metric.E2E, level, rate).value for level in (0, 0.33, 0.5, 0.96, 1)]
     assert levels == sorted(levels)
 
