@@ -2,14 +2,13 @@
 
 import json
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from perf_engine import JUDGED, TARGET_PERCENT
 from perf_rows_other import dstack_rows, layer_rows, offline_rows, parallel_rows, small_rows
 from perf_rows_served import interval_rows, served_rows
 from perf_speed import azure_conversation_s, tokens_per_s
+from perf_table import table_s
 
 from bouted.testing.bench import Bench
 
@@ -44,8 +43,9 @@ def _engine(bench: Bench) -> None:
 
 
 def _speed(bench: Bench) -> None:
-    table_s = import_module("perf_table").table_s() if find_spec("perf_table") else None
-    bench.row("profile table, 4 models x 10 GPUs x all layouts x 20 loads, cold", table_s, "s", 60.0, "lower")
+    bench.row(
+        "profile table, 4 models x 10 GPUs x all layouts x 20 loads, cold", table_s(), "s", 60.0, "lower"
+    )
     bench.row("fleet simulator at batch 32, one core", tokens_per_s(), "tokens/s", 3e6, "higher")
     azure_s = azure_conversation_s(AZURE) if AZURE.exists() else None
     bench.row("Azure's conversation trace of 2023 through a fleet", azure_s, "s", 3.0, "lower")
