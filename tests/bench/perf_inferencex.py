@@ -116,8 +116,8 @@ def unsupported(row: Row) -> str:
     return ""
 
 
-def setup(row: Row) -> Setup:
-    """The replica that served a supported row."""
+def setup(row: Row, step_tokens: int | None = None) -> Setup:
+    """The replica that served a supported row; `step_tokens` in place of its step budget."""
     spec = gpu(GPUS[row.system])
     return Setup(
         model=model(model_name(row)),
@@ -129,11 +129,15 @@ def setup(row: Row) -> Setup:
         flags=EngineFlags(
             max_model_len=row.isl + row.osl,
             max_num_seqs=row.concurrency,
-            max_num_batched_tokens=row.isl + SWEEP_SEQS + SWEEP_ROOM if row.sweep else STEP_TOKENS,
+            max_num_batched_tokens=step_tokens or _budget(row),
             kv_cache_dtype=_kv(row, spec.compute_capability or 0.0),
             async_scheduling=not (row.backend == "vllm" and row.version == NO_OVERLAP),
         ),
     )
+
+
+def _budget(row: Row) -> int:
+    return row.isl + SWEEP_SEQS + SWEEP_ROOM if row.sweep else STEP_TOKENS
 
 
 def _kv(row: Row, capability: float) -> KvPrecision:

@@ -1,8 +1,8 @@
 """What we say of the runs of `inferencex_e2e`: the same closed loop, on a simulated replica.
 
-Upstream does not say whether its TTFT and TPOT are means or medians. NVIDIA's sweeps come from genai-perf, of
-which aiconfigurator keeps the average; InferenceX's TTFT grows with concurrency as only a mean does that
-counts the first wave. So means are the main figure, and medians are printed beside them.
+Upstream does not say whether its TTFT and TPOT are means or medians, and its scripts write both. TTFT
+grows with concurrency as a mean does that counts the first wave, but that was seen in the judged rows
+themselves: so both readings are rows of the bench.
 """
 
 from collections import Counter
@@ -58,10 +58,14 @@ class Run:
 
 
 def runs(
-    rows: Sequence[Row], curves_of: Callable[[Row], Curves | None] = lambda row: None
+    rows: Sequence[Row],
+    curves_of: Callable[[Row], Curves | None] = lambda row: None,
+    step_tokens: int | None = None,
 ) -> tuple[Run, ...]:
-    """Every row again, on simulated replicas; `curves_of` replaces the shipped curves."""
-    return tuple(_run(row, curves_of(row)) for row in rows)
+    """Every row again, on simulated replicas; `curves_of` replaces the shipped curves, `step_tokens`
+    the budget of a step.
+    """
+    return tuple(_run(row, curves_of(row), step_tokens) for row in rows)
 
 
 def picked(rows: Sequence[Row], backend: str, names: Sequence[str]) -> tuple[Row, ...]:
@@ -92,8 +96,8 @@ def refused(found: Sequence[Run]) -> Iterator[str]:
         yield f"ran although the gate refuses it: {count} rows, {refusal}"
 
 
-def _run(row: Row, curves: Curves | None) -> Run:
-    ran = setup(row)
+def _run(row: Row, curves: Curves | None, step_tokens: int | None) -> Run:
+    ran = setup(row, step_tokens)
     context = row.isl + row.osl
     gate = ran.gate(context)
     costs = ran.costs(context, row.concurrency, curves)

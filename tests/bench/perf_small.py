@@ -1,7 +1,7 @@
 """`llmperf_small_gpus`: one GPU, 64 requests; speed as a multiple of the A100's.
 
 The client was asked for 64 at once and never held so many: its own figures (requests x mean latency / wall
-time) say 11 to 28. What it held against the A100, which is not judged, is the concurrency given to every GPU.
+time) say 11 to 28. Both are judged: 64, and what it held against the A100, which itself is not judged.
 """
 
 from collections import Counter
