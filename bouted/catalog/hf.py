@@ -7,7 +7,7 @@ from typing import Any
 
 from bouted.catalog.hf_fields import Fields
 from bouted.catalog.hf_parts import experts_of, latent_of, vision_parameters, window_of
-from bouted.catalog.hf_precision import published_precision
+from bouted.catalog.hf_precision import keeps_attention, published_precision
 from bouted.catalog.models import ModelSpec
 from bouted.catalog.parameters import parameters
 from bouted.catalog.precision import Precision
@@ -64,7 +64,12 @@ def read_hf(path: Path, name: str = "") -> PublishedModel:
     if "vision_config" in whole:
         spec = replace(spec, vision_b=round(vision_parameters(top.inner("vision_config"), spec) / 1e9, 3))
     precision = published_precision(top, _beside(file))
-    spec = replace(spec, params_b=round(parameters(spec) / 1e9, 3), published=precision)
+    spec = replace(
+        spec,
+        params_b=round(parameters(spec) / 1e9, 3),
+        published=precision,
+        attention_16bit=keeps_attention(top) and precision is not Precision.MXFP4,
+    )
     return PublishedModel(spec=spec, precision=precision)
 
 

@@ -33,6 +33,13 @@ def published_precision(top: Fields, beside: Fields | None) -> Precision:
     raise quantised.wrong(f"quantisation {method} is not supported", "known: fp8, awq, gptq, mxfp4, nvfp4")
 
 
+def keeps_attention(top: Fields) -> bool:
+    """Whether the checkpoint leaves its layers' attention out of the quantisation, as Meta's FP8 ones do."""
+    quantised = top.values.get("quantization_config")
+    left_out = quantised.get("modules_to_not_convert") if isinstance(quantised, dict) else None
+    return any("self_attn" in str(name) for name in left_out or ())
+
+
 def _four_bits(quantised: Fields) -> Precision:
     bits = quantised.count("bits", "w_bit")
     if bits != 4:

@@ -49,7 +49,8 @@ class ModelSpec:
     `params_b` counts everything that an engine loads, in 10^9; `vision_b` of them encode images.
     `tied` models share the embedding with the output head. `sinks` models have attention sinks, and
     `needs_bf16` ones overflow in fp16. `int4_intermediate` is the feed-forward width of its published
-    four-bit checkpoints, where that is padded. `published` is the precision of its repository's weights.
+    four-bit checkpoints, where that is padded. `published` is the precision of its repository's weights;
+    with `attention_16bit` it leaves attention out of it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ModelSpec:
     vision_b: float = 0.0
     int4_intermediate: int | None = None
     published: Precision = Precision.BF16
+    attention_16bit: bool = False
     experts: Experts | None = None
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None

@@ -61,9 +61,10 @@ def _attention(model: ModelSpec, tp: int) -> tuple[Gemm, ...]:
         return _latent(model, model.latent, tp)
     heads = query_heads(model, tp) * model.head_dim
     kv = 2 * max(1.0, model.kv_heads / tp) * model.head_dim
+    low = not model.attention_16bit
     return (
-        Gemm(n=heads + kv, k=model.hidden, count=model.layers),
-        Gemm(n=model.hidden, k=heads, count=model.layers),
+        Gemm(n=heads + kv, k=model.hidden, count=model.layers, low=low),
+        Gemm(n=model.hidden, k=heads, count=model.layers, low=low),
     )
 
 

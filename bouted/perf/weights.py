@@ -50,7 +50,8 @@ def _layer_bytes(model: ModelSpec, precision: Precision, tp: int, *, experts: bo
 def _attention_bytes(model: ModelSpec, precision: Precision) -> float:
     """Bytes of one weight around attention: 16-bit in gpt-oss, and in DeepSeek's NVFP4 checkpoints."""
     latent_nvfp4 = precision is Precision.NVFP4 and model.latent is not None
-    return HALF_BYTES if latent_nvfp4 or precision is Precision.MXFP4 else precision.element_bytes
+    whole = model.attention_16bit or latent_nvfp4 or precision is Precision.MXFP4
+    return HALF_BYTES if whole else precision.element_bytes
 
 
 def _embedding_bytes(model: ModelSpec) -> float:

@@ -10,8 +10,10 @@ import pytest
 from bouted.catalog.hf import read_hf
 from bouted.catalog.load import load_catalog
 from bouted.catalog.models import SlidingWindow
+from bouted.catalog.parameters import layer_parameters
 from bouted.catalog.precision import Precision
 from bouted.errors import Misconfigured
+from bouted.perf.weights import weight_bytes
 
 CATALOG = load_catalog()
 Json = dict[str, Any]
@@ -223,3 +225,16 @@ def test_a_file_that_is_no_config_is_refused_by_name(tmp_path: Path, text: str |
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(Misconfigured, match=f"config.json: {says}"):
         read_hf(tmp_path)
+
+
+def test_a_checkpoint_that_leaves_attention_whole_is_known_by_its_list(tmp_path: Path) -> None:
+    left_out = ["lm_head", "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.down_proj"]
+    method = {"quant_method": "fbgemm_fp8", "modules_to_not_convert": left_out}
+    config = a_config("LlamaForCausalLM", 2, 4096, 32, 8, 14336, 128256, 8192, quantization_config=method)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    spec = read_hf(tmp_path).spec
+    assert (spec.published, spec.attention_16bit) == (Precision.FP8, True)
+    whole = replace(spec, attention_16bit=False)
+    more = weight_bytes(spec, Precision.FP8) - weight_bytes(whole, Precision.FP8)
+    layer = layer_parameters(spec, experts=False)
+    assert more == spec.layers * (layer.queries + layer.keys_values)
