@@ -1,12 +1,13 @@
 """One real engine and its simulation under the same arrivals: what both say of TTFT and end-to-end time."""
 
-import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
 import numpy as np
 from engine_client import Answer, Ask, answers
+from engine_server import EngineServer
 from numpy.typing import NDArray
 
 from bouted.perf.costs import StepCosts
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 REQUESTS = 600
+AT_ONCE = 150
 SETTLING = 30
 """The first requests of a run, which find the engine emptier than the rest do, are left out."""
 PROMPT_MEDIAN, PROMPT_MOST = 80, 640
@@ -44,13 +46,13 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One load. `machine_load` is the load average when it ended: about 2 where nobody else was at work."""
+    """One load. `starved_share` is how much of the time somebody else had the engine's core."""
 
     utilisation: float
     rate_per_s: float
     measured: Quantiles
     simulated: Quantiles
-    machine_load: float
+    starved_share: float
 
 
 def poisson_requests(n: int, seed: int) -> Requests:
@@ -71,20 +73,36 @@ def capacity_per_s(costs: StepCosts, requests: Requests) -> float:
     return float(0.8 * len(nothing) / (late - early))
 
 
-async def point(http: httpx.AsyncClient, costs: StepCosts, utilisation: float, seed: int) -> Point:
+async def point(
+    http: httpx.AsyncClient, server: EngineServer, costs: StepCosts, utilisation: float, seed: int
+) -> Point:
     """Load the engine at a share of its simulated capacity, and simulate the very same requests."""
     requests = poisson_requests(REQUESTS, seed)
     rate = utilisation * capacity_per_s(costs, requests)
     arrivals_s = requests.arrivals_s / rate
     told = simulate_replica(costs, arrivals_s, requests.prompt_tokens, requests.output_tokens)
+    began, waited_s = time.perf_counter(), server.waited_s()
     seen = await answers(http, _asks(arrivals_s, requests), seed)
+    starved_share = (server.waited_s() - waited_s) / (time.perf_counter() - began)
     return Point(
         utilisation=utilisation,
         rate_per_s=rate,
         measured=_quantiles(*_seen(seen)),
         simulated=_quantiles(told.ttft_s, told.e2e_s),
-        machine_load=os.getloadavg()[0],
+        starved_share=starved_share,
     )
+
+
+async def saturated_s(http: httpx.AsyncClient, costs: StepCosts, seed: int) -> tuple[float, float]:
+    """Seconds until requests that all come at once are done: measured, simulated.
+
+    It shows whether the step costs are right, whatever queueing makes of a small error in them.
+    """
+    requests = poisson_requests(AT_ONCE, seed)
+    nothing = np.zeros(AT_ONCE)
+    told = simulate_replica(costs, nothing, requests.prompt_tokens, requests.output_tokens)
+    seen = await answers(http, _asks(nothing, requests), seed)
+    return max(answer.e2e_s for answer in seen), float(told.e2e_s.max())
 
 
 def _asks(arrivals_s: Floats, requests: Requests) -> list[Ask]:

@@ -39,16 +39,23 @@ other, and take the core from whoever serves HTTP."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineServer:
-    """A server that has answered with a token. `pid` leads a process group of its own."""
+    """A server that has answered with a token. `pid` leads a process group of its own, `engine_pid` is the
+    process in it that schedules and computes."""
 
     url: str
     pid: int
+    engine_pid: int
     log: Path
     flags: EngineFlags
 
     def metrics(self) -> str:
         """What `/metrics` says now."""
         return httpx.get(f"{self.url}/metrics", timeout=10.0).raise_for_status().text
+
+    def waited_s(self) -> float:
+        """Seconds since its start that the engine's thread was ready to run and somebody else had its core."""
+        waited_ns = Path(f"/proc/{self.engine_pid}/schedstat").read_text().split()[1]
+        return int(waited_ns) / 1e9
 
 
 @contextmanager
@@ -70,11 +77,12 @@ def served(
             env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        server = EngineServer(url=f"http://127.0.0.1:{port}", pid=child.pid, log=log, flags=flags)
-        _await_token(server, child)
+        url = f"http://127.0.0.1:{port}"
+        _await_token(url, child, log)
+        engine_pid = _engine_pid(child.pid)
         if len(cores) > 1:
-            _keep_apart(child.pid, cores)
-        yield server
+            _keep_apart(child.pid, engine_pid, cores)
+        yield EngineServer(url=url, pid=child.pid, engine_pid=engine_pid, log=log, flags=flags)
     finally:
         os.sched_setaffinity(0, cores)
         _end(child)
@@ -93,28 +101,33 @@ def _arguments(folder: Path, port: int, flags: EngineFlags, extra: tuple[str, ..
     )  # fmt: skip
 
 
-def _await_token(server: EngineServer, child: subprocess.Popen[bytes]) -> None:
+def _await_token(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
     """/health says 200 before the engine is warm, so a token is asked for."""
     deadline = time.monotonic() + PATIENCE_S
     ask = {"model": MODEL, "prompt": "w3 w4", "max_tokens": 2, "ignore_eos": True}
     while time.monotonic() < deadline and child.poll() is None:
         try:
-            httpx.post(f"{server.url}/v1/completions", json=ask, timeout=60.0).raise_for_status()
+            httpx.post(f"{url}/v1/completions", json=ask, timeout=60.0).raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.5)
-    tail = server.log.read_text(errors="replace")[-3000:]
-    raise RuntimeError(f"no token from {server.url} (exit code {child.poll()}); its log ends:\n{tail}")
+    tail = log.read_text(errors="replace")[-3000:]
+    raise RuntimeError(f"no token from {url} (exit code {child.poll()}); its log ends:\n{tail}")
 
 
-def _keep_apart(pid: int, cores: list[int]) -> None:
-    """The model has a core to itself: HTTP server, scheduler and this process keep off the worker's."""
+def _keep_apart(pid: int, engine_pid: int, cores: list[int]) -> None:
+    """The engine has a core to itself: the HTTP server's threads and our own leave it."""
     others = set(cores[:-1])
     os.sched_setaffinity(0, others)
     for process in _group(pid):
-        engine = (process / "comm").read_text().startswith("VLLM::EngineCor")
+        engine = process.name == str(engine_pid)
         for thread in (process / "task").iterdir():
             os.sched_setaffinity(int(thread.name), {cores[-1]} if engine else others)
+
+
+def _engine_pid(pid: int) -> int:
+    (engine,) = (p for p in _group(pid) if (p / "comm").read_text().startswith("VLLM::EngineCor"))
+    return int(engine.name)
 
 
 def _group(pid: int) -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from agreement import Point, point
+from agreement import Point, point, saturated_s
 from engine_client import Ask, answers, client
 from engine_server import EngineServer, served
 from perf_engine import Compared, add_rows
@@ -35,6 +35,7 @@ UTILISATIONS = (0.5, 0.8, 0.95)
 FLAGS = EngineFlags(max_model_len=1024, max_num_seqs=16, max_num_batched_tokens=512)
 SCHEDULING = ("--no-async-scheduling",)
 """With scheduler and model in one thread, scheduling ahead only tells every token one step late."""
+_STARVED = "somebody else had the engine's core for {:.1%} of the time"
 
 NAMES = (
     "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:num_requests_waiting_by_reason",
@@ -55,6 +56,7 @@ class Checked:
     """What the engine was found to cost, and how it and its simulation took each load."""
 
     costs: StepCosts
+    saturated_s: tuple[float, float]
     points: tuple[Point, ...]
 
 
@@ -79,9 +81,7 @@ def checked(engine: EngineServer) -> Checked:
     bench = Bench("perf_engine")
     bench.note(f"fitted {found.costs}")
     for at in found.points:
-        bench.note(
-            f"{at.utilisation}: {at.rate_per_s:.2f} req/s, load average {at.machine_load:.1f} at the end"
-        )
+        bench.note(f"{at.utilisation}: {at.rate_per_s:.2f} req/s; {_STARVED.format(at.starved_share)}")
     add_rows(bench, [one for at in found.points for one in _compared(at)])
     bench.finish()
     return found
@@ -95,8 +95,9 @@ async def _check(engine: EngineServer) -> Checked:
     )
     async with client(engine.url) as http:
         costs = fitted(await step_times(http, FLAGS), room)
-        points = [await point(http, costs, u, seed) for seed, u in enumerate(UTILISATIONS, 1)]
-    return Checked(costs=costs, points=tuple(points))
+        at_once = await saturated_s(http, costs, seed=0)
+        points = [await point(http, engine, costs, u, seed) for seed, u in enumerate(UTILISATIONS, 1)]
+    return Checked(costs=costs, saturated_s=at_once, points=tuple(points))
 
 
 def _kv_tokens(metrics: str) -> int:
