@@ -94,8 +94,8 @@ def believed(modelled: Profile, correction: Correction | None, now: datetime) ->
 
 
 def _variances(modelled: Profile) -> tuple[float, float]:
-    spread = modelled.costs.spread
-    return variance_of(spread), variance_of(max(spread, FIRST_SPREAD))
+    costs = modelled.costs
+    return variance_of(costs.spread), variance_of(max(costs.first_token_spread, FIRST_SPREAD))
 
 
 def _stepped(mean: float, applied: float) -> float:

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_what_was_learned_outlives_the_daemon(store: Store, modelled: Profile) -
     ids=["draining", "still warming up", "not predicted", "no model of the config"],
 )
 def test_replicas_that_cannot_be_held_against_the_profile_teach_nothing(
-    change: dict[str, object], store: Store, modelled: Profile
+    change: dict[str, Any], store: Store, modelled: Profile
 ) -> None:
     serving = Serving(store, modelled)
     serving.fleet = a_fleet(*(a_replica(name, **change) for name in NAMES))
