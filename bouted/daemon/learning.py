@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bouted.clock import Clock
-from bouted.perf.engine_window import service_of, window_between
+from bouted.daemon.windows import engine_services, gateway_services, scrapes_of, serving_since
 from bouted.perf.learn import Correction, Predicted, correction_key, learned
 from bouted.perf.profile import Profile
-from bouted.perf.scrape import EngineScrape, parse_scrape
-from bouted.perf.served import service_by_shape
+from bouted.perf.scrape import EngineScrape
 from bouted.perf.service import Service
 from bouted.perf.shapes import ReplicaShape
 from bouted.reconcile.failed_starts import failed_starts
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.states import ReplicaStatus
 from bouted.store.corrections import load_corrections, save_corrections
 from bouted.store.open import Store
 from bouted.store.refused_starts import add_refused_starts
@@ -55,13 +53,14 @@ class Learner:
         if new:
             log.warning("%d engines did not start because of their layout", new)
         since, self.since = self.since, now
-        before, self.scrapes = self.scrapes, _scrapes(observed.metrics, now)
+        before, self.scrapes = self.scrapes, scrapes_of(observed.metrics, now)
         if since is None or predicted is None or now - since > timedelta(minutes=LONGEST):
             return
-        serving = _serving_since(observed.fleet, since - WARM_UP)
-        services = _services(observed.samples, serving, since, now)
-        for shape, service in _engine_services(before, self.scrapes, serving):
-            if not services.get(shape):
+        serving = serving_since(observed.fleet, since - WARM_UP)
+        services = gateway_services(observed.samples, serving, since, now)
+        heard = frozenset(services)  # by gateways: they see what clients see
+        for shape, service in engine_services(before, self.scrapes, serving):
+            if shape not in heard:
                 services.setdefault(shape, []).append(service)
         self._learn(services, predicted, specs, now)
 
@@ -102,49 +101,3 @@ def _tell(key: str, before: Correction | None, after: Correction) -> None:
         log.info(
             "%s: steps take %.2f times as long as modelled (was %.2f)", key, after.applied_tempo, applied
         )
-
-
-def _services(
-    samples: Sequence[RequestSample], serving: Mapping[str, ReplicaShape], since: datetime, now: datetime
-) -> dict[ReplicaShape, list[Service]]:
-    """Service by shape, of the requests that finished in the window."""
-    start_s, end_s = since.timestamp(), now.timestamp()
-    finished = [sample for sample in samples if start_s <= sample.arrived_s + sample.e2e_s < end_s]
-    found = service_by_shape(finished, serving, end_s - start_s)
-    return {shape: [service] for shape, service in found.items()}
-
-
-def _engine_services(
-    before: Mapping[str, EngineScrape],
-    after: Mapping[str, EngineScrape],
-    serving: Mapping[str, ReplicaShape],
-) -> list[tuple[ReplicaShape, Service]]:
-    """What engines measured themselves, where both ends of the window were scraped."""
-    found = []
-    for replica in sorted(serving.keys() & before.keys() & after.keys()):
-        window = window_between(before[replica], after[replica])
-        service = service_of(window) if window is not None else None
-        if service is not None:
-            found.append((serving[replica], service))
-    return found
-
-
-def _serving_since(fleet: FleetState, instant: datetime) -> dict[str, ReplicaShape]:
-    return {
-        replica.name: replica.shape
-        for replica in fleet.replicas
-        if replica.status is ReplicaStatus.READY and replica.since <= instant
-    }
-
-
-def _scrapes(metrics: Mapping[str, str], now: datetime) -> dict[str, EngineScrape]:
-    found: dict[str, EngineScrape] = {}
-    for replica, text in metrics.items():
-        try:
-            scrape = parse_scrape(text, now)
-        except ValueError as error:
-            log.warning("/metrics of %s cannot be read: %s", replica, error)
-            continue
-        if scrape is not None:
-            found[replica] = scrape
-    return found
