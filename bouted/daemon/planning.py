@@ -9,6 +9,7 @@ from typing import Protocol
 from bouted.catalog.load import Catalog, load_egress
 from bouted.clock import Clock
 from bouted.codec import content_hash, dump
+from bouted.config.catalog import catalog_of
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
 from bouted.daemon.profiling import Profiler
@@ -103,11 +104,12 @@ class PlanMaker:
         self, config: Config, offers: tuple[Offer, ...], workload: WorkloadProfile
     ) -> PlanningProblem:
         fleet = load_fleet(self.store, self.clock.now())
-        usable = without_refused(_usable(config, self.catalog, offers), fleet)
+        catalog = catalog_of(config, self.catalog)
+        usable = without_refused(_usable(config, catalog, offers), fleet)
         workload = steady_mix(self.mix, workload)
         quality = await self._quality(config)
-        gpus = tuple(self.catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
-        wanted = _wanted(config, self.catalog)
+        gpus = tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
+        wanted = _wanted(config, catalog)
         profiles = await self.profiler.table(wanted, gpus, workload, config.planner.seed)
         self.mix = workload
         return PlanningProblem(
@@ -123,7 +125,7 @@ class PlanMaker:
             incumbent=incumbent_of(desired_plan(self.store), usable),
             effort=config.effort(),
             seed=config.planner.seed,
-            weights=_weights(config, self.catalog),
+            weights=_weights(config, catalog),
             egress=Egress(
                 overrides=config.egress_rules(), listed=tuple(fact.rule() for fact in load_egress())
             ),

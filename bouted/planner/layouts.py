@@ -1,16 +1,19 @@
 """Which layouts of the wanted models start on the GPUs on offer, and which models have none. Pure."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from bouted.catalog.gpus import GpuSpec
+from bouted.catalog.gpus import GpuSpec, Link
 from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import Precision
-from bouted.perf.candidates import candidate_shapes
+from bouted.perf.candidates import candidate_shapes, refusals
 from bouted.perf.costs import StepCosts
 from bouted.perf.memory import least_memory_gib
 from bouted.perf.refused import RefusedStart
-from bouted.perf.shapes import Engine, ReplicaShape
+from bouted.perf.shapes import Engine, ReplicaShape, Rule
 from bouted.workload.profile import RequestLength
+
+Pair: TypeAlias = tuple[ReplicaShape, StepCosts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class NoLayout:
 class Layouts:
     """Every layout that starts and holds the longest request, with its step costs as modelled."""
 
-    shapes: tuple[tuple[ReplicaShape, StepCosts], ...]
+    shapes: tuple[Pair, ...]
     without: tuple[NoLayout, ...]
 
 
@@ -46,20 +49,16 @@ def layouts_of(
     lengths: tuple[RequestLength, ...],
     refused: tuple[RefusedStart, ...],
 ) -> Layouts:
-    """The layouts of `models` on `gpus` for requests of `lengths`, less those that failed starts rule out."""
+    """The layouts of `models` on `gpus` for requests of `lengths`, less those that failed starts rule out.
+
+    Pipelines are left out where a tensor-parallel group of as many GPUs linked by NVLink starts.
+    """
     longest = max(n.prompt_tokens + n.output_tokens for n in lengths)
+    linked = frozenset(gpu.name for gpu in gpus if gpu.link is Link.NVLINK)
     found = {
         model.name: [
             (shape, costs)
-            for shape, costs in candidate_shapes(
-                model.name,
-                model.spec,
-                gpus,
-                model.precision,
-                model.engine,
-                model.context_tokens,
-                learned=refused,
-            )
+            for shape, costs in _worth_planning(_starting(model, gpus, refused), linked)
             if costs.kv_capacity_tokens >= longest
         ]
         for model in models
@@ -67,11 +66,49 @@ def layouts_of(
     return Layouts(
         shapes=tuple(pair for pairs in found.values() for pair in pairs),
         without=tuple(
-            NoLayout(model=model.name, reason=_needs(model)) for model in models if not found[model.name]
+            NoLayout(model=model.name, reason=_reason(model, gpus, refused))
+            for model in models
+            if not found[model.name]
         ),
     )
 
 
-def _needs(model: ModelWanted) -> str:
+def _starting(
+    model: ModelWanted, gpus: tuple[GpuSpec, ...], refused: tuple[RefusedStart, ...]
+) -> tuple[Pair, ...]:
+    return candidate_shapes(
+        model.name,
+        model.spec,
+        gpus,
+        model.precision,
+        model.engine,
+        model.context_tokens,
+        learned=refused,
+    )
+
+
+def _worth_planning(pairs: tuple[Pair, ...], linked: frozenset[str]) -> tuple[Pair, ...]:
+    """Without the pipelines that nobody would run.
+
+    Over NVLink, tensor parallelism won wherever both were measured: all 26 cells of llm_inference_bench that
+    hold TP against PP. And a pipeline takes longest to simulate.
+    """
+    groups = {(shape.gpu, shape.tp) for shape, _ in pairs if shape.pp == 1 and shape.gpu in linked}
+    return tuple(pair for pair in pairs if pair[0].pp == 1 or (pair[0].gpu, pair[0].gpu_count) not in groups)
+
+
+def _reason(model: ModelWanted, gpus: tuple[GpuSpec, ...], refused: tuple[RefusedStart, ...]) -> str:
+    """The memory it needs, where memory is what lacks; else what the gate says of its first layout."""
+    others = refusals(
+        model.name,
+        model.spec,
+        gpus,
+        model.precision,
+        model.engine,
+        model.context_tokens,
+        learned=refused,
+    )
+    if others and all(one.rule is not Rule.MEMORY for one in others):
+        return others[0].reason
     least = least_memory_gib(model.spec, model.precision, context_tokens=model.context_tokens)
     return f"{model.spec.name} in {model.precision} needs {least:.0f} GiB of GPU memory"

@@ -135,7 +135,7 @@ def test_pause_holds_the_fleet_and_down_works_with_the_daemon_dead(deployment: D
 BAD = [
     ("budget", {"budget": "0.10"}, "the cheapest fleet that meets the targets costs $"),
     ("floor", {"quality_min": "0.99"}, "large"),
-    ("gpu", {"gpus": "[L4]"}, "GiB"),
+    ("gpu", {"gpus": "[T4]"}, "GiB"),
 ]
 
 

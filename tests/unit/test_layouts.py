@@ -1,0 +1,58 @@
+"""Which layouts are planned with."""
+
+import re
+
+import pytest
+
+from bouted.catalog.gpus import GpuSpec
+from bouted.catalog.load import load_catalog
+from bouted.catalog.precision import Precision
+from bouted.perf.shapes import Engine
+from bouted.planner.layouts import Layouts, ModelWanted, layouts_of
+from bouted.workload.profile import RequestLength
+
+CATALOG = load_catalog()
+LENGTHS = (RequestLength(prompt_tokens=1000, output_tokens=200),)
+
+
+def wanted(spec: str, precision: Precision = Precision.BF16) -> ModelWanted:
+    return ModelWanted(
+        name="m", spec=CATALOG.model(spec), precision=precision, engine=Engine.VLLM, context_tokens=4096
+    )
+
+
+def layouts(spec: str, *gpus: str, precision: Precision = Precision.BF16) -> Layouts:
+    cards: tuple[GpuSpec, ...] = tuple(CATALOG.gpu(gpu) for gpu in gpus)
+    return layouts_of((wanted(spec, precision),), cards, LENGTHS, ())
+
+
+def cuts(found: Layouts) -> set[tuple[int, int]]:
+    return {(shape.tp, shape.pp) for shape, _ in found.shapes}
+
+
+def test_over_nvlink_tensor_parallelism_stands_for_pipelines_of_as_many_gpus() -> None:
+    assert cuts(layouts("llama-3.1-8b", "H100-80GB")) == {(1, 1), (2, 1), (4, 1), (8, 1)}
+
+
+def test_over_nvlink_a_pipeline_stays_where_no_group_of_as_many_gpus_starts() -> None:
+    assert cuts(layouts("qwen2.5-7b", "H100-80GB")) == {(1, 1), (2, 1), (4, 1), (4, 2), (2, 4)}
+
+
+def test_over_pcie_both_are_planned_with() -> None:
+    assert cuts(layouts("llama-3.1-8b", "L40S")) >= {(2, 1), (1, 2), (4, 1), (2, 2), (1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("spec", "gpu", "precision", "says"),
+    [
+        ("llama-3.1-70b", "T4", Precision.BF16, "needs 1[0-9][0-9] GiB of GPU memory"),
+        ("llama-3.1-8b", "T4", Precision.FP8, "T4"),
+    ],
+)
+def test_a_model_without_a_layout_says_what_is_in_the_way(
+    spec: str, gpu: str, precision: Precision, says: str
+) -> None:
+    found = layouts(spec, gpu, precision=precision)
+    assert found.shapes == ()
+    assert [one.model for one in found.without] == ["m"]
+    assert re.search(says, found.without[0].reason), found.without[0].reason
