@@ -1,5 +1,6 @@
 """Step costs of a running engine, fitted to how long its steps were seen to take."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ from scipy.optimize import nnls
 from bouted.catalog.gpus import Evidence
 from bouted.perf.costs import StepCosts
 
-KNOTS = (1.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+_PLAUSIBLE = 0.05
+"""Relative errors up to here are ordinary scatter; larger ones count by their size, not its square."""
+_ROUNDS = 20
+KNOTS = (1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 """Token counts between which the fitted curve is straight."""
 
 
@@ -54,22 +58,21 @@ def prefill(prompt_tokens: int, max_step_tokens: int) -> tuple[Step, ...]:
 
 
 def fitted(timed: Sequence[Timed], room: Room) -> StepCosts:
-    """The step costs that lie nearest to `timed`: least squares of relative errors, nothing below zero.
+    """The step costs that lie nearest to `timed`: least relative errors in Huber's sense, nothing below zero.
 
-    Every cost of `StepCosts` is linear in its coefficients, and a curve that never falls is a sum of rising
-    pieces. `spread` is the relative error that 80 % of `timed` stay within. ValueError without a time
-    from arrival, one of decoding, and one of more tokens than the batch holds.
+    Every cost of `StepCosts` is linear in its coefficients. The curve may fall: kernels for one token are
+    not those for a few. `spread` is the relative error that 80 % of `timed` stay within. ValueError without
+    a time from arrival, one of decoding, and one of more tokens than the batch holds.
     """
     _enough(timed, room)
     seconds = np.array([t.seconds for t in timed])
     rows = np.array([_row(t) for t in timed]) / seconds[:, None]
-    found, _ = nnls(rows, np.ones(len(timed)))
-    rises = found[1 : len(KNOTS)] * np.diff(KNOTS)
+    found = _nearest(rows)
     errors = np.abs(rows @ found - 1)
     pair_s, seq_s, kv_s, front_end_s = (float(x) for x in found[len(KNOTS) :])
     return StepCosts(
         tokens=KNOTS,
-        tokens_s=tuple(float(s) for s in found[0] + np.concatenate(([0.0], np.cumsum(rises)))),
+        tokens_s=tuple(float(s) for s in found[: len(KNOTS)]),
         pair_s=pair_s,
         seq_s=seq_s,
         kv_s=kv_s,
@@ -95,15 +98,23 @@ def predicted_s(costs: StepCosts, timed: Timed) -> float:
     )
 
 
+def _nearest(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients that bring every row near 1: least squares, in which far rows weigh less."""
+    weights = np.ones(len(rows))
+    for _ in range(_ROUNDS):
+        found, _ = nnls(rows * weights[:, None], weights)
+        weights = np.sqrt(_PLAUSIBLE / np.maximum(np.abs(rows @ found - 1), _PLAUSIBLE))
+    return np.asarray(found, np.float64)
+
+
 def _row(timed: Timed) -> NDArray[np.float64]:
-    """Coefficients: seconds of a step, slope of each piece, then pair_s, seq_s, kv_s and front_end_s."""
+    """What `timed` has of each coefficient: seconds at each knot, then pair_s, seq_s, kv_s, front_end_s."""
     row = np.zeros(len(KNOTS) + 4)
     for step in timed.steps:
         tokens = step.prefill_tokens + step.decode_seqs
-        row[0] += 1
-        for n, begin in enumerate(KNOTS[:-1]):
-            last = n == len(KNOTS) - 2
-            row[1 + n] += max(0.0, (tokens if last else min(tokens, KNOTS[n + 1])) - begin)
+        right = min(max(bisect_left(KNOTS, tokens), 1), len(KNOTS) - 1)
+        share = (tokens - KNOTS[right - 1]) / (KNOTS[right] - KNOTS[right - 1])
+        row[right - 1 : right + 1] += (1 - share, share)
         row[len(KNOTS) : len(KNOTS) + 3] += (step.pairs, step.decode_seqs, step.context_tokens)
     row[-1] = timed.from_arrival
     return row

@@ -53,7 +53,7 @@ class EngineServer:
         return httpx.get(f"{self.url}/metrics", timeout=10.0).raise_for_status().text
 
     def waited_s(self) -> float:
-        """Seconds since its start that the engine's thread was ready to run and somebody else had its core."""
+        """Seconds since its start that the engine could run, but somebody else had its core."""
         waited_ns = Path(f"/proc/{self.engine_pid}/schedstat").read_text().split()[1]
         return int(waited_ns) / 1e9
 

@@ -9,34 +9,27 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from agreement import Point, point, saturated_s
+from check import UTILISATIONS, Checked, check
 from engine_client import Ask, answers, client
 from engine_server import EngineServer, served
-from perf_engine import Compared, add_rows
-from step_times import step_times
+from perf_engine import add_rows
 from tiny_llama import LlamaSize, write_llama
 
-from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.testing.bench import Bench
-from bouted.testing.engine_costs import Room, fitted
 
 pytestmark = pytest.mark.timeout(1500)
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / "build" / "engine-venv" / "bin" / "python"
 CACHE = ROOT / "build" / "engine"
-UTILISATIONS = (0.5, 0.8, 0.95)
 FLAGS = EngineFlags(max_model_len=1024, max_num_seqs=16, max_num_batched_tokens=512)
 SCHEDULING = ("--no-async-scheduling",)
 """With scheduler and model in one thread, scheduling ahead only tells every token one step late."""
-_STARVED = "somebody else had the engine's core for {:.1%} of the time"
-
 NAMES = (
     "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:num_requests_waiting_by_reason",
     "vllm:kv_cache_usage_perc", "vllm:cache_config_info", "vllm:prompt_tokens_total",
@@ -49,15 +42,6 @@ NAMES = (
     "vllm:request_prompt_tokens_bucket", "vllm:request_generation_tokens_bucket",
     "vllm:iteration_tokens_total_bucket",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What the engine was found to cost, and how it and its simulation took each load."""
-
-    costs: StepCosts
-    saturated_s: tuple[float, float]
-    points: tuple[Point, ...]
 
 
 @pytest.fixture(scope="module")
@@ -77,62 +61,37 @@ def engine(model: Path) -> Iterator[EngineServer]:
 
 @pytest.fixture(scope="module")
 def checked(engine: EngineServer) -> Checked:
-    found = asyncio.run(_check(engine))
+    found = asyncio.run(check(engine))
     bench = Bench("perf_engine")
     bench.note(f"fitted {found.costs}")
-    for at in found.points:
-        bench.note(f"{at.utilisation}: {at.rate_per_s:.2f} req/s; {_STARVED.format(at.starved_share)}")
-    add_rows(bench, [one for at in found.points for one in _compared(at)])
+    for utilisation, load in zip(UTILISATIONS, found.loads, strict=True):
+        bench.note(
+            f"{utilisation:g}: somebody else had the engine's core for {load.starved_share:.1%} of the time"
+        )
+    add_rows(bench, (found.all_done(), *found.compared()))
     bench.finish()
     return found
-
-
-async def _check(engine: EngineServer) -> Checked:
-    room = Room(
-        kv_capacity_tokens=_kv_tokens(engine.metrics()),
-        max_batch=FLAGS.max_num_seqs,
-        max_step_tokens=FLAGS.max_num_batched_tokens,
-    )
-    async with client(engine.url) as http:
-        costs = fitted(await step_times(http, FLAGS), room)
-        at_once = await saturated_s(http, costs, seed=0)
-        points = [await point(http, engine, costs, u, seed) for seed, u in enumerate(UTILISATIONS, 1)]
-    return Checked(costs=costs, saturated_s=at_once, points=tuple(points))
-
-
-def _kv_tokens(metrics: str) -> int:
-    found = re.search(r'vllm:cache_config_info\{.*kv_cache_size_tokens="(\d+)"', metrics)
-    assert found, "the engine does not say how large its KV cache is"
-    return int(found[1])
-
-
-def _compared(at: Point) -> list[Compared]:
-    return [
-        Compared(
-            what=f"{percentile} {name} at {at.utilisation:g}",
-            measured_s=getattr(at.measured, key),
-            simulated_s=getattr(at.simulated, key),
-        )
-        for name, field in (("TTFT", "ttft"), ("end-to-end", "e2e"))
-        for percentile, key in (("P50", f"{field}_p50_s"), ("P95", f"{field}_p95_s"))
-    ]
 
 
 def test_four_fifths_of_the_measured_steps_are_explained_within_a_sixth(checked: Checked) -> None:
     assert checked.costs.spread < 1 / 6
 
 
-@pytest.mark.parametrize("utilisation", [0.5, 0.8])
-def test_simulated_percentiles_are_near_measured_ones(checked: Checked, utilisation: float) -> None:
-    (at,) = (p for p in checked.points if p.utilisation == utilisation)
-    wide = {one.what: round(one.error_percent) for one in _compared(at) if one.error_percent > 40}
-    assert not wide
+def test_requests_that_come_all_at_once_take_as_long_as_simulated(checked: Checked) -> None:
+    assert checked.all_done().error_percent < 15
+
+
+@pytest.mark.parametrize("utilisation", ["0.5", "0.8"])
+def test_simulated_percentiles_are_near_measured_ones(checked: Checked, utilisation: str) -> None:
+    here = [one for one in checked.compared() if one.what.endswith(f" at {utilisation}")]
+    assert len(here) == 4
+    assert not {one.what: round(one.error_percent) for one in here if one.error_percent > 40}
 
 
 def test_the_engine_and_its_simulation_slow_down_together(checked: Checked) -> None:
-    for side in ("measured", "simulated"):
-        p95 = [getattr(at, side).e2e_p95_s for at in checked.points]
-        assert p95 == sorted(p95), f"{side}: {p95}"
+    tails = [one for one in checked.compared() if one.what.startswith("P95 end-to-end")]
+    for side in ([one.measured_s for one in tails], [one.simulated_s for one in tails]):
+        assert side == sorted(side)
 
 
 def test_the_metrics_bouted_reads_are_there(engine: EngineServer) -> None:

@@ -1,46 +1,48 @@
 """How long the steps of a running engine take: prompts alone, decoding alone, and both in one step."""
 
-from collections.abc import Sequence
-from statistics import median
-
 import httpx
+import numpy as np
 from engine_client import Answer, Ask, answers
 
 from bouted.perf.flags import EngineFlags
 from bouted.testing.engine_costs import Step, Timed, prefill
 
-PROMPTS = (1, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768)
+PROMPTS = (2, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 700)
 CONTEXTS = (16, 512)
-BATCHES = (1, 2, 4, 8, 12, 16)
-MIXES = ((1, 256), (4, 64), (4, 256), (8, 128), (12, 64), (12, 448))
+BATCHES = (1, 2, 4, 7, 11, 16)
+MIXES = ((2, 240), (4, 64), (5, 240), (8, 120), (12, 64), (12, 400))
 """Decoding sequences, and the tokens of the prompt that joins them."""
-REPEATS = 5
 _DECODED = 88
 _SPAN = 2
 """Events of eight tokens within which a joining prompt is read: the one under way and the next."""
 
 
-async def step_times(http: httpx.AsyncClient, flags: EngineFlags) -> tuple[Timed, ...]:
-    """Medians over repeats, taken in turns so that a noisy while of the machine spoils none of them."""
+async def warm_up(http: httpx.AsyncClient, flags: EngineFlags) -> None:
+    """The first requests of a fresh engine are slower than any after them."""
     await answers(http, [Ask(at_s=0.0, prompt_tokens=64, output_tokens=32)] * flags.max_num_seqs, 0)
-    rounds = [await _round(http, flags, seed) for seed in range(1, REPEATS + 1)]
-    return tuple(
-        Timed(steps=same[0].steps, seconds=median(t.seconds for t in same), from_arrival=same[0].from_arrival)
-        for same in zip(*rounds, strict=True)
-    )
 
 
-async def _round(http: httpx.AsyncClient, flags: EngineFlags, seed: int) -> list[Timed]:
-    budget = flags.max_num_batched_tokens
-    alone = [await _alone(http, prompt, budget, seed) for prompt in PROMPTS]
+async def step_times(http: httpx.AsyncClient, flags: EngineFlags, seed: int) -> tuple[Timed, ...]:
+    """Each kind of step once, in about 20 s. No two seeds have the same prompt lengths.
+
+    An engine on a CPU prepares its kernels for each number of tokens when it first meets it, and traffic
+    keeps it meeting new ones: lengths that return would look cheaper than they are.
+    """
+    rng = np.random.default_rng(seed)
+    most = flags.max_num_seqs
+    alone = [await _alone(http, _near(p, rng), flags.max_num_batched_tokens, seed) for p in PROMPTS]
     decoding = [
-        await _decoding(http, batch, prompt, seed)
+        await _decoding(http, min(_near(batch, rng), most), prompt, seed)
         for batch in BATCHES
-        if batch <= flags.max_num_seqs
         for prompt in CONTEXTS
     ]
-    mixed = [await _mixed(http, batch, prompt, seed) for batch, prompt in MIXES if batch < flags.max_num_seqs]
-    return alone + decoding + mixed
+    mixed = [await _mixed(http, min(batch, most - 1), _near(prompt, rng), seed) for batch, prompt in MIXES]
+    return (*alone, *decoding, *mixed)
+
+
+def _near(tokens: int, rng: np.random.Generator) -> int:
+    """A count within a fifth of `tokens`."""
+    return round(tokens * rng.uniform(0.8, 1.2))
 
 
 async def _alone(http: httpx.AsyncClient, prompt_tokens: int, budget: int, seed: int) -> Timed:
@@ -80,8 +82,6 @@ async def _mixed(http: httpx.AsyncClient, batch: int, prompt_tokens: int, seed: 
 
 def _between(answer: Answer, begin_s: float, end_s: float) -> tuple[float, int, float]:
     """Seconds, steps and mean tokens held between the first and the last event of the span."""
-    inside: Sequence[tuple[float, int]] = [
-        (t, n) for t, n in zip(answer.times_s, answer.tokens, strict=True) if begin_s <= t <= end_s
-    ]
+    inside = [(t, n) for t, n in zip(answer.times_s, answer.tokens, strict=True) if begin_s <= t <= end_s]
     (first_s, first), (last_s, last) = inside[0], inside[-1]
     return last_s - first_s, last - first, (first + last) / 2

@@ -13,7 +13,7 @@ from bouted.testing.engine_costs import KNOTS, Room, Step, Timed, fitted, predic
 ROOM = Room(kv_capacity_tokens=100_000, max_batch=16, max_step_tokens=512)
 PLAIN = StepCosts(
     tokens=KNOTS,
-    tokens_s=(0.006, 0.007, 0.009, 0.014, 0.024, 0.044, 0.084, 0.170),
+    tokens_s=(0.007, 0.006, 0.006, 0.007, 0.008, 0.009, 0.014, 0.024, 0.044, 0.084, 0.170),
     pair_s=0.0,
     seq_s=0.0,
     kv_s=0.0,
@@ -68,10 +68,18 @@ def test_times_off_by_three_percent_give_steps_within_five(engine: StepCosts, se
     assert 0.005 < found.spread < 0.06
 
 
-def test_costs_are_never_negative_and_the_curve_never_falls() -> None:
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_a_few_times_taken_while_somebody_else_had_the_core_do_not_matter(engine: StepCosts) -> None:
+    times = [t for seed in range(4) for t in seen(engine, noise=0.02, seed=seed)]
+    times[::12] = [replace(t, seconds=2 * t.seconds) for t in times[::12]]
+    found = fitted(times, ROOM)
+    errors = [abs(predicted_s(found, t) / t.seconds - 1) for t in seen(engine)]
+    assert np.quantile(errors, 0.9) < 0.05
+
+
+def test_costs_are_never_negative() -> None:
     found = fitted(seen(PLAIN, noise=0.3), ROOM)
-    assert min(found.pair_s, found.seq_s, found.kv_s, found.front_end_s, found.tokens_s[0]) >= 0
-    assert list(found.tokens_s) == sorted(found.tokens_s)
+    assert min(found.pair_s, found.seq_s, found.kv_s, found.front_end_s, *found.tokens_s) >= 0
 
 
 def test_a_prompt_longer_than_a_step_is_read_in_chunks() -> None:
