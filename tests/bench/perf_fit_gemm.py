@@ -45,7 +45,7 @@ def _curve(spec: GpuSpec, precision: Precision, rows: pd.DataFrame) -> GemmCurve
             moved / (bandwidth * bandwidth_share),
             2 * m * n * k / (flops * flops_share) * small,
         )
-        return start_us * 1e-6 + (memory**p + arithmetic**p) ** (1 / p)
+        return np.asarray(start_us * 1e-6 + (memory**p + arithmetic**p) ** (1 / p))
 
     weights = np.sqrt(np.clip(n * k / 16e6, 0.1, 4))
     found = least(model, seconds, START, LOW, HIGH, weights)
