@@ -13,6 +13,9 @@ from bouted.perf.refused import RefusedStart
 from bouted.perf.shapes import Engine, ReplicaShape, Rule
 from bouted.workload.profile import RequestLength
 
+BATCHED_WELL = 16
+"""Requests at once from which on more room for KV cache gains little."""
+
 Pair: TypeAlias = tuple[ReplicaShape, StepCosts]
 
 
@@ -51,14 +54,15 @@ def layouts_of(
 ) -> Layouts:
     """The layouts of `models` on `gpus` for requests of `lengths`, less those that failed starts rule out.
 
-    Pipelines are left out where a tensor-parallel group of as many GPUs linked by NVLink starts.
+    Pipelines are left out where a tensor-parallel group of as many GPUs linked by NVLink starts, and where
+    fewer stages have room for `BATCHED_WELL` of the longest requests.
     """
     longest = max(n.prompt_tokens + n.output_tokens for n in lengths)
     linked = frozenset(gpu.name for gpu in gpus if gpu.link is Link.NVLINK)
     found = {
         model.name: [
             (shape, costs)
-            for shape, costs in _worth_planning(_starting(model, gpus, refused), linked)
+            for shape, costs in _worth_planning(_starting(model, gpus, refused), linked, longest)
             if costs.kv_capacity_tokens >= longest
         ]
         for model in models
@@ -87,14 +91,28 @@ def _starting(
     )
 
 
-def _worth_planning(pairs: tuple[Pair, ...], linked: frozenset[str]) -> tuple[Pair, ...]:
-    """Without the pipelines that nobody would run.
+def _worth_planning(pairs: tuple[Pair, ...], linked: frozenset[str], longest: int) -> tuple[Pair, ...]:
+    """Without the pipelines that nobody would run; they take longest to simulate.
 
     Over NVLink, tensor parallelism won wherever both were measured: all 26 cells of llm_inference_bench that
-    hold TP against PP. And a pipeline takes longest to simulate.
+    hold TP against PP. And more stages shorten nothing: where fewer hold requests enough to batch
+    them well, replicas of those serve more.
     """
     groups = {(shape.gpu, shape.tp) for shape, _ in pairs if shape.pp == 1 and shape.gpu in linked}
-    return tuple(pair for pair in pairs if pair[0].pp == 1 or (pair[0].gpu, pair[0].gpu_count) not in groups)
+    roomy = {
+        (shape.gpu, shape.tp, shape.pp)
+        for shape, costs in pairs
+        if costs.kv_capacity_tokens >= BATCHED_WELL * longest
+    }
+    return tuple(
+        (shape, costs)
+        for shape, costs in pairs
+        if shape.pp == 1
+        or (
+            (shape.gpu, shape.gpu_count) not in groups
+            and not any((shape.gpu, shape.tp, fewer) in roomy for fewer in range(1, shape.pp))
+        )
+    )
 
 
 def _reason(model: ModelWanted, gpus: tuple[GpuSpec, ...], refused: tuple[RefusedStart, ...]) -> str:

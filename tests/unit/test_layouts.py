@@ -21,9 +21,14 @@ def wanted(spec: str, precision: Precision = Precision.BF16) -> ModelWanted:
     )
 
 
-def layouts(spec: str, *gpus: str, precision: Precision = Precision.BF16) -> Layouts:
+def layouts(
+    spec: str,
+    *gpus: str,
+    precision: Precision = Precision.BF16,
+    lengths: tuple[RequestLength, ...] = LENGTHS,
+) -> Layouts:
     cards: tuple[GpuSpec, ...] = tuple(CATALOG.gpu(gpu) for gpu in gpus)
-    return layouts_of((wanted(spec, precision),), cards, LENGTHS, ())
+    return layouts_of((wanted(spec, precision),), cards, lengths, ())
 
 
 def cuts(found: Layouts) -> set[tuple[int, int]]:
@@ -35,11 +40,19 @@ def test_over_nvlink_tensor_parallelism_stands_for_pipelines_of_as_many_gpus() -
 
 
 def test_over_nvlink_a_pipeline_stays_where_no_group_of_as_many_gpus_starts() -> None:
-    assert cuts(layouts("qwen2.5-7b", "H100-80GB")) == {(1, 1), (2, 1), (4, 1), (4, 2), (2, 4)}
+    """28 heads do not divide by 8, and four GPUs hold fewer than 16 requests of 400,200 tokens."""
+    long = (RequestLength(prompt_tokens=400_000, output_tokens=200),)
+    assert cuts(layouts("qwen2.5-7b", "H100-80GB", lengths=long)) >= {(1, 1), (2, 1), (4, 1), (4, 2)}
 
 
 def test_over_pcie_both_are_planned_with() -> None:
-    assert cuts(layouts("llama-3.1-8b", "L40S")) >= {(2, 1), (1, 2), (4, 1), (2, 2), (1, 4)}
+    assert cuts(layouts("llama-3.1-70b", "L40S")) == {(4, 1), (2, 2), (1, 4)}
+
+
+def test_stages_are_not_added_to_what_has_room_already() -> None:
+    tight = (RequestLength(prompt_tokens=8000, output_tokens=200),)
+    assert cuts(layouts("qwen2.5-14b", "L40S")) == {(1, 1), (2, 1), (4, 1)}
+    assert cuts(layouts("qwen2.5-14b", "L40S", lengths=tight)) >= {(1, 1), (1, 2)}
 
 
 @pytest.mark.parametrize(
