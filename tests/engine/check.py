@@ -3,11 +3,11 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import httpx
-from agreement import Loaded, capacity_per_s, compared, loaded, poisson_requests, simulated
+from agreement import Loaded, Requests, Times, capacity_per_s, compared, loaded, poisson_requests, simulated
 from engine_client import client
 from engine_server import EngineServer
 from perf_engine import Compared
@@ -20,33 +20,38 @@ UTILISATIONS = (0.5, 0.8, 0.95)
 REQUESTS = 600
 AT_ONCE = 150
 ROUNDS = 2
-"""Of step times, before each load and after the last: the machine is not the same for ten minutes."""
+"""Of step times, before each load and after the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Held:
+    """A load, and what steps cost just before and just after it: no machine is the same for ten minutes."""
+
+    name: str
+    costs: StepCosts
+    load: Loaded
+
+    def compared(self) -> tuple[Compared, ...]:
+        """P50 and P95 of TTFT and end to end, measured and simulated."""
+        return compared(self.name, self.load.times, simulated(self.costs, self.load.requests))
+
+    def all_done(self) -> Compared:
+        """Seconds until the last request was done; for requests that came all at once, step costs alone
+        decide it."""
+        told = simulated(self.costs, self.load.requests)
+        return Compared(
+            what=f"the time until all were done, {self.name}",
+            measured_s=_all_done_s(self.load.requests, self.load.times),
+            simulated_s=_all_done_s(self.load.requests, told),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What the engine was found to cost, how it took each load, and the time it took for all at once."""
+    """One load for each of `UTILISATIONS`, and one of requests that came all at once."""
 
-    costs: StepCosts
-    loads: tuple[Loaded, ...]
-    at_once: Loaded
-
-    def compared(self) -> tuple[Compared, ...]:
-        """Every percentile at every utilisation, beside the simulator's."""
-        return tuple(
-            one
-            for utilisation, load in zip(UTILISATIONS, self.loads, strict=True)
-            for one in compared(f"{utilisation:g}", load.times, simulated(self.costs, load.requests))
-        )
-
-    def all_done(self) -> Compared:
-        """Seconds until requests that came all at once were done: right where step costs are right."""
-        told = simulated(self.costs, self.at_once.requests)
-        return Compared(
-            what="the time for all at once",
-            measured_s=float(self.at_once.times.e2e_s.max()),
-            simulated_s=float(told.e2e_s.max()),
-        )
+    poisson: tuple[Held, ...]
+    at_once: Held
 
 
 async def check(engine: EngineServer) -> Checked:
@@ -57,17 +62,22 @@ async def check(engine: EngineServer) -> Checked:
         max_step_tokens=engine.flags.max_num_batched_tokens,
     )
     seeds = count(1)
-    loads: list[Loaded] = []
+    held: list[Held] = []
     async with client(engine.url) as http:
         await warm_up(http, engine.flags)
-        timed = await _rounds(http, engine, seeds)
-        rate_per_s = capacity_per_s(fitted(timed, room))
-        for seed, utilisation in enumerate(UTILISATIONS):
-            requests = poisson_requests(REQUESTS, utilisation * rate_per_s, seed)
-            loads.append(await loaded(http, engine, requests))
-            timed += await _rounds(http, engine, seeds)
-        at_once = await loaded(http, engine, poisson_requests(AT_ONCE, math.inf, seed=0))
-    return Checked(costs=fitted(timed, room), loads=tuple(loads), at_once=at_once)
+        before = await _rounds(http, engine, seeds)
+        for seed, utilisation in enumerate((*UTILISATIONS, math.inf)):
+            rate_per_s = utilisation * capacity_per_s(fitted(before, room))
+            requests = poisson_requests(AT_ONCE if math.isinf(rate_per_s) else REQUESTS, rate_per_s, seed)
+            load = await loaded(http, engine, requests)
+            after = await _rounds(http, engine, seeds)
+            held.append(Held(name=f"{utilisation:g}", costs=fitted((*before, *after), room), load=load))
+            before = after
+    return Checked(poisson=tuple(held[:-1]), at_once=replace(held[-1], name="all at once"))
+
+
+def _all_done_s(requests: Requests, times: Times) -> float:
+    return float((requests.arrivals_s + times.e2e_s).max())
 
 
 async def _rounds(http: httpx.AsyncClient, engine: EngineServer, seeds: Iterator[int]) -> list[Timed]:
