@@ -8,7 +8,7 @@ from bouted.perf.offered import Alone, Closed, Load, Open, Replay
 from bouted.perf.shapes import ReplicaShape
 
 SOURCES = {
-    Evidence.MEASURED: "measured on this GPU as a whole",
+    Evidence.MEASURED: "operator times of this GPU, from the installed tables",
     Evidence.INTERPOLATED: "added up from operator times measured on this GPU",
     Evidence.LEARNED: "corrected by what your own replicas do",
     Evidence.ROOFLINE: "data-sheet figures, and what related GPUs and layouts reach",
