@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.catalog.precision import KvPrecision, Precision
-from bouted.perf.goodput import Slo
 from bouted.perf.shapes import Engine
+from bouted.perf.slo import Slo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

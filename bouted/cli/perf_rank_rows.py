@@ -8,9 +8,9 @@ from bouted.cli.perf_workload import Workload
 from bouted.cli.units import count, share, usd
 from bouted.market.offers import Market, Offer
 from bouted.perf.estimate import rate_text
-from bouted.perf.goodput import Slo
 from bouted.perf.price import usd_per_gpu_hour
 from bouted.perf.ranking import Ranked, Ranking
+from bouted.perf.slo import Slo
 
 MOST_ROWS = 20
 _HEAD = ("LAYOUT", "REQ/S", "TOKENS/S", "ON-DEMAND $/H", "TOKENS/$", "SPOT $/H", "TOKENS/$", "SOURCE", "+-")

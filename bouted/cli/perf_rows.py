@@ -5,9 +5,9 @@ from bouted.cli.perf_words import SOURCES, layout_words, load_words, slo_words
 from bouted.cli.perf_workload import Workload
 from bouted.cli.units import seconds, share
 from bouted.perf.estimate import CURVE, Estimate, Latency, Observed, rate_text
-from bouted.perf.goodput import Slo
 from bouted.perf.offered import Alone
 from bouted.perf.replica import Replica
+from bouted.perf.slo import Slo
 
 LABEL = 9
 _HEAD = ("OF HIGHEST", "REQ/S", "TTFT P50", "P95", "TPOT P50", "P95", "E2E P50", "P95", "OUTPUT TOKENS/S")

@@ -3,9 +3,9 @@
 from bouted.catalog.gpus import Evidence
 from bouted.cli.units import count, seconds
 from bouted.perf.estimate import rate_text
-from bouted.perf.goodput import Slo
 from bouted.perf.offered import Alone, Closed, Load, Open, Replay
 from bouted.perf.shapes import ReplicaShape
+from bouted.perf.slo import Slo
 
 SOURCES = {
     Evidence.MEASURED: "operator times of this GPU, from the installed tables",

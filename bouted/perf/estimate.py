@@ -7,12 +7,13 @@ import numpy as np
 from bouted.catalog.gpus import Evidence
 from bouted.errors import Misconfigured
 from bouted.perf.costs import StepCosts
-from bouted.perf.goodput import Slo, goodput_per_s
+from bouted.perf.goodput import goodput_per_s
 from bouted.perf.kernel import Floats
 from bouted.perf.knee import knee_per_s
 from bouted.perf.mix import RequestMix
 from bouted.perf.offered import Load, Offered, Open, offer
 from bouted.perf.profile import Interval
+from bouted.perf.slo import Slo
 
 CURVE = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95)
 """Loads of the table, as shares of the highest rate."""

@@ -6,15 +6,7 @@ import numpy as np
 
 from bouted.perf.kernel import Floats, Ints
 from bouted.perf.simulate import RequestTimes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slo:
-    """What a good request keeps to, in seconds; None: it does not matter."""
-
-    ttft_s: float | None = None
-    tpot_s: float | None = None
-    e2e_s: float | None = None
+from bouted.perf.slo import Slo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,7 @@ def figures(
     ok, arrived = times.ok[skip:], times.arrived_s[skip:]
     prompt, output = prompt_tokens[skip:], output_tokens[skip:]
     ttft, tpot, e2e = times.ttft_s[skip:], times.tpot_s[skip:], times.e2e_s[skip:]
-    good = ok & _keeps(slo or Slo(), ttft, tpot, e2e)
+    good = np.logical_and.reduce([times.ok, *(slo or Slo()).kept(times).values()])[skip:]
     span_s = float(np.max((arrived + e2e)[ok], initial=arrived[0]) - arrived[0])
     per_s = 1 / span_s if span_s else 0.0
     return Figures(
@@ -80,14 +72,6 @@ def figures(
         preemptions=int(times.preemptions[skip:].sum()),
         failed=int((~ok).sum()),
     )
-
-
-def _keeps(slo: Slo, ttft: Floats, tpot: Floats, e2e: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    kept = np.ones(len(ttft), np.bool_)
-    for most, seconds in ((slo.ttft_s, ttft), (slo.tpot_s, tpot), (slo.e2e_s, e2e)):
-        if most is not None:
-            kept &= seconds <= most
-    return kept
 
 
 def _latency(seconds: Floats) -> Latency:

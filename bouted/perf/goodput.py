@@ -1,37 +1,14 @@
 """The highest rate at which a replica still meets an SLO."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bouted.perf.costs import StepCosts
-from bouted.perf.kernel import Floats
 from bouted.perf.knee import highest, keeps_pace
 from bouted.perf.loads import cycles_at
 from bouted.perf.mix import MOST_CYCLES, RequestMix
-from bouted.perf.profile import QUANTILES, Metric, Profile
+from bouted.perf.profile import QUANTILES, Profile
 from bouted.perf.simulate import RequestTimes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slo:
-    """Limits in seconds, None where there is none, and the share of requests that must keep to them.
-
-    `together` counts requests that keep to all limits at once; without it each limit is judged alone, which
-    is what "P95 TTFT and P95 TPOT" means.
-    """
-
-    ttft_s: float | None = None
-    tpot_s: float | None = None
-    e2e_s: float | None = None
-    share: float = 0.95
-    together: bool = False
-
-    @property
-    def limits(self) -> dict[Metric, float]:
-        """The limits that are set."""
-        named = {Metric.TTFT: self.ttft_s, Metric.TPOT: self.tpot_s, Metric.E2E: self.e2e_s}
-        return {metric: limit for metric, limit in named.items() if limit is not None}
+from bouted.perf.slo import Slo
 
 
 def goodput_per_s(costs: StepCosts, mix: RequestMix, slo: Slo, knee_per_s: float) -> float:
@@ -66,16 +43,7 @@ def goodput_in(profile: Profile, slo: Slo) -> float:
 
 
 def _meets(mix: RequestMix, seen: RequestTimes, cycles: int, slo: Slo) -> bool:
-    times = {Metric.TTFT: seen.ttft_s, Metric.TPOT: seen.tpot_s, Metric.E2E: seen.e2e_s}
-    kept = [_kept(mix, times[metric], cycles, limit) for metric, limit in slo.limits.items()]
-    if not kept:
-        return True
-    if slo.together:
-        return bool(np.logical_and.reduce(kept).mean() >= slo.share)
+    kept = [mix.settled(one, cycles) for one in slo.kept(seen).values()]
+    if slo.together and kept:
+        kept = [np.logical_and.reduce(kept)]
     return all(bool(one.mean() >= slo.share) for one in kept)
-
-
-def _kept(
-    mix: RequestMix, values: Floats, cycles: int, limit: float
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(mix.settled(values, cycles) <= limit)

@@ -1,8 +1,10 @@
 """A sample of requests and their arrivals, the same for every shape and load: common random numbers."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bouted.perf.arrivals import arrivals
 from bouted.perf.costs import StepCosts
@@ -12,6 +14,8 @@ from bouted.workload.profile import RequestLength
 
 CYCLE = 256  # requests, or a little more: every length comes equally often in a cycle
 MOST_CYCLES = 16
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +42,7 @@ class RequestMix:
         times = self.arrivals_s(rate_per_s, cycles)
         return simulate_replica(costs, times, self.prompt_tokens[:count], self.output_tokens[:count])
 
-    def settled(self, values: Floats, cycles: int) -> Floats:
+    def settled(self, values: NDArray[Scalar], cycles: int) -> NDArray[Scalar]:
         """Of one value per request, those that met an engine neither filling up nor running empty."""
         first = max(1, cycles // 6)
         return values[first * self.cycle : (cycles - 1) * self.cycle]

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bouted.market.offers import Offer
-from bouted.perf.goodput import Slo, goodput_per_s
+from bouted.perf.goodput import goodput_per_s
 from bouted.perf.knee import knee_per_s
 from bouted.perf.mix import RequestMix
 from bouted.perf.price import Price, prices_of
 from bouted.perf.replica import Replica
+from bouted.perf.slo import Slo
 
 HOUR_S = 3600
 

@@ -19,13 +19,13 @@ from bouted.perf.candidates import RefusedShape
 from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.estimate import CURVE, Estimate, Latency, Observed
 from bouted.perf.flags import EngineFlags
-from bouted.perf.goodput import Slo
 from bouted.perf.mix import request_mix
 from bouted.perf.offered import Alone, Closed, Load, Open
 from bouted.perf.price import prices_of
 from bouted.perf.ranking import Ranked, Ranking
 from bouted.perf.replica import Replica
 from bouted.perf.shapes import Engine, Fit, ReplicaShape, Rule
+from bouted.perf.slo import Slo
 from bouted.testing.prices import an_offer
 from bouted.workload.profile import RequestLength
 

@@ -17,13 +17,13 @@ from bouted.perf.arrivals import Trace
 from bouted.perf.costs import StepCosts, roofline
 from bouted.perf.defaults import default_flags
 from bouted.perf.estimate import CURVE, estimate, rate_text
-from bouted.perf.goodput import Slo
 from bouted.perf.mix import RequestMix, request_mix
 from bouted.perf.offered import Alone, Closed, Open, Replay, offer
 from bouted.perf.price import prices_of
 from bouted.perf.ranking import rank
 from bouted.perf.replica import Replica, lay_out, started
 from bouted.perf.shapes import Engine, ReplicaShape
+from bouted.perf.slo import Slo
 from bouted.testing.prices import an_offer
 from bouted.workload.profile import RequestLength
 

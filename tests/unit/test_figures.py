@@ -3,8 +3,9 @@ from math import inf
 import numpy as np
 import pytest
 
-from bouted.perf.figures import Slo, figures
+from bouted.perf.figures import figures
 from bouted.perf.simulate import RequestTimes
+from bouted.perf.slo import Slo
 
 PROMPT, OUTPUT = np.array([100, 100, 10, 10, 10]), np.array([11, 11, 1, 5, 7])
 

@@ -12,7 +12,7 @@ from bouted.catalog.gpus import Evidence
 from bouted.perf.arrivals import arrivals
 from bouted.perf.build import build_points, build_profiles
 from bouted.perf.costs import StepCosts, roofline
-from bouted.perf.goodput import Slo, goodput_in, goodput_per_s
+from bouted.perf.goodput import goodput_in, goodput_per_s
 from bouted.perf.knee import highest, keeps_pace, knee_per_s
 from bouted.perf.loads import MOST_POINTS, Detail, load_points
 from bouted.perf.mix import RequestMix, request_mix
@@ -21,6 +21,7 @@ from bouted.perf.profile import QUANTILES, Interval, Metric, Profile, ProfileTab
 from bouted.perf.rescale import as_modelled, corrected, slower
 from bouted.perf.shapes import ReplicaShape
 from bouted.perf.simulate import simulate_replica
+from bouted.perf.slo import Slo
 from bouted.testing.builders import a_shape
 from bouted.workload.declared import declared_profile
 
