@@ -75,9 +75,3 @@ class ModelSpec:
     experts: Experts | None = None
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None
-
-    def kv_bytes_per_token(self) -> int:
-        """Bytes of KV cache that one token takes over all layers, 16-bit, within every window."""
-        if self.latent is not None:
-            return self.layers * (self.latent.kv_rank + self.latent.rope_dim) * 2
-        return 2 * self.layers * self.kv_heads * self.head_dim * 2

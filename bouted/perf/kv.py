@@ -2,6 +2,7 @@
 
 from bouted.catalog.models import ModelSpec
 from bouted.catalog.precision import KvPrecision
+from bouted.perf.operators import kv_width
 from bouted.perf.weights import stage_layers
 
 
@@ -16,11 +17,4 @@ def request_kv_bytes(model: ModelSpec, kv: KvPrecision, tokens: int, *, tp: int 
     if model.window is not None:
         windowed = model.window.layers * layers // model.layers
         held -= windowed * max(0, tokens - model.window.tokens)
-    return float(held * _width(model, tp) * kv.element_bytes)
-
-
-def _width(model: ModelSpec, tp: int) -> int:
-    """Elements of one token in one layer on each GPU, keys and values together."""
-    if model.latent is not None:
-        return model.latent.kv_rank + model.latent.rope_dim
-    return 2 * max(1, model.kv_heads // tp) * model.head_dim
+    return float(held * kv_width(model, tp) * kv.element_bytes)

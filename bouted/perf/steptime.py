@@ -122,26 +122,6 @@ def step_parts(
     return tuple(Part(name=name, seconds=seconds) for name, seconds in parts.items())
 
 
-def layer_s(
-    layout: Layout,
-    *,
-    prefill_tokens: int = 0,
-    decode_seqs: int = 0,
-    context_tokens: int = 0,
-    pairs: float = 0.0,
-) -> float:
-    """Seconds of one transformer layer alone: without engine, head and sampling."""
-    parts = step_parts(
-        layout,
-        prefill_tokens=prefill_tokens,
-        decode_seqs=decode_seqs,
-        context_tokens=context_tokens,
-        pairs=pairs,
-    )
-    inside = [part.seconds for part in parts if part.name not in ("engine", "output head")]
-    return sum(inside) / layout.model.layers
-
-
 def _evidence(layout: Layout) -> Evidence:
     """How well a layout is known: pipelines were measured nowhere."""
     if not layout.own or layout.pp > 1:
