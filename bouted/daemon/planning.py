@@ -24,7 +24,7 @@ from bouted.planner.layouts import ModelWanted
 from bouted.planner.moving import download_gib
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import ModelWeights, PlanningProblem
+from bouted.planner.problem import ModelWeights, PlanningProblem, SpotRules
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.store.documents import put_document
 from bouted.store.fleet import load_fleet
@@ -120,7 +120,7 @@ class PlanMaker:
             quality=quality.quality,
             targets=config.targets_s(),
             budget=config.budget_value(),
-            spot_max_share=config.supply.spot.max_share,
+            spot=SpotRules(max_share=config.supply.spot.max_share),
             switching=config.switching(),
             incumbent=incumbent_of(desired_plan(self.store), usable),
             effort=config.effort(),

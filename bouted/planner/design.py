@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bouted.perf.profile import Metric
-from bouted.planner.problem import ModelShare, PlannedNode
+from bouted.planner.problem import ModelShare, PastJudgement, PlannedNode
 
 
 class Judge(StrEnum):
@@ -25,7 +25,7 @@ class Design:
     @property
     def usd_per_hour(self) -> Decimal:
         """What the fleet costs, exactly."""
-        return sum((node.offer.usd_per_hour for node in self.nodes), Decimal(0))
+        return sum((node.usd_per_hour for node in self.nodes), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +71,21 @@ class ScoredDesign:
     violated: tuple[str, ...]
 
 
+class Ended(StrEnum):
+    """Why a search ended."""
+
+    DONE = "done"
+    DEADLINE = "deadline"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
     """The non-dominated feasible designs, cheapest first.
 
     `incumbent` is the plan in force judged in the same way, if there is one and it can be judged.
-    `nearest` is the least infeasible design when `designs` is empty.
+    `nearest` is the least infeasible design when `designs` is empty. `judged` is what its simulations
+    taught, for the next search.
     """
 
     designs: tuple[ScoredDesign, ...]
@@ -86,14 +95,18 @@ class Frontier:
     simulated: int
     seconds: float
     seed: int
+    ended: Ended = Ended.DONE
+    judged: tuple[PastJudgement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a search is."""
+    """How far a search is. `bound_usd_per_hour` is the least that any design could cost, once known."""
 
     stage: str
     done: int
     total: int
     best_usd_per_hour: float | None
     seconds: float
+    bound_usd_per_hour: float | None = None
+    deadline_s: float | None = None

@@ -125,7 +125,7 @@ def missed(problem: PlanningProblem, found: ScoredDesign, name: str) -> str:
     if name == "budget":
         return f"the budget: ${estimate.usd_per_hour:.2f}/h against ${problem.budget.usd_per_hour}/h"
     if name == SPOT:
-        return f"spot.max_share: more than {problem.spot_max_share:.0%} of a model is on spot"
+        return f"spot.max_share: more than {problem.spot.max_share:.0%} of a model is on spot"
     return f"capacity: too little for {problem.workload.rate_high_per_s:.3g} queries/s"
 
 

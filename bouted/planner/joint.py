@@ -90,7 +90,7 @@ class JointSplit:
         ends = np.diff(np.eye(models + 1)[:, 1:models], axis=0)  # share of each model, of the boundaries
         last = np.zeros(models)
         last[-1] = 1.0
-        rate, steady = self._rate, 1 - self._problem.spot_max_share
+        rate, steady = self._rate, 1 - self._problem.spot.max_share
         quiet = np.zeros((models, models - 1))
         carried = np.hstack([serving[:models], -rate * ends, quiet])
         steadily = np.hstack([serving[models : 2 * models], -rate * steady * ends, quiet])

@@ -58,7 +58,7 @@ class ProfilesJudge:
             if node.offer.market is not Market.SPOT:
                 for shape in node.template.replicas:
                     steady[shape.model] += self._capacities.rate(shape.id, LOOSEST)
-        rate = (1 - self._problem.spot_max_share) * self._problem.workload.rate_per_s
+        rate = (1 - self._problem.spot.max_share) * self._problem.workload.rate_per_s
         return all(steady[item.model] >= rate * item.share * (1 - 1e-6) for item in design.shares)
 
     def quality(self, design: Design) -> tuple[float, float]:

@@ -124,7 +124,7 @@ def cube(problem: PlanningProblem, splits: FloorSplits) -> Cube:
         models=len(problem.models),
         splits=splits,
         headroom=max(MOST_HEADROOM, surge),
-        spot_share=problem.spot_max_share,
+        spot_share=problem.spot.max_share,
         has_incumbent=problem.incumbent is not None,
     )
 

@@ -127,7 +127,7 @@ class Sweep:
                         shares=shares,
                         factors=(factor,) * len(shares),
                         headroom=0.0,
-                        spot_share=self._problem.spot_max_share,
+                        spot_share=self._problem.spot.max_share,
                         switching=switching,
                     ),
                 )
@@ -148,7 +148,7 @@ class Sweep:
                         shares=tuple(float(x) for x in shares),
                         factors=factors,
                         headroom=0.0,
-                        spot_share=self._problem.spot_max_share,
+                        spot_share=self._problem.spot.max_share,
                         switching=False,
                     ),
                 )

@@ -20,6 +20,7 @@ from bouted.planner.problem import (
     ModelRules,
     ModelWeights,
     PlanningProblem,
+    SpotRules,
     SwitchingCosts,
     Targets,
 )
@@ -157,7 +158,7 @@ def a_problem(
         quality=quality or a_quality([item.name for item in models]),
         targets=wanted or targets(ttft=100.0),
         budget=Budget(usd_per_hour=Decimal(budget), surge_usd_per_hour=Decimal(budget)),
-        spot_max_share=spot_max_share,
+        spot=SpotRules(max_share=spot_max_share),
         switching=SwitchingCosts(start_h=start_h, overlap_h=overlap_h),
         incumbent=incumbent,
         effort=Effort(sweep=sweep, evaluations=evaluations, deadline_s=deadline_s),
