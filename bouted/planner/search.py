@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.planner.capacity import Capacities
-from bouted.planner.design import Frontier, Progress, ScoredDesign
+from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
 from bouted.planner.inside import Inside
 from bouted.planner.joint import JointSplit
 from bouted.planner.judge import SPOT, ProfilesJudge
 from bouted.planner.outside import cube
+from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.simulate_judge import SimulatedJudge
 from bouted.planner.splits import FloorSplits
@@ -24,6 +25,8 @@ from bouted.quality.curve import QualityCurve
 
 Floats = npt.NDArray[np.float64]
 OnProgress = Callable[[Progress], None]
+OnJudged = Callable[[ScoredDesign], None]
+Stop = Callable[[], bool]
 
 # Of the simulations, this share at most goes to the cheapest designs before anything is learned.
 CHEAPEST_FIRST = 0.4
@@ -37,9 +40,30 @@ MOST_CANDIDATES = 160
 PERSISTENCE = 3
 
 
-def propose(problem: PlanningProblem, on_progress: OnProgress, clock: Callable[[], float]) -> Frontier:
-    """The front of the problem, by its deadline. `clock` is seconds on any steady clock."""
-    return _Search(problem, on_progress, clock).run()
+def _ignore(_: ScoredDesign) -> None:
+    """Nobody listens to single judgements."""
+
+
+def _never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
+def propose(
+    problem: PlanningProblem,
+    on_progress: OnProgress,
+    clock: Callable[[], float],
+    *,
+    on_judged: OnJudged = _ignore,
+    stop: Stop = _never,
+    pieces: Pieces = ALL,
+) -> Frontier:
+    """The front of the problem, by its deadline. `clock` is seconds on any steady clock.
+
+    `on_judged` is given every simulated design as it comes. When `stop` turns true the best so far is the
+    answer; `Frontier.ended` says so.
+    """
+    return _Search(problem, on_progress, clock, on_judged, stop, pieces).run()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,8 +77,20 @@ class _Simulated:
 class _Search:
     """One search, from the sweep to the front."""
 
-    def __init__(self, problem: PlanningProblem, on_progress: OnProgress, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        problem: PlanningProblem,
+        on_progress: OnProgress,
+        clock: Callable[[], float],
+        on_judged: OnJudged,
+        stop: Stop,
+        pieces: Pieces,
+    ) -> None:
         self._problem = problem
+        self._on_judged = on_judged
+        self._stop = stop
+        self._pieces = pieces
+        self._ended = Ended.DONE
         self._on_progress = on_progress
         self._clock = clock
         self._started = clock()
@@ -172,6 +208,7 @@ class _Search:
         if id(candidate) in self._simulated:
             return
         scored = self._dear.score(candidate.scored)
+        self._on_judged(scored)
         self._simulated[id(candidate)] = _Simulated(candidate=candidate, scored=scored)
         good = [
             float(item.scored.design.usd_per_hour)
@@ -196,6 +233,7 @@ class _Search:
             simulated=len(self._simulated),
             seconds=self._clock() - self._started,
             seed=self._problem.seed,
+            ended=self._ended,
         )
 
     def _incumbent(self, bound: float) -> ScoredDesign | None:
@@ -206,7 +244,11 @@ class _Search:
         return with_bound(simulated.scored if simulated is not None else found.scored, bound)
 
     def _late(self) -> bool:
-        return self._clock() - self._started >= self._problem.effort.deadline_s
+        if self._stop():
+            self._ended = Ended.STOPPED
+        elif self._clock() - self._started >= self._problem.effort.deadline_s:
+            self._ended = Ended.DEADLINE
+        return self._ended is not Ended.DONE
 
     def _tell(self, stage: str, done: int, total: int, best: float | None) -> None:
         self._on_progress(
