@@ -1,20 +1,28 @@
-"""Config sections that say what is wanted: money, targets, load, models, and how quality is known."""
+"""Config sections that say what is wanted: money, load, models, and how quality is known."""
 
 from decimal import Decimal
 from pathlib import Path
 from re import compile as pattern
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
 from bouted.catalog.hf import read_hf
 from bouted.catalog.precision import Precision
+from bouted.codec import content_hash
 from bouted.config.fields import (
     ExistingFile,
     Name,
     Positive,
     Seconds,
-    Share,
     Text,
     Usd,
     Whole,
@@ -28,7 +36,6 @@ from bouted.config.fields import (
 from bouted.config.section import Section
 from bouted.errors import Misconfigured
 from bouted.market.egress import INTERNET
-from bouted.perf.profile import Metric
 from bouted.perf.shapes import Engine
 
 _DESCRIBED = "any other model: give the folder with its config.json"
@@ -41,39 +48,6 @@ class BudgetSettings(Section):
     usd_per_hour: Annotated[Usd, Field(gt=0)]
     surge_usd_per_hour: Usd = Field(default_factory=lambda given: given["usd_per_hour"] / Decimal(2))
     usd_per_month: Annotated[Usd, Field(gt=0)] | None = None
-
-
-class TargetSettings(Section):
-    """What must hold: at least one latency at P95, and mean quality. Plans are compared by `objective`."""
-
-    e2e_p95_s: Seconds | None = None
-    ttft_p95_ms: Positive | None = None
-    tpot_p95_ms: Positive | None = None
-    quality_min: Share = 0.0
-    objective: Annotated[Metric, one_of(Metric)] | None = Field(default=None, validate_default=True)
-
-    def latencies_s(self) -> dict[Metric, float]:
-        """The latency targets that are set, in seconds, in the order in which one becomes the objective."""
-        given = {
-            Metric.E2E: self.e2e_p95_s,
-            Metric.TTFT: None if self.ttft_p95_ms is None else self.ttft_p95_ms / 1000,
-            Metric.TPOT: None if self.tpot_p95_ms is None else self.tpot_p95_ms / 1000,
-        }
-        return {metric: seconds for metric, seconds in given.items() if seconds is not None}
-
-    @field_validator("objective")
-    @classmethod
-    def _is_a_target(cls, objective: Metric | None, info: ValidationInfo) -> Metric | None:
-        keys = {Metric.E2E: "e2e_p95_s", Metric.TTFT: "ttft_p95_ms", Metric.TPOT: "tpot_p95_ms"}
-        if objective is not None and info.data.get(keys[objective], 0.0) is None:
-            raise refusal(f"is {objective}, for which no target is set", f"set {keys[objective]}")
-        return objective
-
-    @model_validator(mode="after")
-    def _has_a_latency(self) -> Self:
-        if not self.latencies_s():
-            raise refusal("needs a latency target", "set e2e_p95_s, ttft_p95_ms or tpot_p95_ms")
-        return self
 
 
 class WorkloadSettings(Section):
@@ -148,10 +122,14 @@ class ModelSettings(Section):
 
 
 class RoutingSettings(Section):
-    """Where the quality of each model is known from: your own evals, or the synthetic set that ships."""
+    """Where the quality of each model is known from: your own evals, or the synthetic set that ships.
+
+    `evals_hash` is no key: it makes new content of the evals file a change of the config.
+    """
 
     synthetic: bool = False
     evals_file: ExistingFile | None = Field(default=None, validate_default=True)
+    _evals_hash: str = PrivateAttr(default="")
 
     @field_validator("evals_file")
     @classmethod
@@ -165,3 +143,19 @@ class RoutingSettings(Section):
         if evals_file is not None and synthetic is True:
             raise refusal("is given although synthetic is true", "keep one of them")
         return evals_file
+
+    @model_validator(mode="after")
+    def _read_once(self) -> Self:
+        if self.evals_file is not None:
+            try:
+                self._evals_hash = content_hash(self.evals_file.read_bytes())
+            except OSError as error:
+                said = f"cannot be read: {error.strerror}"
+                raise refusal(said, "check who may read it", key="evals_file") from error
+        return self
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def evals_hash(self) -> str:
+        """Names the content of the evals file as it was when the config was read; "" without one."""
+        return self._evals_hash

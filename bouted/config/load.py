@@ -79,12 +79,13 @@ def _own_gpus(tree: Tree) -> tuple[str, ...]:
 
 
 def _same_names(tree: Tree) -> tuple[Problem, ...]:
-    """Repeated names of models, GPU types or owned machines; here, so that no other mistake hides them."""
-    supply = tree.value.get("supply")
+    """Repeated names in lists; looked for here, so that no other mistake hides them."""
+    supply, targets = tree.value.get("supply"), tree.value.get("targets")
     lists: dict[KeyPath, Any] = {
         ("models",): tree.value.get("models"),
         ("gpus",): tree.value.get("gpus"),
         ("supply", "owned"): supply.get("owned") if isinstance(supply, dict) else None,
+        ("targets", "classes"): targets.get("classes") if isinstance(targets, dict) else None,
     }
     found: list[Problem] = []
     for path, items in lists.items():

@@ -1,4 +1,4 @@
-"""Config sections about running: the store, moves, search effort, launcher, safety, alerts, addresses."""
+"""Config sections about running: the store, moves, launcher, safety, alerts, addresses."""
 
 from decimal import Decimal
 from ipaddress import ip_address
@@ -22,6 +22,9 @@ from bouted.config.fields import (
     surroundings,
 )
 from bouted.config.section import Section, plugin_options
+from bouted.planner.problem import SwitchingCosts
+
+HOUR_S = 3600
 
 _PASSWORD = pattern(r"://[^/@]*:[^/@]+@|[?&]password=")
 
@@ -49,7 +52,11 @@ class DatabaseSettings(Section):
 
 
 class ChangeSettings(Section):
-    """How willing bouted is to move, and how long a move may take."""
+    """How willing bouted is to move, how long a move may take, and how long a price is taken to hold.
+
+    Without `fetch_gib_per_s`, fetching weights is taken to be part of `start_hours`. `price_life_hours` is
+    for offers whose prices have no history yet.
+    """
 
     min_payback_minutes: Span = 60.0
     load_step_pct: Annotated[Positive, Field(le=1000)] = 30.0
@@ -60,15 +67,17 @@ class ChangeSettings(Section):
     ready_timeout_s: Seconds = 1200.0
     max_launches: Annotated[Whole, Field(ge=1, le=1000)] = 4
     start_hours: Annotated[Real, Field(ge=0, le=24)] = 0.1
+    fetch_gib_per_s: Annotated[Positive, Field(le=10_000)] | None = None
+    price_life_hours: Annotated[Positive, Field(le=8760)] = 6.0
 
-
-class PlannerSettings(Section):
-    """How hard to search for a plan."""
-
-    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = 1
-    deadline_s: Seconds = 60.0
-    sweep: Annotated[Whole, Field(ge=8, le=100_000)] = 256
-    evaluations: Annotated[Whole, Field(ge=0, le=10_000)] = 24
+    def switching(self) -> SwitchingCosts:
+        """What moving costs: a dropped node runs on while its successor starts, then drains."""
+        fetch_h = 0.0 if self.fetch_gib_per_s is None else 1 / (self.fetch_gib_per_s * HOUR_S)
+        return SwitchingCosts(
+            start_h=self.start_hours,
+            overlap_h=self.start_hours + self.drain_s / HOUR_S,
+            fetch_h_per_gib=fetch_h,
+        )
 
 
 class LauncherSettings(Section):

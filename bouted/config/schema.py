@@ -12,29 +12,29 @@ from bouted.config.goals import (
     BudgetSettings,
     ModelSettings,
     RoutingSettings,
-    TargetSettings,
     WorkloadSettings,
 )
 from bouted.config.hardware import GpuTypeSettings
 from bouted.config.locate import database_url
+from bouted.config.planner import PlannerSettings
 from bouted.config.running import (
     AlertSettings,
     ChangeSettings,
     DatabaseSettings,
     LauncherSettings,
     ListenSettings,
-    PlannerSettings,
     SafetySettings,
 )
 from bouted.config.section import Section
 from bouted.config.supply import OWNED, Holding, PriceSettings, SupplySettings
+from bouted.config.targets import TargetSettings
 from bouted.errors import Misconfigured
 from bouted.market.allowed import SupplyRules
 from bouted.market.belief import Trust
 from bouted.market.egress import EgressRule
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric
-from bouted.planner.problem import Budget, Effort, ModelRules, SwitchingCosts, Targets
+from bouted.planner.problem import Budget, ModelRules, Quota, Targets
 from bouted.reconcile.actions import Limits
 from bouted.workload.declared import declared_profile
 from bouted.workload.profile import WorkloadProfile
@@ -117,6 +117,7 @@ class Config(Section):
             e2e_p95_s=latencies.get(Metric.E2E),
             quality_min=self.targets.quality_min,
             objective=self.targets.objective or next(iter(latencies)),
+            classes=tuple(item.value() for item in self.targets.classes),
         )
 
     def budget_value(self) -> Budget:
@@ -216,6 +217,10 @@ class Config(Section):
             for price in self.supply.egress
         )
 
+    def quotas(self) -> tuple[Quota, ...]:
+        """How many GPUs of a type may be held at once."""
+        return tuple(quota.value() for quota in self.supply.quotas)
+
     def limits(self) -> Limits:
         """Bounds on acting."""
         return Limits(
@@ -226,13 +231,3 @@ class Config(Section):
             ready_timeout_s=self.changes.ready_timeout_s,
             max_launches=self.changes.max_launches,
         )
-
-    def effort(self) -> Effort:
-        """How hard to search."""
-        planner = self.planner
-        return Effort(sweep=planner.sweep, evaluations=planner.evaluations, deadline_s=planner.deadline_s)
-
-    def switching(self) -> SwitchingCosts:
-        """What moving costs: a dropped node runs on while its successor starts, then drains."""
-        start_h = self.changes.start_hours
-        return SwitchingCosts(start_h=start_h, overlap_h=start_h + self.changes.drain_s / 3600)

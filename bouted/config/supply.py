@@ -11,7 +11,6 @@ from bouted.config.fields import (
     Name,
     Positive,
     Seconds,
-    Share,
     Text,
     Usd,
     Whole,
@@ -23,6 +22,7 @@ from bouted.config.fields import (
 )
 from bouted.config.hardware import described_by
 from bouted.config.problems import did_you_mean
+from bouted.config.quotas import QuotaSettings, SpotSettings, gpu_name, said_once
 from bouted.config.section import Section, plugin_options
 from bouted.market.allowed import matches_any
 from bouted.market.egress import INTERNET
@@ -40,10 +40,6 @@ def _currency(value: object) -> str:
 
 
 Currency = Annotated[str, BeforeValidator(_currency)]
-
-
-def _gpu(value: str, info: ValidationInfo) -> str:
-    return known_name("GPU in the catalog", surroundings(info).gpus, value, described_by())
 
 
 def _gpu_glob(value: str, info: ValidationInfo) -> str:
@@ -66,12 +62,6 @@ class GpuSettings(Section):
 
     allow: tuple[Annotated[Text, AfterValidator(_gpu_glob)], ...] = ()
     deny: tuple[Annotated[Text, AfterValidator(_gpu_glob)], ...] = ()
-
-
-class SpotSettings(Section):
-    """The largest share of a model's capacity that may stand on spot."""
-
-    max_share: Share = 0.7
 
 
 class Holding(StrEnum):
@@ -101,7 +91,7 @@ class OwnedSettings(Section):
     kind: Annotated[Holding, one_of(Holding)] = Holding.OWNED
     provider: Name = Field(default=OWNED, validate_default=True)
     instance_type: Word | None = Field(default=None, validate_default=True)
-    gpu: Annotated[Text, AfterValidator(_gpu)]
+    gpu: Annotated[Text, AfterValidator(gpu_name)]
     gpu_count: Annotated[Whole, Field(ge=1, le=72)]
     count: Annotated[Whole, Field(ge=1, le=10_000)] = 1
     region: Word = Field(default=LOCAL, validate_default=True)
@@ -195,6 +185,7 @@ class SupplySettings(Section):
     regions: RegionSettings = RegionSettings()
     gpus: GpuSettings = GpuSettings()
     spot: SpotSettings = SpotSettings()
+    quotas: Annotated[tuple[QuotaSettings, ...], AfterValidator(said_once)] = ()
     owned: Annotated[tuple[OwnedSettings, ...], AfterValidator(_told_apart)] = ()
     egress: Annotated[tuple[EgressSettings, ...], AfterValidator(_said_once)] = ()
 

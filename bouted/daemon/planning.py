@@ -24,7 +24,7 @@ from bouted.planner.layouts import ModelWanted
 from bouted.planner.moving import download_gib
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import ModelWeights, PlanningProblem, SpotRules
+from bouted.planner.problem import ModelWeights, PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.store.documents import put_document
 from bouted.store.fleet import load_fleet
@@ -120,16 +120,21 @@ class PlanMaker:
             quality=quality.quality,
             targets=config.targets_s(),
             budget=config.budget_value(),
-            spot=SpotRules(max_share=config.supply.spot.max_share),
-            switching=config.switching(),
+            spot=config.supply.spot.rules(),
+            switching=config.changes.switching(),
             incumbent=incumbent_of(desired_plan(self.store), usable),
-            effort=config.effort(),
+            effort=config.planner.effort(),
             seed=config.planner.seed,
             weights=_weights(config, catalog),
             egress=Egress(
                 overrides=config.egress_rules(), listed=tuple(fact.rule() for fact in load_egress())
             ),
             committed_usd_per_hour=config.committed_usd_per_hour(),
+            quotas=config.quotas(),
+            robustness=config.planner.robustness(),
+            preference=config.planner.preference(),
+            price_life_h=config.changes.price_life_hours,
+            groups=config.planner.groups,
         )
 
     async def _quality(self, config: Config) -> QualityAnswer:

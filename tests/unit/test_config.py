@@ -22,6 +22,7 @@ from bouted.market.allowed import allowed_offers
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
 from bouted.planner.pools import may_run
+from bouted.planner.problem import Preference, Quota, Risk, Robustness, Rule, SpotRules
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "bouted.yaml.example"
 CATALOG = EXAMPLE.parents[1] / "bouted" / "catalog" / "data"
@@ -246,6 +247,55 @@ WRONG = [
      "(secrets stay out of this file)"),
     ("routing:", "safety: {deadman_hours: never}\nrouting:",
      "bouted.yaml:9 safety.deadman_hours: must be a plain number of hours, got 'never'"),
+    ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: long, prompt_tokens_from: 2000}]",
+     "bouted.yaml:4 targets.classes[0]: needs a latency target (set e2e_p95_s, ttft_p95_ms or tpot_p95_ms)"),
+    ("{e2e_p95_s: 12}", "{classes: [{name: long, prompt_tokens_from: 2000, ttft_p95_ms: 900}]}",
+     "bouted.yaml:4 targets: needs a latency target (set e2e_p95_s, ttft_p95_ms or tpot_p95_ms)"),
+    ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: a, prompt_tokens_from: 2000, ttft_p95_ms: 900},"
+     " {name: b, prompt_tokens_from: 2000, ttft_p95_ms: 800}]",
+     "bouted.yaml:4 targets.classes: b starts at 2000 prompt tokens, a before it at 2000 "
+     "(list classes by prompt_tokens_from, shortest prompts first)"),
+    ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: a, prompt_tokens_from: 1, ttft_p95_ms: 900},"
+     " {name: a, prompt_tokens_from: 2, ttft_p95_ms: 800}]",
+     "bouted.yaml:4 targets.classes[1].name: 'a' is taken by an earlier one (names must differ)"),
+    ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: a, prompt_tokens_from: 1, ttft_p95_s: 2}]",
+     "bouted.yaml:4 targets.classes[0].ttft_p95_s: unknown key (did you mean ttft_p95_ms?)"),
+    ("routing:", "supply: {spot: {max_share_per_zone: 50}}\nrouting:",
+     "bouted.yaml:9 supply.spot.max_share_per_zone: must be between 0 and 1, got 50 (write 0.5)"),
+    ("routing:", "supply: {quotas: [{cloud: aws, gpu: H10, market: spot, gpus: 8}]}\nrouting:",
+     "bouted.yaml:9 supply.quotas[0].gpu: no GPU in the catalog is named 'H10' "
+     f"(known: L4, L40S, A100-80GB, H100-80GB {OWN_GPU})"),
+    ("routing:", "supply: {quotas: [{cloud: aws, gpu: L4, market: owned, gpus: 8}]}\nrouting:",
+     "bouted.yaml:9 supply.quotas[0].market: must be spot or on_demand, got 'owned' "
+     "(count says how many machines you own)"),
+    ("routing:", "supply: {quotas: [{cloud: aws, gpu: L4, market: spot}]}\nrouting:",
+     "bouted.yaml:9 supply.quotas[0].gpus: is required"),
+    ("routing:", "supply: {quotas: [{cloud: aws, gpu: L4, market: spot, gpus: 8},"
+     " {cloud: aws, region: '*', gpu: L4, market: spot, gpus: 9}]}\nrouting:",
+     "bouted.yaml:9 supply.quotas: limits L4 spot at aws, regions '*', twice (keep one)"),
+    ("routing:", "planner: {rule: fast}\nrouting:",
+     "bouted.yaml:9 planner.rule: must be one of cheapest, fastest, knee, preference, got 'fast' "
+     "(did you mean fastest?)"),
+    ("routing:", "planner: {rule: preference}\nrouting:",
+     "bouted.yaml:9 planner.prefer: is needed for rule: preference (like {cost: 1, latency: 1, quality: 2})"),
+    ("routing:", "planner: {rule: knee, prefer: {cost: 1}}\nrouting:",
+     "bouted.yaml:9 planner.prefer: is given although rule is knee (set rule: preference, or leave it out)"),
+    ("routing:", "planner: {rule: preference, prefer: {cost: 0}}\nrouting:",
+     "bouted.yaml:9 planner.prefer: weighs nothing (give cost, latency or quality a weight above 0)"),
+    ("routing:", "planner: {rule: preference, prefer: {cost: -1, quality: 1}}\nrouting:",
+     "bouted.yaml:9 planner.prefer.cost: must be at least 0, got -1"),
+    ("routing:", "planner: {risk: mean, cvar_share: 0.1}\nrouting:",
+     "bouted.yaml:9 planner.cvar_share: is given although risk is mean (set risk: cvar, or leave it out)"),
+    ("routing:", "planner: {risk: cvar, cvar_share: 0}\nrouting:",
+     "bouted.yaml:9 planner.cvar_share: must be more than 0, got 0"),
+    ("routing:", "planner: {scenarios: 0}\nrouting:",
+     "bouted.yaml:9 planner.scenarios: must be at least 1, got 0"),
+    ("routing:", "planner: {groups: 5}\nrouting:",
+     "bouted.yaml:9 planner.groups: must be at most 4, got 5"),
+    ("routing:", "changes: {fetch_gib_per_s: 0}\nrouting:",
+     "bouted.yaml:9 changes.fetch_gib_per_s: must be more than 0, got 0"),
+    ("routing:", "changes: {price_life_h: 6}\nrouting:",
+     "bouted.yaml:9 changes.price_life_h: unknown key (did you mean price_life_hours?)"),
     ("version: 1", "version: 1\nversion: 1",
      "bouted.yaml:2 version: duplicate key, first on line 1 (keep one)"),
 ]  # fmt: skip
@@ -480,8 +530,60 @@ def test_limits_effort_and_switching_carry_the_configs_figures() -> None:
     config = parse(SMALLEST + "changes: {drain_s: 36, start_hours: 0.2}\nplanner: {evaluations: 3}\n")
     assert config.limits().cap_usd_per_hour == config.budget_value().usd_per_hour == 25
     assert config.limits().drain_s == 36
-    assert config.effort().evaluations == 3
-    assert config.switching().overlap_h == pytest.approx(0.21)
+    assert config.planner.effort().evaluations == 3
+    assert config.changes.switching().overlap_h == pytest.approx(0.21)
+    assert config.changes.switching().fetch_h_per_gib == 0
+
+
+FULLY_STATED = """\
+targets: {e2e_p95_s: 12, classes: [{name: any, prompt_tokens_from: 0, tpot_p95_ms: 50},
+          {name: long, prompt_tokens_from: 2000, ttft_p95_ms: 3000, e2e_p95_s: 30}]}
+supply: {spot: {max_share: 0.6, max_share_per_pool: 0.2, max_share_per_zone: 0.4}, quotas: [
+  {cloud: aws, gpu: L4, market: spot, gpus: 8},
+  {cloud: gcp, region: "us-*", gpu: H100-80GB, market: on_demand, gpus: 0}]}
+planner: {scenarios: 5, risk: cvar, cvar_share: 0.1, rule: preference,
+  prefer: {cost: 1, latency: 2}, groups: 2}
+changes: {fetch_gib_per_s: 0.5, price_life_hours: 12}
+"""
+
+
+def test_what_the_config_says_about_planning_reaches_the_problem_in_its_own_units() -> None:
+    config = parse(edited("targets: {e2e_p95_s: 12}\n", FULLY_STATED))
+    short, long = config.targets_s().classes
+    assert (short.name, short.prompt_tokens_from, short.of(Metric.TPOT)) == ("any", 0, 0.05)
+    assert (long.of(Metric.TTFT), long.of(Metric.E2E), long.of(Metric.TPOT)) == (3.0, 30.0, None)
+    assert config.supply.spot.rules() == SpotRules(max_share=0.6, pool_max_share=0.2, zone_max_share=0.4)
+    everywhere, nowhere = config.quotas()
+    assert (everywhere.provider, everywhere.region, everywhere.gpus) == ("aws", "*", 8)
+    assert nowhere == Quota(provider="gcp", region="us-*", gpu="H100-80GB", market=Market.ON_DEMAND, gpus=0)
+    assert config.planner.robustness() == Robustness(risk=Risk.CVAR, tail=0.1, scenarios=5)
+    assert config.planner.preference() == Preference(rule=Rule.PREFERENCE, cost=1.0, latency=2.0, quality=0.0)
+    assert 8 * config.changes.switching().fetch_h_per_gib == pytest.approx(16 / 3600)
+    assert config.changes.price_life_hours == 12
+
+
+def test_what_it_does_not_say_is_what_planning_takes_for_granted() -> None:
+    config = parse(SMALLEST)
+    assert config.planner.robustness() == Robustness()
+    assert config.planner.preference() == Preference()
+    assert config.supply.spot.rules() == SpotRules(max_share=0.7)
+    assert (config.quotas(), config.targets_s().classes, config.planner.groups) == ((), (), 1)
+    cvar = parse(SMALLEST + "planner: {risk: cvar}\n").planner.robustness()
+    assert (cvar.risk, cvar.tail) == (Risk.CVAR, Robustness().tail)
+
+
+def test_an_evals_file_that_may_not_be_read_is_told_by_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.jsonl").write_text("")
+
+    def refused(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert told(edited("synthetic: true", "evals_file: mine.jsonl"), tmp_path) == [
+        "bouted.yaml:9 routing.evals_file: cannot be read: Permission denied (check who may read it)"
+    ]
 
 
 def test_the_store_is_found_the_same_way_by_the_config_and_without_it(tmp_path: Path) -> None:

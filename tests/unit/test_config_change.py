@@ -59,6 +59,23 @@ def parse(text: str) -> Config:
          ("supply.egress",), Scope.REPLAN),
         ("spec: b", "spec: b, weights_from: aws/us-east-1", ("models[large].weights_from",), Scope.REPLAN),
         ("start_hours: 0.1", "start_hours: 0.2", ("changes.start_hours",), Scope.REPLAN),
+        ("start_hours: 0.1", "start_hours: 0.1, fetch_gib_per_s: 2",
+         ("changes.fetch_gib_per_s",), Scope.REPLAN),
+        ("start_hours: 0.1", "start_hours: 0.1, price_life_hours: 9",
+         ("changes.price_life_hours",), Scope.REPLAN),
+        ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: long, prompt_tokens_from: 9, ttft_p95_ms: 9}]",
+         ("targets.classes[long]",), Scope.REPLAN),
+        ("supply: {", "supply: {spot: {max_share_per_pool: 0.3}, ",
+         ("supply.spot.max_share_per_pool",), Scope.REPLAN),
+        ("supply: {", "supply: {quotas: [{cloud: aws, gpu: L4, market: spot, gpus: 8}], ",
+         ("supply.quotas",), Scope.REPLAN),
+        ("launcher:", "planner: {rule: knee}\nlauncher:", ("planner.rule",), Scope.REPLAN),
+        ("launcher:", "planner: {risk: cvar, cvar_share: 0.5}\nlauncher:",
+         ("planner.cvar_share", "planner.risk"), Scope.REPLAN),
+        ("launcher:", "planner: {scenarios: 5, groups: 2}\nlauncher:",
+         ("planner.groups", "planner.scenarios"), Scope.REPLAN),
+        ("launcher:", "planner: {seed: 5, deadline_s: 2, sweep: 9, evaluations: 0}\nlauncher:",
+         ("planner.deadline_s", "planner.evaluations", "planner.seed", "planner.sweep"), Scope.LIVE),
         ("deployment: prod", "deployment: test", ("deployment",), Scope.RESTART),
         ("boot_s: 2", "boot_s: 3", ("launcher.options.boot_s",), Scope.RESTART),
         ("gateway_port: 8080", "gateway_port: 80", ("listen.gateway_port",), Scope.RESTART),
@@ -96,8 +113,23 @@ def test_the_planning_hash_moves_only_with_what_planning_reads() -> None:
         ("usd_per_hour: 25", "usd_per_hour: 20", True),
         ("spec: b", "spec: c", True),
         ("gpu_count: 4", "gpu_count: 8", True),
+        ("launcher:", "planner: {deadline_s: 5}\nlauncher:", False),
+        ("launcher:", "planner: {rule: preference, prefer: {quality: 1}}\nlauncher:", True),
     ):
         assert (planning_hash(parse(BASE.replace(old, new))) != base) is moves, new
+
+
+def test_new_content_of_the_evals_file_is_an_edit_that_plans_depend_on(tmp_path: Path) -> None:
+    evals = tmp_path / "evals.jsonl"
+    text = BASE.replace("synthetic: true", f"evals_file: {evals}")
+    evals.write_text("one\n")
+    before, same = parse(text), parse(text)
+    evals.write_text("two\n")
+    after = parse(text)
+    assert config_change(before, same).scope is Scope.NONE
+    change = config_change(before, after)
+    assert (change.paths, change.scope) == (("routing.evals_hash",), Scope.REPLAN)
+    assert planning_hash(before) == planning_hash(same) != planning_hash(after)
 
 
 def test_every_key_of_the_schema_has_a_scope_and_every_scope_a_key() -> None:
