@@ -29,11 +29,27 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassEstimate:
+    """How the requests of one class with targets of its own would do."""
+
+    name: str
+    ttft_p95_s: float
+    tpot_p95_s: float
+    e2e_p95_s: float
+
+    def p95_s(self, metric: Metric) -> float:
+        """P95 of `metric`."""
+        return _p95_s(self, metric)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """How a design would do. Quality is the mean and the lower end of its 90 % bootstrap interval.
 
     `bound_usd_per_hour` is the least that any swept design meeting the floor and the targets could
-    cost, by the MILP's dual bound. `spread` is the relative half-width of the latency's 10-90 % interval.
+    cost, by the MILP's dual bound. `spread` is the relative half-width of the latency's 10-90 % interval,
+    `usd_spread` that of the cost as spot prices move. `classes` are those with targets of their own; only
+    the simulator knows them.
     """
 
     usd_per_hour: Decimal
@@ -45,14 +61,12 @@ class Estimate:
     bound_usd_per_hour: float
     judge: Judge
     spread: float
+    usd_spread: float = 0.0
+    classes: tuple[ClassEstimate, ...] = ()
 
     def p95_s(self, metric: Metric) -> float:
         """P95 of `metric`."""
-        return {
-            Metric.TTFT: self.ttft_p95_s,
-            Metric.TPOT: self.tpot_p95_s,
-            Metric.E2E: self.e2e_p95_s,
-        }[metric]
+        return _p95_s(self, metric)
 
     @property
     def gap_to_bound(self) -> float:
@@ -60,6 +74,14 @@ class Estimate:
         if self.bound_usd_per_hour <= 0:
             return 0.0
         return max(0.0, float(self.usd_per_hour) / self.bound_usd_per_hour - 1.0)
+
+
+def _p95_s(found: Estimate | ClassEstimate, metric: Metric) -> float:
+    return {
+        Metric.TTFT: found.ttft_p95_s,
+        Metric.TPOT: found.tpot_p95_s,
+        Metric.E2E: found.e2e_p95_s,
+    }[metric]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bouted.market.offers import Offer
-from bouted.planner.capacity import Capacities
+from bouted.planner.capacity import Capacities, capacities_of
 from bouted.planner.columns import Columns, ColumnSource
 from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Template
 from bouted.planner.templates import beats
@@ -71,7 +71,7 @@ class Inside:
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities | None = None) -> None:
         self._problem = problem
-        self._columns = ColumnSource(problem, capacities or Capacities(problem.profiles, problem.targets))
+        self._columns = ColumnSource(problem, capacities or capacities_of(problem))
         self._solved: dict[Ask, Fleet | TooDear | None] = {}
 
     @property

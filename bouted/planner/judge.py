@@ -6,9 +6,10 @@ from decimal import Decimal
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
 from bouted.planner.capacity import LOOSEST, Capacities
-from bouted.planner.design import Design, Estimate, Judge, ScoredDesign
+from bouted.planner.classes import violation
+from bouted.planner.design import ClassEstimate, Design, Estimate, Judge, ScoredDesign
 from bouted.planner.latency import MixedTails, ReplicaLoad, replica_loads
-from bouted.planner.problem import PlanningProblem
+from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
 from bouted.quality.curve import QualityCurve
 
 # Broken when too much of a model would run on capacity that can be taken away.
@@ -33,7 +34,7 @@ class ProfilesJudge:
         known = all(shape.id in self._spreads for node in design.nodes for shape in node.template.replicas)
         if not known or not serves_every_share(design):
             return None
-        loads = replica_loads(design, self._problem.workload.rate_per_s, self._capacities)
+        loads = replica_loads(design, self._problem.workload, self._capacities)
         mean, low = quality or self.quality(design)
         estimate = Estimate(
             usd_per_hour=design.usd_per_hour,
@@ -46,10 +47,12 @@ class ProfilesJudge:
             judge=Judge.PROFILES,
             spread=self.spread(loads),
         )
-        broken = violations(self._problem, estimate, loads)
-        if not self._on_steady_ground(design):
-            broken = (*broken, SPOT)
+        broken = (*violations(self._problem, estimate, loads), *self.rules_broken(design))
         return ScoredDesign(design=design, estimate=estimate, violated=broken)
+
+    def rules_broken(self, design: Design) -> tuple[str, ...]:
+        """Names of the rules on where nodes stand that the design breaks, however fast it is."""
+        return () if self._on_steady_ground(design) else (SPOT,)
 
     def _on_steady_ground(self, design: Design) -> bool:
         """Whether nodes that cannot be taken away carry what spot may not, of each model."""
@@ -69,6 +72,8 @@ class ProfilesJudge:
     def spread(self, loads: Sequence[ReplicaLoad]) -> float:
         """How unsure the step costs are, over all queries: errors are taken to go the same way."""
         served = sum(load.count * load.rate_per_s for load in loads)
+        if served <= 0:
+            return 0.0
         return sum(load.count * load.rate_per_s * self._spreads[load.shape_id] for load in loads) / served
 
 
@@ -79,9 +84,10 @@ def serves_every_share(design: Design) -> bool:
 
 
 def violations(problem: PlanningProblem, estimate: Estimate, loads: Sequence[ReplicaLoad]) -> tuple[str, ...]:
-    """Names of the constraints that a design breaks: budget, quality_min, a P95 target, capacity.
+    """Names of the constraints that a design breaks: budget, quality_min, capacity, P95 targets.
 
-    Capacity is broken when the high end of the load would make some queue grow without bound.
+    Capacity is broken when the high end of the load would make some queue grow without bound. The floor is
+    that of the planned split. A class is called by its name first, e.g. `long:e2e_p95`.
     """
     workload, targets = problem.workload, problem.targets
     surge = max(1.0, workload.rate_high_per_s / workload.rate_per_s)
@@ -91,6 +97,15 @@ def violations(problem: PlanningProblem, estimate: Estimate, loads: Sequence[Rep
         "capacity": any(load.rate_per_s * surge > load.max_rate_per_s * (1 + 1e-9) for load in loads),
     }
     for metric in Metric:
-        limit = targets.of(metric)
-        broken[f"{metric.value}_p95"] = limit is not None and estimate.p95_s(metric) > limit * (1 + 1e-9)
+        broken[f"{metric.value}_p95"] = _late(estimate, targets, metric)
+    judged = {item.name: item for item in estimate.classes}
+    for item in targets.classes:
+        for metric in Metric:
+            if item.name in judged:
+                broken[violation(item.name, metric)] = _late(judged[item.name], item, metric)
     return tuple(name for name, is_broken in broken.items() if is_broken)
+
+
+def _late(found: Estimate | ClassEstimate, targets: Targets | ClassTargets, metric: Metric) -> bool:
+    limit = targets.of(metric)
+    return limit is not None and found.p95_s(metric) > limit * (1 + 1e-9)

@@ -9,10 +9,14 @@ import numpy.typing as npt
 from bouted.perf.profile import QUANTILES, Metric, ProfileTable
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design
+from bouted.planner.sharing import replica_counts, weights
+from bouted.workload.profile import WorkloadProfile
 
 Floats = npt.NDArray[np.float64]
 
 LEVELS = np.array(QUANTILES)
+# A request that no replica can hold, or that waits past this, counts as this long.
+FOREVER_S = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,26 +30,24 @@ class ReplicaLoad:
     max_rate_per_s: float
 
 
-def replica_loads(design: Design, rate_per_s: float, capacities: Capacities) -> tuple[ReplicaLoad, ...]:
-    """What every replica of the fleet serves; replicas share their model's queries by `Capacities.weight`.
+def replica_loads(
+    design: Design, workload: WorkloadProfile, capacities: Capacities
+) -> tuple[ReplicaLoad, ...]:
+    """What every replica of the fleet serves at the expected load; replicas share as `weights` says.
 
     A model with a share but no replica is missing from the answer.
     """
-    counts: dict[str, dict[str, int]] = {item.model: {} for item in design.shares}
-    for node in design.nodes:
-        for shape in node.template.replicas:
-            counts[shape.model][shape.id] = counts[shape.model].get(shape.id, 0) + 1
+    share_of = weights(design, workload, capacities)
     loads: list[ReplicaLoad] = []
-    for item in design.shares:
-        whole = sum(capacities.weight(shape_id) * n for shape_id, n in counts[item.model].items())
-        for shape_id, n in sorted(counts[item.model].items()):
-            part = capacities.weight(shape_id) / whole
+    for item, counts in zip(design.shares, replica_counts(design), strict=True):
+        whole = sum(share_of[shape_id] * n for shape_id, n in counts.items())
+        for shape_id, n in counts.items():
             loads.append(
                 ReplicaLoad(
                     shape_id=shape_id,
                     model=item.model,
                     count=n,
-                    rate_per_s=item.share * rate_per_s * part,
+                    rate_per_s=item.share * workload.rate_per_s * share_of[shape_id] / whole,
                     max_rate_per_s=capacities.max_rate(shape_id),
                 )
             )
@@ -60,14 +62,19 @@ class MixedTails:
             p.shape.id: np.array([point.rate_per_s for point in p.points]) for p in profiles.profiles
         }
         self._seconds = {
-            (p.shape.id, metric): np.array([point.of(metric) for point in p.points])
+            (p.shape.id, metric): capped_s(np.array([point.of(metric) for point in p.points]))
             for p in profiles.profiles
             for metric in Metric
         }
 
     def p95_s(self, metric: Metric, loads: Sequence[ReplicaLoad]) -> float:
-        """Seconds within which 95 % of the fleet's queries fall, if each replica behaves as its profile."""
+        """Seconds within which 95 % of the fleet's queries fall, if each replica behaves as its profile.
+
+        With nothing that serves, `FOREVER_S`.
+        """
         busy = [load for load in loads if load.rate_per_s > 0]
+        if not busy:
+            return FOREVER_S
         seconds = np.stack([self._quantiles(load.shape_id, metric, load.rate_per_s) for load in busy])
         weights = np.array([load.count * load.rate_per_s for load in busy])
         return mixed_quantile(seconds, weights / weights.sum(), 0.95)
@@ -79,6 +86,11 @@ class MixedTails:
             return np.asarray(seconds[min(right, len(rates) - 1)])
         part = (rate_per_s - rates[right - 1]) / (rates[right] - rates[right - 1])
         return np.asarray(seconds[right - 1] + part * (seconds[right] - seconds[right - 1]))
+
+
+def capped_s(seconds: Floats) -> Floats:
+    """The same seconds, `FOREVER_S` at most; what is not a number is as bad as it can be."""
+    return np.minimum(np.nan_to_num(seconds, nan=FOREVER_S, posinf=FOREVER_S), FOREVER_S)
 
 
 def mixed_quantile(seconds: Floats, weights: Floats, level: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bouted.planner.capacity import Capacities
+from bouted.planner.capacity import capacities_of
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
 from bouted.planner.inside import Inside
@@ -94,7 +94,7 @@ class _Search:
         self._on_progress = on_progress
         self._clock = clock
         self._started = clock()
-        capacities = Capacities(problem.profiles, problem.targets)
+        capacities = capacities_of(problem)
         curve = QualityCurve.from_model(problem.quality, problem.seed)
         splits = FloorSplits(curve, problem.targets.quality_min, problem.seed)
         cheap = ProfilesJudge(problem, capacities, curve)

@@ -1,92 +1,86 @@
-"""The dear judge: every engine step of the whole fleet, on a sampled trace."""
+"""The dear judge: every engine step of the whole fleet, on a trace per scenario."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from bouted.catalog.gpus import Evidence
-from bouted.perf.arrivals import arrivals
 from bouted.perf.costs import roofline
 from bouted.perf.profile import Metric
 from bouted.perf.simulate import FleetReplica, RequestTimes, simulate_fleet
 from bouted.planner.capacity import Capacities
-from bouted.planner.design import Design, Judge, ScoredDesign
-from bouted.planner.judge import SPOT, ProfilesJudge, violations
+from bouted.planner.classes import class_numbers
+from bouted.planner.counted import p95s, sampling_error
+from bouted.planner.design import ClassEstimate, Judge, ScoredDesign
+from bouted.planner.judge import ProfilesJudge, violations
 from bouted.planner.latency import replica_loads
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.rehearse import Rehearsal
+from bouted.planner.risk import over_scenarios
+from bouted.planner.scenarios import scenarios, usd_spread
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-LEAST_REQUESTS, MOST_REQUESTS = 3000, 9000
-TRACE_S = 90.0
-# The part of a trace that counts: after the fleet has filled, before it runs empty.
-WARM, LAST = 0.2, 0.97
-# A request that no replica can hold, or that waits past this, counts as this long.
-FOREVER_S = 1e6
 # Half-width of a normal 10-90 % interval, in standard deviations.
 TENTH = 1.2816
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scenario:
-    """One trace. `draws` (uniform, one per request) decide its model, so designs see the same luck."""
-
-    arrivals_s: Floats
-    prompt_tokens: Ints
-    output_tokens: Ints
-    draws: Floats
-
-
 class SimulatedJudge:
-    """Judges designs of one problem on the same traces: two at the expected load, one at its high end."""
+    """Judges designs of one problem over its scenarios: all meet the same traces and the same luck."""
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities, cheap: ProfilesJudge) -> None:
         self._problem = problem
         self._capacities = capacities
         self._cheap = cheap
-        self._costs = {p.shape.id: p.costs for p in problem.profiles.profiles}
-        workload = problem.workload
-        self._expected = [_scenario(problem, workload.rate_per_s, n) for n in (0, 1)]
-        surge = workload.rate_high_per_s > workload.rate_per_s * 1.001
-        self._high = _scenario(problem, workload.rate_high_per_s, 0) if surge else None
+        self._rehearsal = Rehearsal(problem, capacities)
+        self._scenarios = scenarios(problem)
+        self._classes = [
+            class_numbers(problem.targets.classes, scenario.prompt_tokens) for scenario in self._scenarios
+        ]
 
     def score(self, scored: ScoredDesign) -> ScoredDesign:
-        """The design judged again; cost and quality stay, latency is the mean of P95 at the expected load."""
-        design, workload = scored.design, self._problem.workload
-        replicas = self._replicas(design)
-        shares = np.cumsum([item.share for item in design.shares])
-        tails = np.array([_p95s(_run(replicas, shares, scenario)) for scenario in self._expected])
-        mean = tails.mean(axis=0)
-        loads = replica_loads(design, workload.rate_per_s, self._capacities)
-        worst = _p95s(_run(replicas, shares, self._high)) if self._high else mean
-        objective = list(Metric).index(self._problem.targets.objective)
+        """The design judged again: latency is what `problem.robustness` makes of its P95 in each scenario.
+
+        Cost and quality stay those of the planned fleet and split: the floor need only hold for that.
+        """
+        design, problem = scored.design, self._problem
+        runs = [self._rehearsal.run(design, scenario) for scenario in self._scenarios]
+        seconds = np.array([p95s(run) for run in runs])
+        told = over_scenarios(seconds, problem.robustness)
+        loads = replica_loads(design, problem.workload, self._capacities)
+        of = list(Metric).index(problem.targets.objective)
+        worst = float(seconds[:, of].max() / max(told[of], 1e-9))
         estimate = replace(
             scored.estimate,
-            ttft_p95_s=float(mean[0]),
-            tpot_p95_s=float(mean[1]),
-            e2e_p95_s=float(mean[2]),
+            ttft_p95_s=float(told[0]),
+            tpot_p95_s=float(told[1]),
+            e2e_p95_s=float(told[2]),
             judge=Judge.SIMULATED,
-            spread=_spread(self._cheap.spread(loads), tails[:, objective], worst[objective]),
+            spread=_spread(self._cheap.spread(loads), float(sampling_error(runs[0])[of]), worst),
+            usd_spread=TENTH * usd_spread(design.nodes, self._scenarios),
+            classes=self._of_classes(runs),
         )
-        broken = violations(self._problem, estimate, loads)
-        if SPOT in scored.violated:
-            broken = (*broken, SPOT)
+        broken = (*violations(problem, estimate, loads), *self._cheap.rules_broken(design))
         return ScoredDesign(design=design, estimate=estimate, violated=broken)
 
-    def _replicas(self, design: Design) -> tuple[FleetReplica, ...]:
-        index = {item.model: m for m, item in enumerate(design.shares)}
-        return tuple(
-            FleetReplica(
-                costs=self._costs[shape.id],
-                model_index=index[shape.model],
-                weight=self._capacities.weight(shape.id),
-            )
-            for node in design.nodes
-            for shape in node.template.replicas
-        )
+    def _of_classes(self, runs: list[RequestTimes]) -> tuple[ClassEstimate, ...]:
+        """Each class over the scenarios in which it has requests; left out when it has none at all."""
+        found: list[ClassEstimate] = []
+        for number, item in enumerate(self._problem.targets.classes):
+            each = [p95s(run, mine == number) for run, mine in zip(runs, self._classes, strict=True)]
+            rows = [row for row in each if row is not None]
+            if rows:
+                told = over_scenarios(np.array(rows), self._problem.robustness)
+                found.append(
+                    ClassEstimate(
+                        name=item.name,
+                        ttft_p95_s=float(told[0]),
+                        tpot_p95_s=float(told[1]),
+                        e2e_p95_s=float(told[2]),
+                    )
+                )
+        return tuple(found)
 
 
 def warm() -> None:
@@ -106,38 +100,10 @@ def warm() -> None:
     simulate_fleet((FleetReplica(costs=costs, model_index=0, weight=1.0),), np.zeros(1), one - 1, one, one)
 
 
-def _scenario(problem: PlanningProblem, rate_per_s: float, number: int) -> Scenario:
-    """A trace that depends on the problem's seed and the scenario's number; the rate only stretches it."""
-    workload = problem.workload
-    n = int(np.clip(workload.rate_per_s * TRACE_S, LEAST_REQUESTS, MOST_REQUESTS))
-    rng = np.random.default_rng((problem.seed, number))
-    picks = rng.integers(0, len(workload.lengths), n)
-    return Scenario(
-        arrivals_s=arrivals(rate_per_s, workload.arrival_cv, n, int(rng.integers(2**31))),
-        prompt_tokens=np.array([item.prompt_tokens for item in workload.lengths])[picks],
-        output_tokens=np.array([item.output_tokens for item in workload.lengths])[picks],
-        draws=rng.random(n),
-    )
+def _spread(costs: float, sampling: float, worst: float) -> float:
+    """Errors of the step costs, of sampling, and of what may come, taken to be independent.
 
-
-def _run(replicas: tuple[FleetReplica, ...], shares: Floats, scenario: Scenario) -> RequestTimes:
-    models = np.minimum(np.searchsorted(shares, scenario.draws, side="right"), len(shares) - 1)
-    return simulate_fleet(
-        replicas, scenario.arrivals_s, models, scenario.prompt_tokens, scenario.output_tokens
-    )
-
-
-def _p95s(times: RequestTimes) -> Floats:
-    """P95 of TTFT, TPOT and end-to-end over the part of the trace that counts."""
-    n = len(times.e2e_s)
-    part = slice(int(WARM * n), int(LAST * n))
-    kept: Sequence[Floats] = (times.ttft_s[part], times.tpot_s[part], times.e2e_s[part])
-    return np.array([np.quantile(np.minimum(seconds, FOREVER_S), 0.95) for seconds in kept])
-
-
-def _spread(costs: float, tails: Floats, worst: float) -> float:
-    """Errors of the step costs, of sampling, and of the load, taken to be independent."""
-    mean = max(float(tails.mean()), 1e-9)
-    sampling = TENTH * float(tails.std(ddof=1)) / np.sqrt(len(tails)) / mean
-    load = max(0.0, worst / mean - 1)
-    return float(min(np.sqrt(costs**2 + sampling**2 + load**2), 10.0))
+    `sampling` is a standard error, `worst` the worst scenario's latency over the one that is told.
+    """
+    coming = max(0.0, worst - 1)
+    return float(min(np.sqrt(costs**2 + (TENTH * sampling) ** 2 + coming**2), 10.0))

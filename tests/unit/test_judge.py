@@ -98,7 +98,7 @@ def test_replicas_share_their_models_queries_by_what_they_can_carry() -> None:
     problem = replace(problem, profiles=a_table({SMALL: 8.0, fast: 16.0, LARGE: 4.0}))
     nodes = (*planned(an_offer(), 1, small=1), *planned(an_offer(gpu_count=2), 1, small=1))
     design = Design(nodes=nodes, shares=(ModelShare(model="small", share=1.0),))
-    loads = replica_loads(design, 9.0, Capacities(problem.profiles, problem.targets))
+    loads = replica_loads(design, problem.workload, Capacities(problem.profiles, problem.targets))
     assert sum(load.rate_per_s * load.count for load in loads) == pytest.approx(9.0)
     by_shape = {load.shape_id: load.rate_per_s for load in loads}
     assert by_shape[fast.id] == pytest.approx(2 * by_shape[SMALL.id], rel=0.01)
