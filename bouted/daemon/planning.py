@@ -26,6 +26,7 @@ from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
 from bouted.planner.problem import ModelWeights, PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
+from bouted.planner.sound import require_sound
 from bouted.store.documents import put_document
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
@@ -80,6 +81,7 @@ class PlanMaker:
         """Plan and store the result as PROPOSED or HELD. Infeasible, Retryable or Misconfigured otherwise."""
         started = monotonic()
         problem = await self._problem(config, offers, workload)
+        require_sound(problem)
         frontier = await self.worker.propose(problem, on_progress)
         if not frontier.designs:
             # scipy takes two seconds to import: the daemon pays that only when there is bad news to explain.

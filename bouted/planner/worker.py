@@ -19,6 +19,7 @@ from bouted.errors import BoutedError
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
+from bouted.planner.sound import require_sound, require_sound_front
 from bouted.planner.wire import Request, dump_error, line
 
 NICENESS = 10
@@ -70,7 +71,10 @@ def _plan(problem: PlanningProblem, send: Send) -> bytes:
     def tell(progress: Progress) -> None:
         send(line("progress", dump(Progress, progress)))
 
-    return dump(Frontier, propose(problem, tell, time.monotonic))
+    require_sound(problem)
+    frontier = propose(problem, tell, time.monotonic)
+    require_sound_front(frontier)  # JSON has no NaN: it would arrive as null
+    return dump(Frontier, frontier)
 
 
 def _reserve_stdout() -> BinaryIO:
