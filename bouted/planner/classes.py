@@ -6,7 +6,8 @@ import numpy.typing as npt
 from bouted.perf.mix import RequestMix, request_mix
 from bouted.perf.profile import QUANTILES, Metric, Profile
 from bouted.perf.simulate import RequestTimes
-from bouted.planner.problem import ClassTargets, PlanningProblem
+from bouted.planner.design import Estimate
+from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,6 +29,17 @@ def class_numbers(classes: tuple[ClassTargets, ...], prompt_tokens: Ints) -> Int
     """The number of each request's class, -1 for none: the highest `prompt_tokens_from` that it reaches."""
     starts = np.array([item.prompt_tokens_from for item in classes], dtype=np.int64)
     return np.searchsorted(starts, prompt_tokens, side="right") - 1
+
+
+def classes_shortfall(targets: Targets, estimate: Estimate) -> float:
+    """How far the judged classes are from their P95 targets, as shares of these, added up."""
+    judged = {item.name: item for item in estimate.classes}
+    return sum(
+        max(0.0, judged[item.name].p95_s(metric) / limit - 1)
+        for item in targets.classes
+        for metric in Metric
+        if item.name in judged and (limit := item.of(metric)) is not None
+    )
 
 
 class ClassTails:
@@ -53,7 +65,7 @@ class ClassTails:
         if self._mix is None:
             return ()
         profile = self._profiles[shape_id]
-        numbers = class_numbers(self.classes, self._mix.settled(self._mix.prompt_tokens[:], CYCLES))
+        numbers = class_numbers(self.classes, self._mix.settled(self._mix.prompt_tokens, CYCLES))
         found: list[tuple[Floats, float]] = []
         runs = [self._mix.run(profile.costs, share * profile.max_rate_per_s, CYCLES) for share in PROBED]
         for number, item in enumerate(self.classes):

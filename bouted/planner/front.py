@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.perf.profile import Metric
+from bouted.planner.classes import classes_shortfall
 from bouted.planner.design import ScoredDesign
 from bouted.planner.judge import SPOT
 from bouted.planner.problem import PlanningProblem
@@ -39,7 +40,7 @@ def shortfall(problem: PlanningProblem, scored: ScoredDesign) -> float:
         limit = targets.of(metric)
         if limit is not None:
             total += max(0.0, estimate.p95_s(metric) / limit - 1)
-    return total
+    return total + classes_shortfall(targets, estimate)
 
 
 def nearest(problem: PlanningProblem, scored: Iterable[ScoredDesign]) -> ScoredDesign | None:

@@ -1,0 +1,187 @@
+"""What may come: seeded traces that lie where they should, losses that designs share, what is made of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bouted.market.egress import Place
+from bouted.market.offers import Market
+from bouted.planner.losses import Losses
+from bouted.planner.problem import ModelWeights, PlannedNode, PlanningProblem, Risk, Robustness
+from bouted.planner.rehearse import heirs
+from bouted.planner.risk import over_scenarios
+from bouted.planner.scenarios import scenarios, tilted, usd_spread
+from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
+from bouted.testing.fleet import an_offer, planned
+
+SMALL = a_shape("small")
+
+
+def a_case(
+    count: int = 3, *, low: float = 10.0, high: float = 10.0, seed: int = 1, **changes: object
+) -> PlanningProblem:
+    workload = replace(a_workload(10.0), rate_low_per_s=low, rate_high_per_s=high)
+    problem = a_problem(
+        [an_offer()],
+        a_table({SMALL: 8.0}),
+        (rules("small"),),
+        workload=workload,
+        seed=seed,
+        **changes,  # type: ignore[arg-type]
+    )
+    return replace(problem, robustness=Robustness(scenarios=count))
+
+
+def nodes(count: int, hazard: float, market: Market = Market.SPOT) -> tuple[PlannedNode, ...]:
+    offer = replace(an_offer(market=market, obtainable=count), hazard_per_hour=hazard)
+    return planned(offer, count, small=1)
+
+
+def test_the_first_scenario_is_the_expected_one() -> None:
+    first = scenarios(a_case(low=8.0, high=20.0))[0]
+    assert (first.rate_per_s, first.prompt_factor, first.spot_price_factor) == (10.0, 1.0, 1.0)
+    assert len(first.draws) / first.arrivals_s[-1] == pytest.approx(10.0, rel=0.1)
+
+
+@given(st.integers(2, 8), st.integers(0, 50))
+def test_loads_stay_within_their_interval_and_reach_its_high_end(count: int, seed: int) -> None:
+    rates = [s.rate_per_s for s in scenarios(a_case(count, low=6.0, high=25.0, seed=seed))]
+    assert rates[1] == 25.0
+    assert all(6.0 <= rate <= 25.0 for rate in rates)
+    assert len(set(rates)) == count
+
+
+def test_a_load_that_is_sure_is_the_same_everywhere() -> None:
+    assert {s.rate_per_s for s in scenarios(a_case(5))} == {10.0}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 12])
+def test_more_scenarios_have_shorter_traces(count: int) -> None:
+    found = scenarios(a_case(count))
+    assert len(found) == count
+    assert sum(len(s.draws) for s in found) <= max(9000, 1500 * count)
+
+
+def test_the_same_seed_gives_the_same_traces_and_another_seed_others() -> None:
+    first, again, other = (scenarios(a_case(seed=seed)) for seed in (1, 1, 2))
+    for a, b in zip(first, again, strict=True):
+        assert np.array_equal(a.arrivals_s, b.arrivals_s)
+        assert np.array_equal(a.prompt_tokens, b.prompt_tokens)
+        assert np.array_equal(a.draws, b.draws)
+    assert not np.array_equal(first[1].prompt_tokens, other[1].prompt_tokens)
+
+
+def test_more_load_only_squeezes_the_arrivals_of_a_scenario() -> None:
+    calm, busy = (scenarios(a_case(high=high))[1] for high in (12.0, 24.0))
+    assert np.allclose(calm.arrivals_s, 2 * busy.arrivals_s)
+    assert np.array_equal(calm.prompt_tokens, busy.prompt_tokens)
+
+
+def test_prompts_get_longer_in_some_scenarios_and_shorter_in_others() -> None:
+    factors = [s.prompt_factor for s in scenarios(a_case(9))[1:]]
+    assert min(factors) < 0.95
+    assert max(factors) > 1.05
+    assert np.mean(np.log(factors)) == pytest.approx(0.0, abs=0.03)
+
+
+@given(st.lists(st.integers(1, 5000), min_size=8, max_size=64), st.floats(0.8, 1.25))
+def test_tilting_moves_the_mean_prompt_toward_what_was_asked(lengths: list[int], factor: float) -> None:
+    prompts = np.array(lengths, dtype=np.float64)
+    odds = tilted(prompts, factor)
+    assert odds.sum() == pytest.approx(1.0)
+    assert np.all(odds >= 0)
+    moved = odds @ prompts / prompts.mean()
+    assert min(1.0, factor) - 1e-6 <= moved <= max(1.0, factor) + 1e-6
+
+
+def test_tilting_a_usual_mix_hits_the_mean_exactly() -> None:
+    prompts = np.random.default_rng(1).lognormal(6.0, 1.0, 256)
+    assert tilted(prompts, 1.2) @ prompts == pytest.approx(1.2 * prompts.mean(), rel=1e-6)
+
+
+def test_nothing_is_lost_in_the_expected_case_or_without_hazard() -> None:
+    losses = Losses(a_case())
+    assert not any(losses.lost(0, node) for node in nodes(50, hazard=100.0))
+    assert not any(losses.lost(number, node) for number in (1, 2) for node in nodes(50, hazard=0.0))
+
+
+def test_the_longer_a_replacement_takes_the_likelier_a_node_is_missing() -> None:
+    weights = ModelWeights(model="small", place=Place(provider="aws", region="us-east-1", zone=""), gib=20.0)
+    node = nodes(1, hazard=0.5)[0]
+    quick = a_case(start_h=0.1)
+    slow = replace(quick, weights=(weights,), switching=replace(quick.switching, fetch_h_per_gib=0.01))
+    assert Losses(quick).odds(node) == pytest.approx(1 - np.exp(-0.05))
+    assert Losses(slow).odds(node) == pytest.approx(1 - np.exp(-0.5 * 0.3))
+
+
+@given(st.integers(2, 12), st.floats(0.0, 8.0), st.integers(0, 1000))
+def test_a_node_is_lost_in_its_odds_of_the_scenarios_up_to_rounding(
+    count: int, hazard: float, seed: int
+) -> None:
+    losses, node = Losses(a_case(count, seed=seed)), nodes(1, hazard)[0]
+    lost = sum(losses.lost(number, node) for number in range(1, count))
+    assert abs(lost - losses.odds(node) * (count - 1)) < 1
+
+
+def test_many_nodes_lose_their_odds_together() -> None:
+    losses, fleet = Losses(a_case(4)), nodes(400, hazard=3.0)
+    for number in (1, 2, 3):
+        assert np.mean([losses.lost(number, node) for node in fleet]) == pytest.approx(
+            losses.odds(fleet[0]), abs=0.07
+        )
+
+
+def test_prices_spread_only_what_stands_on_spot() -> None:
+    drawn = scenarios(a_case(9))
+    spot, steady = nodes(2, 0.0), nodes(2, 0.0, Market.ON_DEMAND)
+    assert usd_spread(steady, drawn) == 0.0
+    assert usd_spread((), drawn) == 0.0
+    assert usd_spread((*spot, *steady), drawn) == pytest.approx(usd_spread(spot, drawn) / 2)
+    assert 0.02 < usd_spread(spot, drawn) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("risk", "tail", "told"),
+    [
+        (Risk.MEAN, 0.25, 2.5),
+        (Risk.CVAR, 0.25, 4.0),
+        (Risk.CVAR, 0.01, 4.0),
+        (Risk.CVAR, 0.5, 3.5),
+        (Risk.CVAR, 0.375, (4.0 + 3.0 / 2) / 1.5),
+        (Risk.CVAR, 1.0, 2.5),
+    ],
+)
+def test_what_counts_is_the_mean_or_that_of_the_worst(risk: Risk, tail: float, told: float) -> None:
+    seconds = np.array([[2.0], [4.0], [1.0], [3.0]])
+    assert over_scenarios(seconds, Robustness(risk=risk, tail=tail)) == pytest.approx([told])
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 1e6), min_size=3, max_size=3), min_size=1, max_size=8),
+    st.floats(0.01, 1.0),
+)
+def test_the_mean_of_the_worst_lies_between_the_mean_and_the_worst(
+    rows: list[list[float]], tail: float
+) -> None:
+    seconds = np.array(rows)
+    found = over_scenarios(seconds, Robustness(risk=Risk.CVAR, tail=tail))
+    assert np.all(found >= seconds.mean(axis=0) * (1 - 1e-9))
+    assert np.all(found <= seconds.max(axis=0) * (1 + 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("up", "expected"),
+    [
+        ({0, 1, 2}, [0, 1, 2]),
+        ({1, 2}, [1, 1, 2]),
+        ({0, 2}, [0, 2, 2]),
+        ({2}, [2, 2, 2]),
+        ({0, 1}, [0, 1, 2]),
+        (set[int](), [0, 1, 2]),
+    ],
+)
+def test_the_next_abler_model_inherits_and_no_less_able_one(up: set[int], expected: list[int]) -> None:
+    assert heirs(3, up) == expected
