@@ -1,5 +1,6 @@
 """From what is believed now to a plan in the store: profiles, quality, problem, search, choice."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from bouted.codec import content_hash, dump
 from bouted.config.catalog import catalog_of
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
+from bouted.daemon.price_lives import price_lives
 from bouted.daemon.profiling import Profiler
 from bouted.errors import Misconfigured
 from bouted.market.allowed import allowed_offers
@@ -24,7 +26,7 @@ from bouted.planner.layouts import ModelWanted
 from bouted.planner.moving import download_gib
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import ModelWeights, PlanningProblem
+from bouted.planner.problem import Incumbent, ModelWeights, PastJudgement, PlanningProblem, PriceLife
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.planner.sound import require_sound
 from bouted.store.documents import put_document
@@ -54,9 +56,20 @@ class Made:
     problem: PlanningProblem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What the last search's simulations taught, about models in this order."""
+
+    models: tuple[str, ...] = ()
+    judged: tuple[PastJudgement, ...] = ()
+
+
 @dataclass(slots=True)
 class PlanMaker:
-    """Makes plans with one warm planning worker; remembers the request mix and quality between plans."""
+    """Makes plans with one warm planning worker.
+
+    Remembers the request mix, the quality and what simulations taught from one plan to the next.
+    """
 
     store: Store
     worker: PlanningWorker
@@ -65,6 +78,7 @@ class PlanMaker:
     policy: Callable[[Config], Selects]
     qualities: dict[str, QualityAnswer] = field(default_factory=dict)
     mix: WorkloadProfile | None = None
+    taught: Taught = Taught()
     profiler: Profiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +102,7 @@ class PlanMaker:
             from bouted.planner.explain import explain_infeasible
 
             raise explain_infeasible(problem, frontier)
+        self.taught = Taught(models=problem.quality.models, judged=frontier.judged)
         choice = self.policy(config).select(frontier, problem)
         plan = make_plan(
             choice,
@@ -114,9 +129,11 @@ class PlanMaker:
         wanted = _wanted(config, catalog)
         profiles = await self.profiler.table(wanted, gpus, workload, config.planner.seed)
         self.mix = workload
+        incumbent = incumbent_of(desired_plan(self.store), usable)
+        models = quality.quality.models
         return PlanningProblem(
             offers=usable,
-            models=config.model_rules(quality.quality.models),
+            models=config.model_rules(models),
             profiles=profiles,
             workload=workload,
             quality=quality.quality,
@@ -124,7 +141,7 @@ class PlanMaker:
             budget=config.budget_value(),
             spot=config.supply.spot.rules(),
             switching=config.changes.switching(),
-            incumbent=incumbent_of(desired_plan(self.store), usable),
+            incumbent=incumbent,
             effort=config.planner.effort(),
             seed=config.planner.seed,
             weights=_weights(config, catalog),
@@ -136,8 +153,18 @@ class PlanMaker:
             robustness=config.planner.robustness(),
             preference=config.planner.preference(),
             price_life_h=config.changes.price_life_hours,
+            price_lives=await self._price_lives(config, usable, incumbent),
             groups=config.planner.groups,
+            past=self.taught.judged if self.taught.models == models else (),
         )
+
+    async def _price_lives(
+        self, config: Config, offers: tuple[Offer, ...], incumbent: Incumbent | None
+    ) -> tuple[PriceLife, ...]:
+        """Read in a thread: a hundred histories take longer than a pass may."""
+        held = tuple(node.offer.id for node in incumbent.nodes) if incumbent is not None else ()
+        least_h = config.changes.price_life_hours
+        return await asyncio.to_thread(price_lives, self.store, offers, held, least_h, self.clock.now())
 
     async def _quality(self, config: Config) -> QualityAnswer:
         """The quality model and scorer, fitted once per content of the evals file."""

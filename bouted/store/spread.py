@@ -59,7 +59,25 @@ def spread_now(
     return tuple(_spread(kinds[kind]) for kind in sorted(kinds))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dwell:
+    """How long a price lives, and of how many the end was seen.
+
+    `at_least`: fewer than half of them are known to have ended, it may be longer.
+    """
+
+    life: timedelta
+    at_least: bool
+    ended: int
+
+
 def dwell_time(store: Store, offer_id: str, now: datetime) -> timedelta | None:
+    """How long a price of this offer lives: the median life, or its lower bound; None without a price."""
+    found = dwell_of(store, offer_id, now)
+    return found.life if found is not None else None
+
+
+def dwell_of(store: Store, offer_id: str, now: datetime) -> Dwell | None:
     """How long a price of this offer lives: the median life; None for an offer without a price.
 
     Lives are those of the last 90 days. The running one has not ended, so it is censored: the Kaplan-Meier
@@ -74,15 +92,15 @@ def dwell_time(store: Store, offer_id: str, now: datetime) -> timedelta | None:
     return _median_life(ended, now - starts[-1])
 
 
-def _median_life(ended: list[timedelta], running: timedelta) -> timedelta:
+def _median_life(ended: list[timedelta], running: timedelta) -> Dwell:
     """The shortest length that at most half of the lives outlast; `ended` is sorted."""
     alive = 1.0
     for place, life in enumerate(ended):
         at_risk = len(ended) - place + (running >= life)
         alive *= 1 - 1 / at_risk
         if alive <= 0.5 + 1e-9:
-            return life
-    return running
+            return Dwell(life=life, at_least=False, ended=len(ended))
+    return Dwell(life=running, at_least=True, ended=len(ended))
 
 
 def _starts(store: Store, offer_id: str, since: datetime, now: datetime) -> list[datetime]:
