@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     PLAN_APPLIED = "plan_applied"
     PLAN_HELD = "plan_held"
     PLAN_FAILED = "plan_failed"
+    PLAN_RECOVERED = "plan_recovered"
     REPLAN = "replan"
     PRICE_STEP = "price_step"
     LOAD_STEP = "load_step"

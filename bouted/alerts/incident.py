@@ -132,3 +132,20 @@ def config_rejected(error: str, plan_id: str) -> Alert | None:
         command="bouted check",
         plan_id=plan_id,
     )
+
+
+def planning_failed(error: str, plan_id: str) -> Alert | None:
+    """Planning failed and has not worked since; `error` is "" while it works, `plan_id` without a plan."""
+    if not error:
+        return None
+    stands = f"keeps plan {plan_id} in force" if plan_id else "has no plan to fall back on"
+    return Alert(
+        key="planning_failed",
+        group="planning_failed",
+        severity=Severity.WARNING if plan_id else Severity.PAGE,
+        what=f"Planning failed: {error.splitlines()[0]}",
+        usd_per_hour=None,
+        did=f"{stands}; plans again by itself",
+        command="bouted status",
+        plan_id=plan_id,
+    )

@@ -12,6 +12,7 @@ from bouted.alerts.incident import (
     hourly_budget,
     monthly_budget,
     plan_changed,
+    planning_failed,
 )
 from bouted.alerts.slack import webhook_from_file
 from bouted.alerts.tell import tell
@@ -53,8 +54,13 @@ class Alerter:
             )
         )
 
-    async def tell(self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend) -> None:
-        """Send what is due; a Slack that does not answer is an event once, and tried again."""
+    async def tell(
+        self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend, plan_error: str
+    ) -> None:
+        """Send what is due; a Slack that does not answer is an event once, and tried again.
+
+        `plan_error` says why planning does not work, "" while it does.
+        """
         webhook, told = config.alerts.slack.webhook_file, tuple(self.changes)
         if webhook is None:
             self.changes.clear()
@@ -62,7 +68,7 @@ class Alerter:
         try:
             sender = webhook_from_file(webhook)
             due = due_alerts(
-                self._held(config, plan, fleet, spend),
+                self._held(config, plan, fleet, spend, plan_error),
                 load_alerts(self.store),
                 deployment=self.deployment,
                 now=self.clock.now(),
@@ -74,9 +80,12 @@ class Alerter:
         self.failing = False
         self.changes = [change for change in self.changes if change not in told]
 
-    def _held(self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend) -> tuple[Alert, ...]:
+    def _held(
+        self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend, plan_error: str
+    ) -> tuple[Alert, ...]:
+        plan_id = plan.id if plan is not None else ""
         view = SpendView(
-            plan_id=plan.id if plan is not None else "",
+            plan_id=plan_id,
             usd_per_hour=fleet.committed_usd_per_hour(),
             budget_usd_per_hour=config.budget.usd_per_hour,
             spent_month_usd=spend.month_usd,
@@ -87,6 +96,7 @@ class Alerter:
         least = config.alerts.slack.plan_change_usd_per_hour
         found = [hourly_budget(view), monthly_budget(view, self.clock.now())]
         found += [plan_changed(change, least) for change in self.changes]
+        found.append(planning_failed(plan_error, plan_id))
         return tuple(alert for alert in found if alert is not None)
 
     def _failed(self, error: BoutedError) -> None:

@@ -1,6 +1,7 @@
 """The config in force. An edit replaces it whole or not at all."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bouted.config.change import ConfigChange, Scope, config_change
 from bouted.config.schema import Config
@@ -34,6 +35,11 @@ class HeldConfig:
     def config(self) -> Config:
         """The config in force."""
         return self.loaded.config
+
+    def watched(self) -> tuple[Path, ...]:
+        """The files whose edits matter: the config's own, and the evals that it names."""
+        evals = self.config.routing.evals_file
+        return (self.loaded.path,) if evals is None else (self.loaded.path, evals)
 
     def limits(self) -> Limits:
         """Bounds on acting, as of now."""

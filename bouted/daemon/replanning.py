@@ -4,13 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import ValidationError
 
 from bouted.clock import Clock
 from bouted.codec import parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config, Mode
 from bouted.daemon.planning import Made, PlanMaker
-from bouted.errors import BoutedError, Infeasible, Misconfigured
+from bouted.errors import BoutedError, Gone, Infeasible, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import Offer
 from bouted.planner.design import Progress
@@ -21,7 +24,7 @@ from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.control import load_control, update_control
 from bouted.store.documents import get_document
-from bouted.store.events import add_events
+from bouted.store.events import add_events, newest_event
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, set_desired_plan
@@ -30,6 +33,7 @@ from bouted.workload.profile import WorkloadProfile
 log = logging.getLogger(__name__)
 
 RETRY_FAILED_S = 30.0
+FAILED = "planning failed: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,16 @@ class Replanner:
         return self.task is not None and not self.task.done()
 
     def recall(self, config: Config) -> None:
-        """After a restart: the situation of the newest plan, so that nothing is planned without a reason."""
+        """After a restart: the situation of the newest plan, so that nothing is planned without a reason.
+
+        A problem that this version cannot read is planned anew. A failure that no plan came after goes on.
+        """
         newest = list_plans(self.store, 1)
-        if not newest:
+        self._recall_failure(newest[0].plan.created_at if newest else None)
+        problem = self._problem_of(newest[0].plan) if newest else None
+        if problem is None:
             return
         plan = newest[0].plan
-        problem = parse(PlanningProblem, get_document(self.store, plan.problem_hash))
         self.maker.profiler.recall(problem.profiles, problem.workload.lengths)
         fleet = load_fleet(self.store, self.clock.now())
         self.previous = Situation(
@@ -84,6 +92,21 @@ class Replanner:
             out_of_stock=_out_of_stock(fleet),
             lost_nodes=_lost(fleet),
         )
+
+    def _problem_of(self, plan: Plan) -> PlanningProblem | None:
+        try:
+            return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
+        except (ValidationError, Gone) as error:
+            log.warning("the problem of plan %s cannot be read, planning anew: %s", plan.id, error)
+            return None
+
+    def _recall_failure(self, planned_at: datetime | None) -> None:
+        """So that a restart neither ends the incident nor opens it again."""
+        told = newest_event(self.store, (EventKind.PLAN_FAILED, EventKind.PLAN_RECOVERED))
+        if told is None or told.kind is EventKind.PLAN_RECOVERED:
+            return
+        if planned_at is None or planned_at < told.at:
+            self.error = told.message.removeprefix(FAILED)
 
     def consider(self, beliefs: Beliefs) -> None:
         """Start planning if there is a reason to and no plan is being made."""
@@ -137,6 +160,8 @@ class Replanner:
             log.exception("planning failed")
             self._failed(BoutedError(f"a bug in planning: {type(error).__name__}: {error}"))
             return
+        if self.error:
+            self._tell(EventKind.PLAN_RECOVERED, Severity.INFO, "", "planning works again")
         self.error, self.failure, self.previous, self.shift = "", None, current, None
         self.progress = None
         self._settle(made, reason)
@@ -147,7 +172,7 @@ class Replanner:
     def _failed(self, error: BoutedError) -> None:
         self.progress = None
         if str(error) != self.error:
-            self._tell(EventKind.PLAN_FAILED, Severity.WARNING, "", f"planning failed: {error}")
+            self._tell(EventKind.PLAN_FAILED, Severity.WARNING, "", f"{FAILED}{error}")
         self.error, self.failure, self.failed_at = str(error), error, self.clock.now().timestamp()
 
     def _settle(self, made: Made, reason: ReplanReason) -> None:

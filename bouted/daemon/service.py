@@ -99,8 +99,7 @@ class Service:
         await self.market.refresh(self.held.config)
         self.market.require_sound()
         await self.run_pass()
-        watched = (self.held.loaded.path,)
-        watcher = asyncio.create_task(watch_files(watched, self._want_reload, self.stop))
+        watcher = asyncio.create_task(watch_files(self.held.watched, self._want_reload, self.stop))
         scheduler = self._schedule()
         notify("READY=1", f"STATUS={self._status_line()}")
         await self.stop.wait()
@@ -218,7 +217,8 @@ class Service:
     async def send_alerts(self) -> None:
         """Tell Slack what is due."""
         if self.last is not None:
-            await self.alerter.tell(self.held.config, self.last.plan, self.last.fleet, self._spend())
+            error = self.replanner.error
+            await self.alerter.tell(self.held.config, self.last.plan, self.last.fleet, self._spend(), error)
 
     async def renew_deadman(self) -> None:
         """Hold the dead-man switch of every live node."""

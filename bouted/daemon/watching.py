@@ -1,4 +1,4 @@
-"""Notices edits of the config file: the folder is watched, so that atomic renames are seen too."""
+"""Notices edits of files: their folders are watched, so that atomic renames are seen too."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,17 +7,38 @@ from pathlib import Path
 from watchfiles import awatch
 
 DEBOUNCE_MS = 400
+LOOK_UP_MS = 500
 
 
-async def watch_files(paths: tuple[Path, ...], changed: Callable[[], None], stop: asyncio.Event) -> None:
-    """Call `changed` once per burst of edits to any of `paths`, until `stop` is set.
+async def watch_files(
+    paths: Callable[[], tuple[Path, ...]], changed: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Call `changed` once per burst of edits to any of `paths()`, until `stop` is set.
 
     A file that is replaced has a new inode, and a mounted config map swaps a link beside it; both show
-    as a change in the folder.
+    as a change in the folder. When `paths()` come to be others, those are watched.
     """
-    folders = sorted({path.parent for path in paths})
-    names = {path.name for path in paths} | {"..data"}
-    changes = awatch(*folders, stop_event=stop, debounce=DEBOUNCE_MS, recursive=False, rust_timeout=500)
+    while not stop.is_set():
+        await _watch(paths, changed, stop)
+
+
+async def _watch(
+    paths: Callable[[], tuple[Path, ...]], changed: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """The same until `paths()` are others than at first."""
+    watched = paths()
+    names = {path.name for path in watched} | {"..data"}
+    folders = sorted({path.parent for path in watched})
+    changes = awatch(
+        *folders,
+        stop_event=stop,
+        debounce=DEBOUNCE_MS,
+        recursive=False,
+        rust_timeout=LOOK_UP_MS,
+        yield_on_timeout=True,
+    )
     async for burst in changes:
         if any(Path(path).name in names for _, path in burst):
             changed()
+        if paths() != watched:
+            return

@@ -1,12 +1,12 @@
 """What happened, kept for `bouted history`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bouted.events import Event
+from bouted.events import Event, EventKind
 from bouted.store.session import Store
 from bouted.store.tables import Events
 
@@ -26,6 +26,14 @@ def list_events(store: Store, since: datetime | None = None, limit: int = 100) -
         newest = newest.where(Events.at >= since)
     with store.reading() as session:
         return tuple(_event(row) for row in session.scalars(newest))
+
+
+def newest_event(store: Store, kinds: Collection[EventKind]) -> Event | None:
+    """The latest event of one of these kinds; None when there was none."""
+    newest = select(Events).where(Events.kind.in_(kinds)).order_by(Events.at.desc(), Events.id.desc())
+    with store.reading() as session:
+        row = session.scalars(newest.limit(1)).first()
+        return _event(row) if row is not None else None
 
 
 def add_to(session: Session, *events: Event) -> None:

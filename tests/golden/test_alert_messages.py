@@ -14,6 +14,7 @@ from bouted.alerts.incident import (
     hourly_budget,
     monthly_budget,
     plan_changed,
+    planning_failed,
 )
 from bouted.alerts.message import opened, reminder, resolved
 
@@ -50,6 +51,10 @@ ALERTS = {
     "alert-config-rejected": held(
         config_rejected("bouted.yaml:7 budget: unknown key (did you mean x?)", "7f3a2")
     ),
+    "alert-planning-failed": held(
+        planning_failed("the planning worker died with exit code -9: it said nothing", "7f3a2")
+    ),
+    "alert-planning-failed-first": held(planning_failed("no offer is allowed", "")),
 }
 
 

@@ -66,12 +66,14 @@ def a_plan_at(store: Store, plan_id: str, usd_per_hour: str) -> Plan:
     return a_plan(store, plan_id, nodes=planned(an_offer(usd_per_hour=usd_per_hour)))
 
 
-def tell(alerter: Alerter, config: Config, *, month: str = "0") -> None:
+def tell(
+    alerter: Alerter, config: Config, *, month: str = "0", plan: Plan | None = None, plan_error: str = ""
+) -> None:
     """One pass of the daemon."""
     spend = Spend(
         today_usd=Decimal(0), month_usd=Decimal(month), forecast_month_usd=max(Decimal(900), Decimal(month))
     )
-    asyncio.run(alerter.tell(config, None, NO_FLEET, spend))
+    asyncio.run(alerter.tell(config, plan, NO_FLEET, spend, plan_error))
 
 
 def failures(store: Store) -> list[str]:
@@ -188,3 +190,33 @@ def test_each_level_of_the_monthly_budget_is_told_once(
     assert len(heads) == 2
     assert "Monthly budget 80 % used: $800.00 of $1,000.00" in server.told[0]
     assert "Monthly budget 100 % used: $1,000.50 of $1,000.00" in server.told[1]
+
+
+def test_planning_that_fails_is_one_incident_until_a_plan_succeeds(
+    tmp_path: Path, store: Store, clock: ManualClock, alerter: Alerter
+) -> None:
+    plan = a_plan_at(store, "abc", "10")
+    with slack() as server:
+        config = config_for(tmp_path, server)
+        for error in ("the worker died", "the worker died", "it was late"):
+            tell(alerter, config, plan=plan, plan_error=error)
+            clock.advance(60)
+        tell(replace(alerter, changes=[]), config, plan=plan, plan_error="it was late")
+        tell(alerter, config, plan=plan)
+        tell(alerter, config, plan=plan)
+    opened, resolved = server.told
+    assert "OPEN  Planning failed: the worker died" in opened
+    assert "bouted keeps plan abc in force; plans again by itself." in opened
+    assert "RESOLVED  Planning failed: the worker died" in resolved
+    assert "Lasted 3 min" in resolved
+
+
+def test_without_a_plan_to_stand_on_the_failure_is_a_page_of_one_line(
+    tmp_path: Path, store: Store, alerter: Alerter
+) -> None:
+    with slack() as server:
+        tell(alerter, config_for(tmp_path, server), plan_error="a bug: x\nmore of it\nand more")
+    (text,) = server.told
+    assert text.startswith(":rotating_light: OPEN  Planning failed: a bug: x  [")
+    assert "has no plan to fall back on" in text
+    assert "more of it" not in text

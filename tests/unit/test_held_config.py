@@ -146,3 +146,18 @@ def test_price_sources_that_did_not_change_are_not_opened_anew(
     edit = held.reload()
     assert edit.change == ConfigChange(paths=("targets.quality_min",), scope=Scope.REPLAN)
     assert edit.feeds is None
+
+
+def test_new_content_of_the_evals_is_an_edit_that_is_planned_for(
+    deployment: Deployment, held: HeldConfig
+) -> None:
+    evals = deployment.folder / "evals.jsonl"
+    assert held.watched() == (deployment.config_path,)
+    evals.write_text("one\n")
+    swap(deployment, "synthetic: true", "evals_file: evals.jsonl")
+    held.reload()
+    assert held.watched() == (deployment.config_path, evals)
+    assert held.reload() == NOTHING
+    evals.write_text("two\n")
+    assert held.reload() == Edit(change=ConfigChange(paths=("routing.evals_hash",), scope=Scope.REPLAN))
+    assert held.reload() == NOTHING

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bouted.daemon.planning import Made, OnProgress, PlanMaker
 from bouted.daemon.profiling import Profiler
 from bouted.daemon.replanning import RETRY_FAILED_S, Beliefs, Replanner
 from bouted.errors import Infeasible, Retryable
-from bouted.events import EventKind
+from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import Offer
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
@@ -24,7 +25,7 @@ from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import PlanningProblem
 from bouted.store.control import load_control, update_control
 from bouted.store.documents import put_document
-from bouted.store.events import list_events
+from bouted.store.events import add_events, list_events
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan
@@ -337,6 +338,78 @@ def test_an_edit_is_planned_for_at_once_even_after_a_failure(bench: Bench) -> No
     bench.consider(replanner)
     assert maker.triggers == [Trigger.FIRST, Trigger.CONFIG, Trigger.CONFIG]
     assert replanner.error == ""
+
+
+def test_when_planning_works_again_that_is_told_once(bench: Bench) -> None:
+    replanner, _ = bench.replanner(Retryable("gone", after_s=1.0), "p1", "p2")
+    bench.consider(replanner)
+    assert bench.told(EventKind.PLAN_RECOVERED) == []
+    bench.clock.advance(RETRY_FAILED_S)
+    bench.consider(replanner)
+    edit_the_targets(bench)
+    bench.consider(replanner)
+    assert bench.told(EventKind.PLAN_RECOVERED) == ["planning works again"]
+
+
+def test_a_restart_neither_ends_a_failure_nor_tells_it_again(bench: Bench) -> None:
+    gone = Retryable("gone", after_s=1.0)
+    failing, _ = bench.replanner("p1", gone)
+    bench.consider(failing)
+    bench.clock.advance(1)
+    edit_the_targets(bench)
+    bench.consider(failing)
+    restarted, maker = bench.replanner(gone, "p2")
+    restarted.recall(bench.config)
+    assert restarted.error == "gone"
+    bench.consider(restarted)
+    assert maker.triggers == [Trigger.CONFIG]
+    assert bench.told(EventKind.PLAN_FAILED) == ["planning failed: gone"]
+    bench.clock.advance(RETRY_FAILED_S)
+    bench.consider(restarted)
+    assert restarted.error == ""
+    again, _ = bench.replanner("p3")
+    again.recall(bench.config)
+    assert again.error == ""
+
+
+def test_a_failure_before_the_newest_plan_is_over_after_a_restart(bench: Bench) -> None:
+    """As databases have it that are older than the event of recovery."""
+    add_events(bench.store, (failed_at(bench.clock.now()),))
+    bench.clock.advance(60)
+    bench.consider(bench.replanner("p1")[0])
+    restarted, _ = bench.replanner("p2")
+    restarted.recall(bench.config)
+    assert restarted.error == ""
+
+
+def test_a_failure_without_any_plan_goes_on_after_a_restart(bench: Bench) -> None:
+    add_events(bench.store, (failed_at(bench.clock.now()),))
+    restarted, _ = bench.replanner("p1")
+    restarted.recall(bench.config)
+    assert restarted.error == "no offer is allowed"
+
+
+def failed_at(at: datetime) -> Event:
+    return Event(
+        at=at,
+        kind=EventKind.PLAN_FAILED,
+        severity=Severity.WARNING,
+        subject="",
+        message="planning failed: no offer is allowed",
+    )
+
+
+def test_a_problem_that_cannot_be_read_is_forgotten_and_planned_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = put_document(bench.store, "problem", b'{"offers": [], "of": "another version"}')
+    plan = replace(a_plan(bench.store, "old"), problem_hash=name)
+    save_plan(bench.store, plan, PlanStatus.APPLIED)
+    replanner, maker = bench.replanner("p1")
+    replanner.recall(bench.config)
+    assert "the problem of plan old cannot be read, planning anew" in caplog.text
+    bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST]
 
 
 def test_a_bug_in_planning_is_told_and_survived(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
