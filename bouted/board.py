@@ -81,6 +81,7 @@ class BoardPlan:
     gap_to_bound: float
     rate_per_s: float
     thresholds: tuple[float, ...]
+    routing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

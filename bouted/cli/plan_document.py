@@ -30,6 +30,7 @@ def plan_document(proposed: Proposed) -> dict[str, Any]:
         "judge": estimate.judge.value,
         "latency_spread": estimate.spread,
         "split": _split(proposed),
+        "rules": _rules(proposed),
         "nodes": _nodes(proposed),
         "replicas_to_start": len(proposed.changes.start),
         "why": list(plan.why),
@@ -40,10 +41,18 @@ def plan_document(proposed: Proposed) -> dict[str, Any]:
 
 def _split(proposed: Proposed) -> list[dict[str, Any]]:
     split = proposed.plan.split
-    highest: tuple[float | None, ...] = (*split.thresholds, None)
+    alone = split.rules[0].thresholds if len(split.rules) == 1 else ()
+    highest = (*alone, *[None] * (len(split.models) - len(alone)))
     return [
         {"model": model, "share": share, "below_score": below}
         for model, share, below in zip(split.models, split.shares, highest, strict=True)
+    ]
+
+
+def _rules(proposed: Proposed) -> list[dict[str, Any]]:
+    return [
+        {"weight": rule.weight, "thresholds": list(rule.thresholds), "prices": list(rule.prices)}
+        for rule in proposed.plan.split.rules
     ]
 
 

@@ -10,6 +10,7 @@ from bouted.perf.profile import Metric
 from bouted.planner.design import Judge
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Targets
+from bouted.quality.route_words import in_columns
 from bouted.reconcile.actions import ChangeSet
 
 LABEL = 9
@@ -82,17 +83,13 @@ def _bound(plan: Plan) -> str:
 
 
 def _split(plan: Plan) -> list[str]:
-    rows = [("MODEL", "SHARE", "ROUTER SCORE")]
-    bounds = (None, *plan.split.thresholds, None)
-    for at, (model, part) in enumerate(zip(plan.split.models, plan.split.shares, strict=True)):
-        rows.append((model, share(part), _between(bounds[at], bounds[at + 1])))
-    return columns(rows, right=frozenset({1}))
-
-
-def _between(low: float | None, high: float | None) -> str:
-    if low is None:
-        return "any" if high is None else f"below {high:.3f}"
-    return f"{low:.3f} and above" if high is None else f"{low:.3f} to {high:.3f}"
+    split = plan.split
+    told = (
+        ("MODEL", *split.models),
+        ("SHARE", *(share(part) for part in split.shares)),
+        *in_columns(split),
+    )
+    return columns(list(zip(*told, strict=True)), right=frozenset({1}))
 
 
 def _fleet(proposed: Proposed) -> list[str]:

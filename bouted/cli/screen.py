@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from decimal import Decimal
+from textwrap import wrap
 
 from bouted.board import Board, BoardPlan, BoardTarget, age_s
-from bouted.cli.columns import columns, cut, fields, paragraph, whole
+from bouted.cli.columns import WIDTH, columns, cut, fields, paragraph, whole
 from bouted.cli.life import Life
 from bouted.cli.screen_fleet import fleet_table
 from bouted.cli.units import age, clock, figure, seconds, share, usd, usd_change, usd_round
@@ -137,9 +138,8 @@ def _routes(board: Board) -> list[str]:
         note = f"{missing} missing" if missing > 0 else f"{-missing} more than planned" if missing else ""
         rows.append((route.model, share(route.planned_share), seen, f"{route.ready} of {route.wanted}", note))
     lines = [cut(line) for line in columns(rows, right=frozenset({1, 2, 3}))]
-    if board.plan and board.plan.thresholds:
-        at = ", ".join(f"{threshold:.3f}" for threshold in board.plan.thresholds)
-        lines.append(f"split at router score {at}")
+    if board.plan and board.plan.routing:
+        lines += wrap(board.plan.routing, WIDTH, subsequent_indent="  ")
     return lines
 
 

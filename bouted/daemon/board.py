@@ -18,6 +18,7 @@ from bouted.events import Event, EventKind, Severity
 from bouted.perf.profile import Metric
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Targets
+from bouted.quality.route_words import in_a_line
 from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.launcher import Seen
@@ -174,7 +175,8 @@ def _plan(plan: Plan | None) -> BoardPlan | None:
         quality=plan.estimate.quality,
         gap_to_bound=plan.estimate.gap_to_bound,
         rate_per_s=plan.rate_per_s,
-        thresholds=plan.split.thresholds,
+        thresholds=plan.split.rules[0].thresholds if len(plan.split.rules) == 1 else (),
+        routing=in_a_line(plan.split),
     )
 
 

@@ -13,8 +13,9 @@ from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.table import RouteTable
 from bouted.perf.costs import StepCosts
 from bouted.perf.shapes import ReplicaShape
-from bouted.planner.plan import Plan, RouteSplit
+from bouted.planner.plan import Plan
 from bouted.planner.problem import ModelRules
+from bouted.quality.route_split import RouteSplit
 from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNode, StopReplica
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
@@ -183,7 +184,7 @@ class Reconciler:
 
 
 def scorer_file(split: RouteSplit) -> str:
-    """Name, in the state folder, of the file of the scorer whose scores the thresholds are in."""
+    """Name, in the state folder, of the file of the router that the split's rules belong to."""
     return f"scorer-{split.scorer_hash[:12]}.json"
 
 

@@ -89,7 +89,7 @@ class Gateway:
         if table is None:
             return JSONResponse({"status": "no routes"}, 503)
         missing = unserved_models(table)
-        blind = len(table.split.models) > 1 and self._state.scorer is None
+        blind = table.split.judges and self._state.scorer is None
         status = f"no replica: {', '.join(missing)}" if missing else "no scorer" if blind else "ready"
         return JSONResponse({"status": status}, 200 if status == "ready" else 503)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from bouted.gateway.query import Query
+from bouted.gateway.scoring import HARDEST
+from bouted.quality.route_split import Judged
 from bouted.workload.profile import RequestSample
 
 CLIENT_LEFT = 499
@@ -21,7 +23,7 @@ class Exchange:
     query: Query
     arrived_s: float
     begun_s: float
-    score: float = 1.0
+    judged: Judged = HARDEST
     model: str = ""
     replica: str = ""
     code: int = CLIENT_LEFT
@@ -51,7 +53,7 @@ class Exchange:
             arrived_s=self.arrived_s,
             model=self.model,
             replica=self.replica,
-            score=self.score,
+            score=self.judged.score,
             prompt_tokens=self.query.prompt_tokens if told is None else told,
             output_tokens=self.output_tokens,
             ttft_s=e2e_s if self.first_s is None else self.first_s - self.begun_s,

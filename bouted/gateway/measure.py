@@ -103,7 +103,7 @@ class _Now(Collector):
         version = 0 if table is None else table.version
         yield GaugeMetricFamily("bouted_route_table_version", "Route table followed; 0: none.", value=version)
         shares = GaugeMetricFamily("bouted_route_share", "Planned share of queries.", labels=("model",))
-        split = () if table is None else zip(table.split.models, table.split.shares, strict=True)
+        split = () if table is None else zip(table.split.served, table.split.served_shares, strict=True)
         for model, share in split:
             shares.add_metric((model,), share)
         yield shares

@@ -36,9 +36,6 @@ def read_table(path: Path) -> RouteTable:
         where = ".".join(str(part) for part in problem["loc"])
         message = f"not a route table: {where + ': ' if where else ''}{problem['msg']}"
         raise Misconfigured(str(path), message, hint=_HINT) from cause
-    models = len(table.split.models)
-    if len(table.split.thresholds) != models - 1 or len(table.split.shares) != models:
-        raise Misconfigured(
-            str(path), "not a route table: models, shares and thresholds do not fit", hint=_HINT
-        )
+    if not table.split.fits:
+        raise Misconfigured(str(path), "not a route table: models, shares and rules do not fit", hint=_HINT)
     return table

@@ -10,7 +10,7 @@ from starlette.types import Send
 from bouted.gateway.balance import Balance, Tried
 from bouted.gateway.errors import error_body, error_event
 from bouted.gateway.exchange import BROKEN, Exchange
-from bouted.gateway.scoring import models_for, score_of
+from bouted.gateway.scoring import judged, models_for
 from bouted.gateway.state import RouteState
 from bouted.gateway.table import Route
 from bouted.gateway.tokens import StreamTokens, body_usage, opens_with_server_error
@@ -44,7 +44,7 @@ class Relay:
     async def answer(self, exchange: Exchange, headers: Mapping[str, str], send: Send) -> None:
         """Answer the query. Another replica is tried until the first byte of an answer is there."""
         failure, tried = _NO_REPLICA, Tried()
-        exchange.score = score_of(self._state.scorer, exchange.query)
+        exchange.judged = judged(self._state.scorer, exchange.query)
         for _ in range(ATTEMPTS):
             route = self._pick(exchange, tried)
             if route is None:
@@ -61,7 +61,7 @@ class Relay:
         table = self._state.table
         if table is None:
             return None
-        models = models_for(table, exchange.query, exchange.score)
+        models = models_for(table, exchange.query, exchange.judged)
         exchange.model = exchange.model or models[0]
         return self._balance.pick(table, models, tried)
 
@@ -145,6 +145,6 @@ async def _start(
     exchange: Exchange, status: int, kind: str, headers: list[tuple[bytes, bytes]], send: Send
 ) -> None:
     said = [("content-type", kind), ("x-bouted-model", exchange.model)]
-    said += [("x-bouted-replica", exchange.replica), ("x-bouted-score", f"{exchange.score:.4f}")]
+    said += [("x-bouted-replica", exchange.replica), ("x-bouted-score", f"{exchange.judged.score:.4f}")]
     named = [(name.encode(), value.encode("latin-1", "replace")) for name, value in said if value]
     await send({"type": "http.response.start", "status": status, "headers": [*named, *headers]})

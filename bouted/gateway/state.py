@@ -32,7 +32,7 @@ class RouteState:
         if stamp is not None and stamp != self._stamp:
             self._stamp = stamp
             self._read_table()
-        if self.table is not None:
+        if self.table is not None and self.table.split.judges:
             self._read_scorer(self.table.scorer_file)
 
     async def follow(self) -> None:

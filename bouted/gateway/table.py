@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bouted.planner.plan import RouteSplit
+from bouted.quality.route_split import RouteSplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

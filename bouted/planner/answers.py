@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bouted.perf.build import build_points
 from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
+from bouted.quality.fit import fit_scorer
 from bouted.quality.load import load_evals, shipped_evals
-from bouted.quality.scorer import fit_scorer
 
 
 def answer_quality(request: QualityRequest) -> QualityAnswer:

@@ -8,6 +8,7 @@ from bouted.perf.costs import StepCosts
 from bouted.perf.profile import Metric
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.design import Design, Estimate
+from bouted.quality.route_split import RouteSplit
 
 
 class Trigger(StrEnum):
@@ -31,32 +32,11 @@ class PlanStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteSplit:
-    """How queries are split: a query with router score below `thresholds[i]` goes to `models[i]` at most.
-
-    `models` ascend in ability; `thresholds` ascend and are one fewer. `scorer_hash` names the scorer
-    whose scores the thresholds are in.
-    """
-
-    models: tuple[str, ...]
-    shares: tuple[float, ...]
-    thresholds: tuple[float, ...]
-    scorer_hash: str
-
-    def model_for(self, score: float) -> str:
-        """The model that a query of this score goes to."""
-        for model, threshold in zip(self.models, self.thresholds, strict=False):
-            if score < threshold:
-                return model
-        return self.models[-1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShape:
     """A shape the plan uses: its step costs as modelled, and the load one such replica is planned to carry.
 
-    `rate_per_s` is the highest rate within the targets; replicas share their model's queries in
-    proportion to it.
+    Replicas share their model's queries in proportion to `rate_per_s`, as `planner/sharing.py` reckons it:
+    it has room for more than the load, so a model's replicas together make up more than its queries.
     """
 
     shape: ReplicaShape
@@ -66,7 +46,11 @@ class PlannedShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A chosen design with its reasons. `id` is a short hash of the problem, the design and the time."""
+    """A chosen design with its reasons. `id` is a short hash of the problem, the design and the time.
+
+    `problem_hash` and `frontier_hash` name the stored problem, and the front it was chosen from ("" for
+    plans made before fronts were kept).
+    """
 
     id: str
     created_at: datetime
@@ -83,6 +67,7 @@ class Plan:
     config_hash: str
     seed: int
     seconds_to_plan: float
+    frontier_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,13 @@
 from datetime import datetime
 
 from bouted.codec import content_hash, dump
-from bouted.planner.capacity import Capacities
+from bouted.planner.capacity import capacities_of
 from bouted.planner.design import Design
-from bouted.planner.plan import Choice, Plan, PlannedShape, RouteSplit, Trigger
+from bouted.planner.plan import Choice, Plan, PlannedShape, Trigger
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.sharing import weights
 from bouted.quality.curve import QualityCurve
+from bouted.quality.route_split import RouteSplit
 
 ID_DIGITS = 7
 
@@ -21,6 +23,7 @@ def make_plan(
     config_hash: str,
     problem_hash: str,
     seconds_to_plan: float,
+    frontier_hash: str = "",
 ) -> Plan:
     """The plan for this choice. Its id is a hash of the problem, the design and the time."""
     named = "|".join((problem_hash, created_at.isoformat())).encode()
@@ -34,12 +37,13 @@ def make_plan(
         estimate=choice.estimate,
         objective=problem.targets.objective,
         rate_per_s=problem.workload.rate_per_s,
-        why=(*choice.why, *_committed(problem)),
+        why=(*choice.why, *_declared(problem), *_committed(problem)),
         runner_up=choice.runner_up,
         problem_hash=problem_hash,
         config_hash=config_hash,
         seed=problem.seed,
         seconds_to_plan=seconds_to_plan,
+        frontier_hash=frontier_hash,
     )
 
 
@@ -49,26 +53,29 @@ def _committed(problem: PlanningProblem) -> tuple[str, ...]:
     return (f"committed machines cost ${usd:.2f}/h on top, used or not",) if usd else ()
 
 
+def _declared(problem: PlanningProblem) -> tuple[str, ...]:
+    """That nobody measured quality, where nobody did."""
+    if not problem.quality.declared:
+        return ()
+    scores = zip(problem.quality.models, problem.quality.scores[0], strict=True)
+    told = ", ".join(f"{model} {score:g}" for model, score in scores)
+    return (f"quality is declared, not measured ({told}): queries are split by lot; evals would route them",)
+
+
 def _split(design: Design, problem: PlanningProblem) -> RouteSplit:
-    shares = tuple(item.share for item in design.shares)
-    curve = QualityCurve.from_model(problem.quality, problem.seed, resamples=1)
-    return RouteSplit(
-        models=tuple(item.model for item in design.shares),
-        shares=shares,
-        thresholds=curve.thresholds(shares),
-        scorer_hash=problem.quality.scorer_hash,
-    )
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    return curve.route_split([item.share for item in design.shares])
 
 
 def _shapes(design: Design, problem: PlanningProblem) -> tuple[PlannedShape, ...]:
     """The shapes of the design, each once. Weights are those that the design was judged with."""
-    capacities = Capacities(problem.profiles, problem.targets)
+    weight = weights(design, problem.workload, capacities_of(problem))
     used = sorted({shape for node in design.nodes for shape in node.template.replicas})
     return tuple(
         PlannedShape(
             shape=shape,
             costs=problem.profiles.by_shape[shape.id].modelled,
-            rate_per_s=capacities.weight(shape.id),
+            rate_per_s=weight[shape.id],
         )
         for shape in used
     )

@@ -1,17 +1,24 @@
 """What a split of queries over models is worth: its expected quality, and how sure that is."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from math import inf, nextafter
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from bouted.quality.by_lot import ByLot
+from bouted.quality.by_prices import ByPrices
+from bouted.quality.by_score import ByScore
 from bouted.quality.evals import QualityModel
+from bouted.quality.mixing import mixes
+from bouted.quality.route_split import RouteRule, RouteSplit
+from bouted.quality.simplex import Simplex
 
 Floats = npt.NDArray[np.float64]
 
-GRID = 256
 CONFIDENCE = 0.90
+LEAST_WEIGHT = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,115 +29,114 @@ class BestModel:
     mean: float
 
 
+class Routing(Protocol):
+    """One way to tell queries apart."""
+
+    steps: int
+
+    def judged(self, splits: Floats, rng: np.random.Generator, resamples: int) -> tuple[Floats, Floats]:
+        """Mean quality of lattice splits of so many `steps`, and that in each bootstrap resample."""
+        ...
+
+    def rule(self, shares: Floats) -> RouteRule:
+        """The rule that gives each model its share."""
+        ...
+
+
 class QualityCurve:
-    """The mean score of a split in which easier queries go to less able models.
+    """The mean score of any split under the routing that the evals support.
 
     `shares` follow `models` (least able first), are not negative and sum to 1. Quality of shares is
-    the mean, over the evaluated prompts, of the score of the model each would go to. Uncertainty is
-    the percentile bootstrap over prompts: every resample is drawn once, here, so all splits are judged
-    on the same ones and the same model and seed give the same figures.
+    the mean, over the evaluated prompts, of the score of the model each would go to. It is worked out on an
+    even lattice of splits and is linear in between, which a mix of the rules around attains. Where a mix
+    of rules surely beats the rule of a split, that split is the mix. Uncertainty is the percentile bootstrap
+    over prompts: every resample is drawn once, here, so all splits are judged on the same ones and the same
+    model and seed give the same figures.
     """
 
-    def __init__(self, models: tuple[str, ...], router_scores: Floats, totals: Floats, resampled: Floats):
-        self.models = models
-        self._router_scores = router_scores
-        self._totals = totals
-        self._constant = resampled[-1, -1]
-        # Quality is C_last(1) + sum over boundaries of (C_m - C_m+1)(boundary): one look-up a boundary.
-        self._steps = np.ascontiguousarray(
-            np.moveaxis(resampled[:, :-1] - resampled[:, 1:], 1, 0), dtype=np.float32
-        )
+    def __init__(self, quality: QualityModel, routing: Routing, seed: int, resamples: int):
+        self.models = quality.models
+        self._quality, self._routing, self._seed = quality, routing, seed
+        self._simplex = Simplex(len(quality.models), routing.steps)
+        splits, rng = self._simplex.splits, np.random.default_rng(seed)
+        mean, samples = routing.judged(splits, rng, resamples)
+        self._mixes = mixes(splits, mean, samples)
+        self._mean, self._samples = mean.copy(), samples.astype(np.float32)
+        for at, mix in self._mixes.items():
+            self._mean[at] = mix.weights @ mean[mix.splits]
+            self._samples[at] = mix.weights @ samples[mix.splits]
 
     @classmethod
     def from_model(cls, quality: QualityModel, seed: int, resamples: int = 200) -> "QualityCurve":
-        """The curve of `quality`; ValueError when it has no prompts."""
-        scores = np.asarray(quality.scores, dtype=np.float64)
-        if scores.ndim != 2 or scores.shape[0] == 0 or scores.shape[1] != len(quality.models):
-            raise ValueError(f"need a row of {len(quality.models)} scores a prompt, got shape {scores.shape}")
-        rng = np.random.default_rng(seed)
-        grids = [_resampled(scores, rng) for _ in range(resamples)]
-        resampled = np.stack(grids, axis=-1)
-        return cls(quality.models, np.asarray(quality.router_scores), _totals(scores), resampled)
+        """The curve of `quality`; ValueError when it has no prompts, or predictions that do not fit them."""
+        shape, models = np.shape(quality.scores), len(quality.models)
+        if len(shape) != 2 or shape[0] == 0 or shape[1] != models:
+            raise ValueError(f"need a row of {models} scores a prompt, got shape {shape}")
+        if quality.predicted and np.shape(quality.predicted) != shape:
+            raise ValueError(f"need a prediction a score, got shape {np.shape(quality.predicted)}")
+        return cls(quality, _routing(quality), seed, resamples)
 
     @property
     def best(self) -> BestModel:
         """The best single model; the more able one wins a tie."""
-        means = self._totals[-1]
+        means = np.mean(self._quality.scores, axis=0)
         index = len(means) - 1 - int(np.argmax(means[::-1]))
         return BestModel(name=self.models[index], mean=float(means[index]))
 
     def mean(self, shares: npt.ArrayLike) -> float:
         """Expected quality of these shares, 0..1."""
-        return float(self._means(_bounds(shares, len(self.models)))[0])
+        return float(self.mean_low(shares)[0, 0])
 
     def low(self, shares: npt.ArrayLike, confidence: float = CONFIDENCE) -> float:
         """Lower end of the two-sided bootstrap interval of `mean`."""
-        bounds = _bounds(shares, len(self.models))
-        return float(np.quantile(self._samples(bounds), (1 - confidence) / 2, axis=1)[0])
+        return float(self.mean_low(shares, confidence)[0, 1])
 
     def mean_low(self, shares: npt.ArrayLike, confidence: float = CONFIDENCE) -> Floats:
         """`mean` and `low` of many splits: `n x M` shares in, `n x 2` out."""
-        bounds = _bounds(shares, len(self.models))
-        low = np.quantile(self._samples(bounds), (1 - confidence) / 2, axis=1)
-        return np.column_stack([self._means(bounds), low])
+        corners, weights = self._simplex.corners(shares)
+        part = weights.astype(np.float32)
+        samples = part[:, :1] * self._samples[corners[:, 0]]
+        for m in range(1, corners.shape[1]):
+            samples += part[:, m : m + 1] * self._samples[corners[:, m]]
+        low = np.quantile(samples, (1 - confidence) / 2, axis=1)
+        return np.column_stack([np.sum(weights * self._mean[corners], axis=1), low])
 
-    def thresholds(self, shares: npt.ArrayLike) -> tuple[float, ...]:
-        """The `M - 1` ascending router scores that give each model its share, for `RouteSplit`.
+    def route_split(self, shares: npt.ArrayLike) -> RouteSplit:
+        """The rules that give each model its share of the queries."""
+        wanted = np.asarray(shares, dtype=np.float64)
+        corners, weights = self._simplex.corners(wanted)
+        around = {int(at): float(w) for at, w in zip(corners[0], weights[0], strict=True) if w > LEAST_WEIGHT}
+        mixed = len(around) > 1 and self._routing.steps == 1
+        if mixed or any(at in self._mixes for at in around):
+            rules = self._mixed(around)
+        else:
+            rules = (self._routing.rule(wanted),)
+        return RouteSplit(
+            models=self.models,
+            shares=tuple(wanted.tolist()),
+            rules=rules,
+            scorer_hash=self._quality.scorer_hash,
+            seed=self._seed,
+        )
 
-        A query goes to the first model whose threshold is above its score, so 0 gives a model nothing.
-        Prompts with equal router scores cannot be told apart: the share nearest from below is met.
-        """
-        found = self._router_scores
-        cuts: list[float] = []
-        for bound in _bounds(shares, len(self.models))[0]:
-            k = round(float(bound) * len(found))
-            if k <= 0:
-                cuts.append(0.0)
-            elif k >= len(found):
-                cuts.append(1.0 if found[-1] < 1.0 else nextafter(float(found[-1]), inf))
-            else:
-                middle = float(found[k - 1] + found[k]) / 2
-                cuts.append(middle if middle > found[k - 1] else float(found[k]))
-        return tuple(np.maximum.accumulate(cuts).tolist()) if cuts else ()
-
-    def _means(self, bounds: Floats) -> Floats:
-        at = bounds * (len(self._totals) - 1)
-        below = np.minimum(at.astype(np.intp), len(self._totals) - 2)
-        part = at - below
-        mean = np.full(len(bounds), self._totals[-1, -1])
-        for m in range(bounds.shape[1]):
-            step = self._totals[:, m] - self._totals[:, m + 1]
-            mean += step[below[:, m]] * (1 - part[:, m]) + step[below[:, m] + 1] * part[:, m]
-        return mean
-
-    def _samples(self, bounds: Floats) -> Floats:
-        at = bounds * GRID
-        below = np.minimum(at.astype(np.intp), GRID - 1)
-        part = (at - below).astype(np.float32)
-        found = np.tile(self._constant, (len(bounds), 1))
-        for m, step in enumerate(self._steps):
-            found += step[below[:, m]] * (1 - part[:, m, None])
-            found += step[below[:, m] + 1] * part[:, m, None]
-        return found
-
-
-def _bounds(shares: npt.ArrayLike, models: int) -> Floats:
-    """Where each model but the last ends on the axis of difficulty: `n x (M - 1)`, ascending, 0..1."""
-    given = np.atleast_2d(np.asarray(shares, dtype=np.float64))
-    if given.shape[1] != models or np.any(given < -1e-9) or np.any(np.abs(given.sum(axis=1) - 1) > 1e-6):
-        raise ValueError(f"need {models} shares a split, none negative, summing to 1; got {shares!r}")
-    return np.clip(np.cumsum(given, axis=1)[:, :-1], 0.0, 1.0)
+    def _mixed(self, around: dict[int, float]) -> tuple[RouteRule, ...]:
+        """The rules of these lattice splits, each as often as its weight says."""
+        parts: dict[int, float] = defaultdict(float)
+        for at, weight in around.items():
+            mix = self._mixes.get(at)
+            ends = [(at, 1.0)] if mix is None else zip(mix.splits.tolist(), mix.weights.tolist(), strict=True)
+            for end, part in ends:
+                parts[end] += weight * part
+        kept = {at: weight for at, weight in sorted(parts.items()) if weight > LEAST_WEIGHT}
+        whole = sum(kept.values())
+        rules = {at: self._routing.rule(self._simplex.splits[at]) for at in kept}
+        return tuple(
+            RouteRule(weight=weight / whole, thresholds=rules[at].thresholds, prices=rules[at].prices)
+            for at, weight in kept.items()
+        )
 
 
-def _totals(scores: Floats) -> Floats:
-    """Row k: what the k easiest prompts add to each model's mean. `(n + 1) x M`."""
-    start = np.zeros((1, scores.shape[1]))
-    return np.concatenate([start, np.cumsum(scores, axis=0) / len(scores)])
-
-
-def _resampled(scores: Floats, rng: np.random.Generator) -> Floats:
-    """`_totals` of one bootstrap resample, on a grid: `(GRID + 1) x M`."""
-    n = len(scores)
-    totals = _totals(scores[np.sort(rng.integers(0, n, n))])
-    at = np.linspace(0.0, n, GRID + 1)
-    return np.stack([np.interp(at, np.arange(n + 1), totals[:, m]) for m in range(scores.shape[1])], axis=1)
+def _routing(quality: QualityModel) -> Routing:
+    if quality.declared:
+        return ByLot(quality)
+    return ByPrices(quality) if quality.predicted else ByScore(quality)

@@ -1,5 +1,6 @@
 """The user's own evaluations, reduced to what planning needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -23,6 +24,11 @@ class QualityModel:
     evaluated prompt: its out-of-fold router score `router_scores[i]` in 0..1 (higher = harder) and the
     models' scores in the order of `models`. Rows ascend in router score, so giving the easiest share f_0
     to `models[0]` means the first f_0 * n rows. `synthetic` says the evals are not the user's own.
+
+    `predicted`, where given, are out-of-fold predictions of `scores`, row by row: queries are then routed by
+    predicted score plus a price per model, which the evals showed to be better than one score for all.
+    `declared` says that there are no evals: the one row holds what the config declares, and queries are split
+    by lot.
     """
 
     models: tuple[str, ...]
@@ -30,3 +36,17 @@ class QualityModel:
     scores: tuple[tuple[float, ...], ...]
     scorer_hash: str
     synthetic: bool = False
+    predicted: tuple[tuple[float, ...], ...] = ()
+    declared: bool = False
+
+
+def declared_quality(scores: Mapping[str, float]) -> QualityModel:
+    """A quality model of scores that nobody measured, 0..1 by model's name."""
+    models = sorted(scores, key=lambda name: (scores[name], name))
+    return QualityModel(
+        models=tuple(models),
+        router_scores=(0.5,),
+        scores=(tuple(scores[name] for name in models),),
+        scorer_hash="",
+        declared=True,
+    )

@@ -1,9 +1,10 @@
-"""The router's judgement of a prompt: how much would the most able model beat the least able one?
+"""The router: what each model would score on a prompt, and how hard that makes it.
 
-Scores are in 0..1, higher is harder, and even by construction: a raw prediction is mapped to its quantile
-among the *out-of-fold* predictions of the evaluated prompts. Predictions on prompts that a model was fitted
-on are more extreme than on new ones; out-of-fold ones are like new ones, so planned shares hold on traffic
-that is like the evals, within sampling error (a few points with 600 evals).
+How hard a prompt is, is how much the most able model would beat the least able one, in 0..1, and even by
+construction: a predicted gain is mapped to its quantile among the *out-of-fold* predictions of the evaluated
+prompts. Predictions on prompts that a model was fitted on are more extreme than on new ones; out-of-fold
+ones are like new ones, so planned shares hold on traffic that is like the evals, within sampling error (a
+few points with 600 evals).
 """
 
 import json
@@ -11,42 +12,58 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from math import nextafter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bouted.codec import content_hash
 from bouted.errors import Misconfigured
-from bouted.quality.evals import EvalRecord, QualityModel
+from bouted.quality.encoder import Encoder, load_encoder
 from bouted.quality.features import SIZE, features
+from bouted.quality.route_split import Judged
 
-FORMAT = 1
+FORMAT = 2
+ONE_SCORE_FORMAT = 1
 KNOTS = 257
-_EVEN = np.linspace(0.0, 1.0, KNOTS)
+EVEN = np.linspace(0.0, 1.0, KNOTS)
 # Below 1, so that a threshold of 1 is above every score.
 HIGHEST = nextafter(1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorer:
-    """A fitted scorer. `knots` are the raw predictions at even quantiles, ascending."""
+    """A fitted router for `models`, least able first: a column of `weights` and an intercept each.
 
+    `knots` are the predicted gains at even quantiles, ascending. Rows of `weights` beyond the prompt's own
+    features belong to the numbers of `encoder`.
+    """
+
+    models: tuple[str, ...]
     weights: npt.NDArray[np.float32]
-    intercept: float
+    intercepts: npt.NDArray[np.float64]
     knots: npt.NDArray[np.float64]
+    encoder: Encoder | None = None
 
-    def score(self, prompt: str) -> float:
-        """How hard `prompt` is, 0 up to but not 1. Well under a millisecond, however long it is."""
+    def judge(self, prompt: str) -> Judged:
+        """How hard `prompt` is, 0 up to but not 1, and each model's predicted score.
+
+        Well under a millisecond, however long it is; with an encoder, as long as that takes.
+        """
         found = features(prompt)
-        return self.quantile(float(self.weights[found.index] @ found.value) + self.intercept)
+        predicted = found.value @ self.weights[found.index] + self.intercepts
+        if self.encoder is not None:
+            predicted = predicted + self.encoder.encode([prompt])[0] @ self.weights[SIZE:]
+        told = tuple(predicted.tolist())
+        return Judged(score=self.quantile(told[-1] - told[0]), predicted=told)
 
-    def quantile(self, raw: float) -> float:
-        """A raw prediction as a score."""
-        return min(HIGHEST, float(np.interp(raw, self.knots, _EVEN)))
+    def quantile(self, gain: float) -> float:
+        """A predicted gain as a score."""
+        return min(HIGHEST, float(np.interp(gain, self.knots, EVEN)))
 
     @property
     def hash(self) -> str:
-        """Names these weights: plans and route tables say which scorer their thresholds belong to."""
+        """Names these weights: plans and route tables say which router their rules belong to."""
         return content_hash(self.dump())
 
     @property
@@ -55,12 +72,14 @@ class Scorer:
         return f"scorer-{self.hash[:12]}.json"
 
     def dump(self) -> bytes:
-        """The scorer as JSON: plain numbers, nothing that runs."""
+        """The router as JSON: plain numbers, nothing that runs."""
         body = {
             "format": FORMAT,
-            "intercept": self.intercept,
+            "models": self.models,
+            "intercepts": self.intercepts.tolist(),
             "weights_f32": b64encode(self.weights.astype("<f4").tobytes()).decode(),
             "knots": self.knots.tolist(),
+            "encoder": "" if self.encoder is None else self.encoder.name,
         }
         return json.dumps(body, sort_keys=True).encode()
 
@@ -72,58 +91,41 @@ class Scorer:
 
     @classmethod
     def load(cls, path: Path) -> "Scorer":
-        """The scorer in `path`; Misconfigured when it is missing or is not one."""
+        """The router in `path`; Misconfigured when it is none, or its encoder cannot be had."""
         try:
             body = json.loads(path.read_bytes())
-            weights = np.frombuffer(b64decode(body["weights_f32"], validate=True), dtype="<f4")
-            scorer = cls(weights, float(body["intercept"]), np.array(body["knots"], dtype=np.float64))
+            scorer = _one_score(body) if body["format"] == ONE_SCORE_FORMAT else _read(body)
+            encoder = str(body.get("encoder", ""))
         except (OSError, ValueError, KeyError, TypeError) as cause:
             hint = "the daemon writes it with every plan: run `bouted apply` again"
-            raise Misconfigured(str(path), f"cannot read the scorer: {_brief(cause)}", hint=hint) from cause
-        if body.get("format") != FORMAT or weights.shape != (SIZE,) or scorer.knots.shape != (KNOTS,):
+            raise Misconfigured(str(path), f"cannot read the router: {_brief(cause)}", hint=hint) from cause
+        rows = len(scorer.weights)
+        if rows < SIZE or (rows > SIZE) != bool(encoder) or scorer.knots.shape != (KNOTS,):
             hint = "it was written by another version: run `bouted apply` again"
-            raise Misconfigured(str(path), "the scorer has another format", hint=hint)
-        return scorer
+            raise Misconfigured(str(path), "the router has another format", hint=hint)
+        return scorer if not encoder else _with(scorer, load_encoder(encoder))
 
 
-def fit_scorer(
-    records: tuple[EvalRecord, ...], models: tuple[str, ...], seed: int
-) -> tuple[Scorer, QualityModel]:
-    """Fit the scorer on the evals of `models` and say what each share of queries is then worth.
-
-    The returned models are ordered by mean score, least able first. Router scores in the quality model are
-    out of fold, so the quality that they promise is the quality on prompts the scorer has not seen.
-    Misconfigured when there are no evals, or none for one of the models.
-    """
-    # The gateway loads scorers and never fits one: scipy stays out of it.
-    from bouted.quality.ridge import fit_ridge
-
-    scores = _score_table(records, models)
-    order = np.argsort(scores.mean(axis=0), kind="stable")
-    scores = scores[:, order]
-    fit = fit_ridge(tuple(record.prompt for record in records), scores[:, -1] - scores[:, 0], seed)
-    knots = np.quantile(fit.out_of_fold, _EVEN)
-    scorer = Scorer(fit.weights.astype(np.float32), fit.intercept, knots)
-    rows = np.argsort(fit.out_of_fold, kind="stable")
-    return scorer, QualityModel(
-        models=tuple(models[i] for i in order),
-        router_scores=tuple(scorer.quantile(float(fit.out_of_fold[row])) for row in rows),
-        scores=tuple(tuple(scores[row].tolist()) for row in rows),
-        scorer_hash=scorer.hash,
-        synthetic=any(record.synthetic for record in records),
-    )
+def _read(body: dict[str, Any]) -> Scorer:
+    weights = np.frombuffer(b64decode(body["weights_f32"], validate=True), dtype="<f4")
+    models = tuple(str(model) for model in body["models"])
+    intercepts = np.array(body["intercepts"], dtype=np.float64)
+    if not models or intercepts.shape != (len(models),):
+        raise ValueError("models and intercepts do not fit")
+    knots = np.array(body["knots"], dtype=np.float64)
+    return Scorer(models, weights.reshape(-1, len(models)), intercepts, knots)
 
 
-def _score_table(records: tuple[EvalRecord, ...], models: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    """`prompts x models` scores."""
-    if not records:
-        raise Misconfigured("evals", "there are no evaluated prompts", hint="give at least a few hundred")
-    known = {name for record in records for name, _ in record.scores}
-    missing = [model for model in models if model not in known]
-    if missing:
-        hint = f"the evals score {', '.join(sorted(known)) or 'no model'}"
-        raise Misconfigured("evals", f"no scores for {', '.join(missing)}", hint=hint)
-    return np.array([[dict(record.scores)[model] for model in models] for record in records])
+def _one_score(body: dict[str, Any]) -> Scorer:
+    """Routers were stored as one predictor of the gain."""
+    gain = np.frombuffer(b64decode(body["weights_f32"], validate=True), dtype="<f4")
+    weights = np.column_stack([np.zeros_like(gain), gain])
+    intercepts = np.array([0.0, float(body["intercept"])])
+    return Scorer(("", ""), weights, intercepts, np.array(body["knots"], dtype=np.float64))
+
+
+def _with(scorer: Scorer, encoder: Encoder) -> Scorer:
+    return Scorer(scorer.models, scorer.weights, scorer.intercepts, scorer.knots, encoder)
 
 
 def _brief(cause: Exception) -> str:

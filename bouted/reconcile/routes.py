@@ -1,10 +1,12 @@
 """What the gateways should follow now: the split in force and the replicas that serve. Pure."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 
 from bouted.gateway.table import Route, RouteTable
-from bouted.planner.plan import Plan, RouteSplit
+from bouted.planner.plan import Plan
+from bouted.quality.route_split import RouteSplit
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
@@ -23,34 +25,15 @@ def split_in_force(plan: Plan, previous: RouteSplit | None, fleet: FleetState) -
     """The plan's split once its replicas can carry it, until then the previous one.
 
     Moving the thresholds before the hardware is there would send a share of queries to replicas that do
-    not exist yet. Models with no ready replica are left out either way.
+    not exist yet. Models with no ready replica are absent either way: the next abler one answers for them,
+    so quality never drops because a replica is missing while an abler model serves.
     """
     ready, wanted = ready_by_model(fleet), wanted_by_model(plan)
     carried = all(ready[model] >= count for model, count in wanted.items())
     usable = previous is not None and any(ready[model] for model in previous.models)
     split = previous if previous is not None and usable and not carried else plan.split
-    return without_models(split, frozenset(m for m in split.models if not ready[m]))
-
-
-def without_models(split: RouteSplit, missing: frozenset[str]) -> RouteSplit:
-    """The split with the queries of missing models given to the next abler one, else the next less able.
-
-    Quality never drops because a replica is missing while an abler model serves.
-    """
-    kept = [index for index, model in enumerate(split.models) if model not in missing]
-    if not kept or len(kept) == len(split.models):
-        return split
-    bounds = [*split.thresholds, float("inf")]
-    shares = [0.0] * len(kept)
-    for index, share in enumerate(split.shares):
-        heir = next((k for k, model in enumerate(kept) if model >= index), len(kept) - 1)
-        shares[heir] += share
-    return RouteSplit(
-        models=tuple(split.models[index] for index in kept),
-        shares=tuple(shares),
-        thresholds=tuple(bounds[index] for index in kept[:-1]),
-        scorer_hash=split.scorer_hash,
-    )
+    absent = tuple(model for model in split.models if not ready[model])
+    return replace(split, absent=absent if len(absent) < len(split.models) else ())
 
 
 def routes(plan: Plan, fleet: FleetState) -> tuple[Route, ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from bouted.board import Board
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Estimate, Judge
-from bouted.planner.plan import Plan, RouteSplit, Trigger
+from bouted.planner.plan import Plan, Trigger
 from bouted.planner.problem import ModelShare, PlannedNode
+from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.documents import put_document
@@ -76,7 +77,7 @@ def a_plan(
         created_at=created_at,
         trigger=Trigger.FIRST,
         design=design,
-        split=RouteSplit(models=("small",), shares=(1.0,), thresholds=(), scorer_hash="s"),
+        split=RouteSplit(models=("small",), shares=(1.0,), rules=(RouteRule(),), scorer_hash="s"),
         shapes=(),
         estimate=Estimate(
             usd_per_hour=design.usd_per_hour,

@@ -13,8 +13,9 @@ from bouted.cli.plan_text import Proposed, plan_text
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Estimate, Judge
-from bouted.planner.plan import Plan, RouteSplit, Trigger
+from bouted.planner.plan import Plan, Trigger
 from bouted.planner.problem import ModelShare, PlannedNode, Targets
+from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.diff import diff
 from bouted.testing.fleet import FleetWorld, an_offer, limits, planned
 
@@ -38,7 +39,10 @@ def a_plan(plan_id: str, nodes: tuple[PlannedNode, ...], threshold: float) -> Pl
             shares=(ModelShare(model="small", share=0.74), ModelShare(model="large", share=0.26)),
         ),
         split=RouteSplit(
-            models=("small", "large"), shares=(0.74, 0.26), thresholds=(threshold,), scorer_hash="s"
+            models=("small", "large"),
+            shares=(0.74, 0.26),
+            rules=(RouteRule(thresholds=(threshold,)),),
+            scorer_hash="s",
         ),
         shapes=(),
         estimate=Estimate(
@@ -115,5 +119,5 @@ def test_only_a_plan_that_moves_something_is_a_change() -> None:
 
 
 def test_a_plan_that_moves_only_the_split_is_a_change() -> None:
-    other_split = replace(BEFORE.split, thresholds=(0.6,))
+    other_split = replace(BEFORE.split, rules=(RouteRule(thresholds=(0.6,)),))
     assert proposed(replace(BEFORE, id="9c1d0", split=other_split), BEFORE).changed

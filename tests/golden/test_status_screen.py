@@ -35,6 +35,7 @@ PLAN = BoardPlan(
     gap_to_bound=0.004,
     rate_per_s=15.0,
     thresholds=(0.412, 0.803),
+    routing="split at router score 0.412, 0.803",
 )
 
 

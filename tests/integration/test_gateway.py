@@ -22,8 +22,9 @@ from bouted.providers.local_process import python_module
 from bouted.daemon.traffic import Traffic
 from bouted.gateway.publish import write_table
 from bouted.gateway.table import Route, RouteTable
-from bouted.planner.plan import RouteSplit
-from bouted.quality.scorer import Scorer, fit_scorer
+from bouted.quality.fit import fit_scorer
+from bouted.quality.route_split import RouteRule, RouteSplit
+from bouted.quality.scorer import Scorer
 from bouted.quality.synthetic import synthetic_records
 from bouted.testing.orders import EASY_COSTS
 from bouted.testing.processes import end_engines, until
@@ -95,7 +96,12 @@ class Gateway:
     def route(self, *targets: tuple[str, str, str], scorer_file: str = "none.json") -> None:
         """Publish routes to these (replica, model, endpoint), and wait until they are followed."""
         self.version += 1
-        split = RouteSplit(models=("small", "large"), shares=(0.5, 0.5), thresholds=(0.5,), scorer_hash="x")
+        split = RouteSplit(
+            models=("small", "large"),
+            shares=(0.5, 0.5),
+            rules=(RouteRule(thresholds=(0.5,)),),
+            scorer_hash="x",
+        )
         routes = (Route(replica=r, model=m, endpoint=url, weight=1.0) for r, m, url in targets)
         table = RouteTable(
             version=self.version,
@@ -272,9 +278,11 @@ def test_harder_prompts_go_to_the_abler_model(shared: Gateway) -> None:
     for record in synthetic_records(9, 12):
         messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": record.prompt}]
         answer = shared.client.post(CHAT, json={"model": "auto", "messages": messages, "max_tokens": 1})
-        expected = "small" if scorer.score(record.prompt) < 0.5 else "large"
+        expected = "small" if scorer.judge(record.prompt).score < 0.5 else "large"
         assert answer.headers["x-bouted-model"] == answer.json()["model"] == expected
-        assert float(answer.headers["x-bouted-score"]) == pytest.approx(scorer.score(record.prompt), abs=1e-4)
+        assert float(answer.headers["x-bouted-score"]) == pytest.approx(
+            scorer.judge(record.prompt).score, abs=1e-4
+        )
 
 
 def test_the_models_are_listed(shared: Gateway) -> None:

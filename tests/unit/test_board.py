@@ -12,8 +12,9 @@ import pytest
 from bouted.board import Board, board_from_json
 from bouted.daemon.board import EVENTS_SHOWN, BoardInputs, Spend, compose_board
 from bouted.events import Event, EventKind, Severity
-from bouted.planner.plan import Plan, RouteSplit
+from bouted.planner.plan import Plan
 from bouted.planner.problem import PlannedNode
+from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.diff import diff
 from bouted.reconcile.launcher import Seen, SeenReplica
 from bouted.store.control import Control
@@ -45,7 +46,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def plan(store: Store) -> Plan:
     """Two nodes of `small`, one of `large`."""
-    split = RouteSplit(models=("small", "large"), shares=(0.7, 0.3), thresholds=(0.6,), scorer_hash="s")
+    split = RouteSplit(
+        models=("small", "large"), shares=(0.7, 0.3), rules=(RouteRule(thresholds=(0.6,)),), scorer_hash="s"
+    )
     return replace(a_plan(store, "p1", nodes=SMALL + LARGE), split=split)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from bouted.errors import Misconfigured
 from bouted.quality.curve import QualityCurve
+from bouted.quality.fit import fit_scorer
 from bouted.quality.load import SHOWN, load_evals, shipped_evals
-from bouted.quality.scorer import fit_scorer
 from bouted.quality.synthetic import DEMO_COUNT, DEMO_SEED, synthetic_jsonl, synthetic_records
 
 GOOD = '{"prompt": "a", "scores": {"small": 0.5, "large": 1}}'

@@ -14,17 +14,20 @@ from bouted.gateway.balance import AVOID_S, Balance, Tried
 from bouted.gateway.keys import ApiKeys
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.query import Query, read_query
-from bouted.gateway.scoring import by_preference, model_names, models_for, score_of, unserved_models
+from bouted.gateway.scoring import by_preference, judged, model_names, models_for, unserved_models
 from bouted.gateway.serve import listener, serve
 from bouted.gateway.state import RouteState
 from bouted.gateway.table import Route, RouteTable
-from bouted.planner.plan import RouteSplit
-from bouted.quality.scorer import fit_scorer
+from bouted.quality.fit import fit_scorer
+from bouted.quality.route_split import Judged, RouteRule, RouteSplit
 from bouted.quality.synthetic import synthetic_records
 
 CHAT = "/v1/chat/completions"
 SPLIT = RouteSplit(
-    models=("small", "medium", "large"), shares=(0.5, 0.3, 0.2), thresholds=(0.5, 0.8), scorer_hash="abc"
+    models=("small", "medium", "large"),
+    shares=(0.5, 0.3, 0.2),
+    rules=(RouteRule(thresholds=(0.5, 0.8)),),
+    scorer_hash="abc",
 )
 
 
@@ -79,8 +82,10 @@ def test_a_broken_table_is_named(tmp_path: Path, body: bytes) -> None:
     assert caught.value.path == str(path)
 
 
-@pytest.mark.parametrize("wrong", [{"thresholds": (0.5,)}, {"shares": (0.5, 0.5)}])
-def test_thresholds_and_shares_must_fit_the_models(tmp_path: Path, wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"rules": (RouteRule(thresholds=(0.5,)),)}, {"rules": ()}, {"shares": (0.5, 0.5)}]
+)
+def test_rules_and_shares_must_fit_the_models(tmp_path: Path, wrong: dict[str, Any]) -> None:
     path = tmp_path / "routes.json"
     write_table(path, replace(TABLE, split=replace(SPLIT, **wrong)))
     with pytest.raises(Misconfigured, match="do not fit"):
@@ -177,15 +182,15 @@ def test_a_missing_model_is_replaced_upwards_first(
     model: str, score: float, expected: tuple[str, ...]
 ) -> None:
     table = a_table(("s1", "small"), ("x", "extra"))
-    assert models_for(table, a_query(model=model), score) == expected
+    assert models_for(table, a_query(model=model), Judged(score=score)) == expected
 
 
 def test_what_cannot_be_scored_goes_to_the_most_able_model() -> None:
     scorer, _ = fit_scorer(synthetic_records(1, 50), ("small", "large"), 1)
     picture = [{"role": "user", "content": [{"type": "image_url"}]}]
-    assert SPLIT.model_for(score_of(scorer, a_query(messages=picture))) == "large"
-    assert SPLIT.model_for(score_of(None, a_query(messages=[{"role": "user", "content": "hi"}]))) == "large"
-    assert 0 <= score_of(scorer, a_query(messages=[{"role": "user", "content": "hi"}])) < 1
+    assert SPLIT.model_for(judged(scorer, a_query(messages=picture))) == "large"
+    assert SPLIT.model_for(judged(None, a_query(messages=[{"role": "user", "content": "hi"}]))) == "large"
+    assert 0 <= judged(scorer, a_query(messages=[{"role": "user", "content": "hi"}])).score < 1
 
 
 def test_a_model_with_a_share_and_no_replica_is_named() -> None:

@@ -1,5 +1,6 @@
 """How hard a prompt is, what a split is worth, and whether served shares are the planned ones."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouted.errors import Misconfigured
-from bouted.planner.plan import RouteSplit
 from bouted.quality.curve import QualityCurve
 from bouted.quality.evals import EvalRecord, QualityModel
-from bouted.quality.scorer import Scorer, fit_scorer
+from bouted.quality.fit import fit_scorer
+from bouted.quality.scorer import Scorer
 from bouted.quality.synthetic import synthetic_records
 
 MODELS = ("small", "medium", "large")
@@ -40,10 +41,15 @@ def by_hand(*rows: tuple[float, float]) -> QualityCurve:
     return QualityCurve.from_model(quality, 1)
 
 
+def thresholds(curve: QualityCurve, shares: Sequence[float]) -> tuple[float, ...]:
+    (rule,) = curve.route_split(shares).rules
+    return rule.thresholds
+
+
 def test_a_score_lies_in_0_to_1_whatever_the_prompt() -> None:
     scorer, _ = fitted()
     for prompt in ("", "hi", "?" * 100_000, "\ud800", "prove " * 5000, "日本語"):
-        assert 0 <= scorer.score(prompt) < 1
+        assert 0 <= scorer.judge(prompt).score < 1
 
 
 def test_the_same_evals_give_the_same_scorer() -> None:
@@ -58,7 +64,7 @@ def test_a_scorer_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     loaded = Scorer.load(tmp_path / scorer.file_name)
     assert loaded.hash == scorer.hash
     for record in synthetic_records(3, 20):
-        assert loaded.score(record.prompt) == scorer.score(record.prompt)
+        assert loaded.judge(record.prompt) == scorer.judge(record.prompt)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"format": 1, "weights_f32": "AAAA"}'])
@@ -79,24 +85,16 @@ def test_served_shares_are_the_planned_ones_on_new_prompts() -> None:
 def _served(seed: int) -> list[float]:
     """The share of new prompts that each model gets with the scorer and thresholds from one evals set."""
     scorer, quality = fit_scorer(synthetic_records(seed, 600), MODELS, seed)
-    split = RouteSplit(
-        models=MODELS,
-        shares=SHARES,
-        thresholds=QualityCurve.from_model(quality, seed).thresholds(SHARES),
-        scorer_hash=quality.scorer_hash,
-    )
-    chosen = [split.model_for(scorer.score(record.prompt)) for record in synthetic_records(seed + 100, 500)]
+    split = QualityCurve.from_model(quality, seed).route_split(SHARES)
+    chosen = [split.model_for(scorer.judge(record.prompt)) for record in synthetic_records(seed + 100, 500)]
     return [chosen.count(model) / len(chosen) for model in MODELS]
 
 
 def test_promised_quality_holds_on_new_prompts() -> None:
     scorer, _ = fitted()
-    thresholds = (*curve().thresholds(SHARES), 1.0)
+    split = curve().route_split(SHARES)
     held_out = synthetic_records(98, 1000)
-    scores = []
-    for record in held_out:
-        index = next(i for i, bound in enumerate(thresholds) if scorer.score(record.prompt) < bound)
-        scores.append(dict(record.scores)[MODELS[index]])
+    scores = [dict(r.scores)[split.model_for(scorer.judge(r.prompt))] for r in held_out]
     assert float(np.mean(scores)) == pytest.approx(curve().mean(SHARES), abs=0.03)
 
 
@@ -113,17 +111,17 @@ def test_quality_is_the_mean_over_prompts_by_hand() -> None:
     assert small.mean((0.5, 0.5)) == pytest.approx((1.0 + 0.8 + 0.9 + 0.9) / 4)
     assert small.mean((1.0, 0.0)) == pytest.approx(0.55)
     assert small.mean((0.0, 1.0)) == pytest.approx(0.95)
-    assert small.thresholds((0.5, 0.5)) == pytest.approx((0.5,))
-    assert small.thresholds((0.0, 1.0)) == (0.0,)
-    assert small.thresholds((1.0, 0.0)) == (1.0,)
+    assert thresholds(small, (0.5, 0.5)) == pytest.approx((0.5,))
+    assert thresholds(small, (0.0, 1.0)) == (0.0,)
+    assert thresholds(small, (1.0, 0.0)) == (1.0,)
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).filter(lambda parts: sum(parts) > 0.01))
 def test_the_low_end_is_no_higher_than_the_mean(parts: list[float]) -> None:
-    shares = np.array(parts) / sum(parts)
+    shares = [part / sum(parts) for part in parts]
     assert 0 <= curve().low(shares) <= curve().mean(shares) + 1e-6 <= 1 + 1e-6
-    thresholds = curve().thresholds(shares)
-    assert list(thresholds) == sorted(thresholds)
+    cuts = thresholds(curve(), shares)
+    assert list(cuts) == sorted(cuts)
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.4), (1.5, -0.5), (0.3, 0.3, 0.4)])

@@ -7,44 +7,40 @@ from pathlib import Path
 import pytest
 
 from bouted.planner.design import Design
-from bouted.planner.plan import Plan, PlannedShape, RouteSplit
+from bouted.planner.plan import Plan, PlannedShape
 from bouted.planner.problem import ModelShare, PlannedNode
+from bouted.quality.route_split import Judged, RouteRule, RouteSplit
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.routes import routes, split_in_force, without_models
+from bouted.reconcile.routes import routes, split_in_force
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.open import Store
 from bouted.testing.fleet import FleetWorld, an_offer, limits, planned
 from bouted.testing.orders import EASY_COSTS
 from bouted.testing.store import a_plan, fresh_store
 
-ABC = RouteSplit(models=("a", "b", "c"), shares=(0.5, 0.3, 0.2), thresholds=(0.5, 0.8), scorer_hash="s")
+ABC = RouteSplit(
+    models=("a", "b", "c"), shares=(0.5, 0.3, 0.2), rules=(RouteRule(thresholds=(0.5, 0.8)),), scorer_hash="s"
+)
 
 HEIRS = [
-    ({"a"}, ("b", "c"), (0.8, 0.2), (0.8,)),
-    ({"b"}, ("a", "c"), (0.5, 0.5), (0.5,)),
-    ({"c"}, ("a", "b"), (0.5, 0.5), (0.5,)),
-    ({"a", "b"}, ("c",), (1.0,), ()),
-    ({"b", "c"}, ("a",), (1.0,), ()),
+    ((), ("a", "b", "c"), (0.5, 0.3, 0.2), "aabbcc"),
+    (("a",), ("b", "c"), (0.8, 0.2), "bbbbcc"),
+    (("b",), ("a", "c"), (0.5, 0.5), "aacccc"),
+    (("c",), ("a", "b"), (0.5, 0.5), "aabbbb"),
+    (("a", "b"), ("c",), (1.0,), "cccccc"),
+    (("b", "c"), ("a",), (1.0,), "aaaaaa"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("missing", "models", "shares", "thresholds"), HEIRS, ids=["".join(sorted(row[0])) for row in HEIRS]
-)
-def test_a_missing_models_queries_go_to_the_next_abler_one(
-    missing: set[str], models: tuple[str, ...], shares: tuple[float, ...], thresholds: tuple[float, ...]
+@pytest.mark.parametrize(("absent", "served", "shares", "chosen"), HEIRS, ids=["".join(h[0]) for h in HEIRS])
+def test_an_absent_models_queries_go_to_the_next_abler_one(
+    absent: tuple[str, ...], served: tuple[str, ...], shares: tuple[float, ...], chosen: str
 ) -> None:
-    left = without_models(ABC, frozenset(missing))
-    assert (left.models, left.thresholds) == (models, thresholds)
-    assert left.shares == pytest.approx(shares)
-    for score in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99):
-        wanted = ABC.model_for(score)
-        if wanted in left.models:
-            assert left.model_for(score) == wanted
-
-
-def test_with_every_model_missing_the_split_is_left_as_it_is() -> None:
-    assert without_models(ABC, frozenset("abc")) == ABC
+    left = replace(ABC, absent=absent)
+    assert left.served == served
+    assert left.served_shares == pytest.approx(shares)
+    scores = (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)
+    assert "".join(left.model_for(Judged(score=score)) for score in scores) == chosen
 
 
 @pytest.fixture
@@ -56,7 +52,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def world_and_plan(store: Store) -> tuple[FleetWorld, tuple[PlannedNode, ...], Plan]:
     wanted = planned(an_offer(), 2, small=1) + planned(an_offer(gpu="H100-80GB"), large=1)
-    split = RouteSplit(models=("small", "large"), shares=(0.7, 0.3), thresholds=(0.7,), scorer_hash="s")
+    split = RouteSplit(
+        models=("small", "large"), shares=(0.7, 0.3), rules=(RouteRule(thresholds=(0.7,)),), scorer_hash="s"
+    )
     shapes = tuple(
         PlannedShape(shape=shape, costs=EASY_COSTS, rate_per_s=4.0)
         for shape in {s.id: s for n in wanted for s in n.template.replicas}.values()
@@ -70,11 +68,23 @@ def world_and_plan(store: Store) -> tuple[FleetWorld, tuple[PlannedNode, ...], P
 
 def test_the_old_thresholds_hold_until_the_new_replicas_are_ready(store: Store) -> None:
     world, wanted, plan = world_and_plan(store)
-    old = RouteSplit(models=("small", "large"), shares=(0.2, 0.8), thresholds=(0.2,), scorer_hash="s")
+    old = RouteSplit(
+        models=("small", "large"), shares=(0.2, 0.8), rules=(RouteRule(thresholds=(0.2,)),), scorer_hash="s"
+    )
     world.converge(wanted[:1] + wanted[2:])
     assert split_in_force(plan, old, world.fleet()) == old
     world.converge(wanted)
     assert split_in_force(plan, old, world.fleet()) == plan.split
+
+
+def test_a_model_without_a_replica_is_absent_until_it_has_one(store: Store) -> None:
+    world, wanted, plan = world_and_plan(store)
+    assert split_in_force(plan, None, world.fleet()) == plan.split, "with none ready, nothing is left out"
+    world.converge(wanted[:2])
+    partly = split_in_force(plan, None, world.fleet())
+    assert (partly.absent, partly.served_shares) == (("large",), (1.0,))
+    world.converge(wanted)
+    assert split_in_force(plan, partly, world.fleet()) == plan.split
 
 
 def test_only_ready_replicas_on_nodes_that_are_up_are_routed_to(store: Store) -> None:
