@@ -1,0 +1,164 @@
+"""Fleet and split chosen together by one integer programme: the cheapest there is, and a true bound.
+
+Variables are instances bought, replicas placed on them, the load of each kind of replica, and a mix of
+splits. The P95 of the whole is linear in them once it is said the other way round: at least 95 % of all
+requests must be answered within the limit, and what a kind of replica answers in time is concave in its load
+and count (`ontime`). Quality is the concave envelope of a lattice of splits. Both only promise too much, so
+the programme's own bound holds for every design: none that meets the floor and the targets, as the profiles
+judge it, costs less.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from bouted.market.offers import Offer
+from bouted.perf.profile import Metric, Profile
+from bouted.perf.shapes import ReplicaShape
+from bouted.planner.capacity import Capacities
+from bouted.planner.inside import numbered
+from bouted.planner.joint_programme import JointProgramme, joint_programme
+from bouted.planner.lattice import Lattice
+from bouted.planner.ontime import Line, on_time_lines
+from bouted.planner.pools import Pool, pools
+from bouted.planner.problem import PlannedNode, PlanningProblem, Template
+from bouted.planner.programme import solve
+from bouted.planner.splits import FloorSplits
+
+# A solve may stop this close to its optimum; the bound says how close it was.
+GAP = 0.005
+NODE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointFleet:
+    """Nodes, the split they are to carry, and the least $/h of any design for the same limits.
+
+    `nodes` is empty where no fleet was found before the limit on the search's tree: the bound still holds.
+    """
+
+    nodes: tuple[PlannedNode, ...]
+    shares: tuple[float, ...]
+    bound_usd_per_hour: float
+
+
+class Joint:
+    """Solves for one problem, at any latency and floor."""
+
+    def __init__(self, problem: PlanningProblem, capacities: Capacities, lattice: Lattice) -> None:
+        self._problem = problem
+        self._capacities = capacities
+        self._lattice = lattice
+        found = pools(problem)
+        largest = {pool.gpu: max(p.gpu_count for p in found if p.gpu == pool.gpu) for pool in found}
+        self._profiles = tuple(
+            p for p in problem.profiles.profiles if p.shape.gpu_count <= largest.get(p.shape.gpu, 0)
+        )
+        self._pools = tuple(_useful(problem, pool, self._profiles) for pool in found)
+        self._lines: dict[tuple[int, Metric, float], tuple[Line, ...]] = {}
+
+    def cheapest(self, factor: float, floor: float, *, node_limit: int = NODE_LIMIT) -> JointFleet | None:
+        """The cheapest fleet and split with P95s within `factor` x the targets and low quality of `floor`.
+
+        None when there is none at all, whatever it costs.
+        """
+        lines = {
+            (s, metric): self._line(s, metric, factor * limit)
+            for s in range(len(self._profiles))
+            for metric in Metric
+            if (limit := self._problem.targets.of(metric)) is not None
+        }
+        joint = joint_programme(
+            self._problem,
+            self._pools,
+            self._profiles,
+            lines,
+            self._capacities,
+            self._lattice,
+            floor,
+        )
+        found = solve(joint.programme, gap=GAP, node_limit=node_limit)
+        if found is None:
+            return None
+        if found.x is None:
+            return JointFleet(nodes=(), shares=(), bound_usd_per_hour=found.bound)
+        x = found.x
+        weights = np.clip(x[list(joint.mixed)], 0.0, 1.0)
+        shares = FloorSplits.rounded((weights @ self._lattice.splits / weights.sum())[None])[0]
+        return JointFleet(
+            nodes=self._nodes(joint, np.round(x).astype(np.int64).tolist()),
+            shares=tuple(float(share) for share in shares),
+            bound_usd_per_hour=found.bound,
+        )
+
+    def _line(self, profile: int, metric: Metric, limit_s: float) -> tuple[Line, ...]:
+        key = (profile, metric, round(limit_s, 9))
+        if key not in self._lines:
+            self._lines[key] = on_time_lines(self._profiles[profile], metric, limit_s)
+        return self._lines[key]
+
+    def _nodes(self, joint: JointProgramme, counts: Sequence[int]) -> tuple[PlannedNode, ...]:
+        placed: dict[int, list[ReplicaShape]] = defaultdict(list)
+        for item in joint.placings:
+            placed[item.pool] += [self._profiles[item.profile].shape] * counts[item.variable]
+        bought: list[tuple[Offer, Template, int]] = []
+        for p, pool in enumerate(self._pools):
+            instances = [
+                offer
+                for offer, variable in zip(pool.offers, joint.bought[p], strict=True)
+                for _ in range(counts[variable])
+            ]
+            cuts = packed(placed[p], pool.gpu_count, len(instances))
+            bought += [
+                (offer, Template(gpu=pool.gpu, gpu_count=pool.gpu_count, replicas=cut), 1)
+                for offer, cut in zip(instances, cuts, strict=False)
+                if cut
+            ]
+        return numbered(bought, self._problem.incumbent)
+
+
+def packed(
+    shapes: Sequence[ReplicaShape], gpu_count: int, instances: int
+) -> tuple[tuple[ReplicaShape, ...], ...]:
+    """The replicas laid on instances, larger ones first, each where the least room is left that holds it.
+
+    Nothing is left over while sizes divide each other, as powers of two do; else what does not fit is.
+    """
+    cuts: list[list[ReplicaShape]] = [[] for _ in range(instances)]
+    room = [gpu_count] * instances
+    for shape in sorted(shapes, key=lambda shape: (-shape.gpu_count, shape)):
+        open_ = [i for i in range(instances) if room[i] >= shape.gpu_count]
+        if open_:
+            best = min(open_, key=lambda i: (room[i], i))
+            cuts[best].append(shape)
+            room[best] -= shape.gpu_count
+    return tuple(tuple(sorted(cut)) for cut in cuts)
+
+
+def _useful(problem: PlanningProblem, pool: Pool, profiles: Sequence[Profile]) -> Pool:
+    """The pool with its cheapest offers only, as many as could ever be used."""
+    rate = problem.workload.rate_high_per_s
+    nodes = 0
+    for allowed, rules in zip(pool.allowed, problem.models, strict=True):
+        most = max(
+            (
+                profile.max_rate_per_s * (pool.gpu_count // profile.shape.gpu_count)
+                for profile in profiles
+                if profile.shape.model == rules.name and profile.shape.gpu == pool.gpu
+            ),
+            default=0.0,
+        )
+        if allowed and most > 0:
+            nodes += ceil(rate / most) + rules.min_replicas
+    kept = int(np.searchsorted(pool.before, nodes))
+    return Pool(
+        gpu=pool.gpu,
+        gpu_count=pool.gpu_count,
+        allowed=pool.allowed,
+        fetch_usd=pool.fetch_usd,
+        spot=pool.spot,
+        offers=pool.offers[:kept],
+    )

@@ -1,0 +1,173 @@
+"""Fleet and split by one integer programme: the bound holds, and what it finds is as good as anything."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from bouted.market.offers import Market
+from bouted.perf.profile import QUANTILES, Metric, ProfileTable
+from bouted.planner.capacity import Capacities
+from bouted.planner.design import Design, ScoredDesign
+from bouted.planner.joint_fleet import Joint, packed
+from bouted.planner.judge import ProfilesJudge
+from bouted.planner.lattice import lattice
+from bouted.planner.ontime import on_time_lines
+from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem, Quota, Template
+from bouted.quality.curve import QualityCurve
+from bouted.testing.builders import a_problem, a_profile, a_shape, a_table, a_workload, rules, targets
+from bouted.testing.fleet import an_offer
+
+SMALL, LARGE = a_shape("small"), a_shape("large", tp=2)
+STEADY = Market.ON_DEMAND
+OFFERS = (
+    an_offer("one", usd_per_hour="1.00", market=STEADY, obtainable=4),
+    an_offer("two", gpu_count=2, usd_per_hour="2.40", market=STEADY, obtainable=4),
+)
+
+
+def a_case(**changes: object) -> PlanningProblem:
+    return a_problem(
+        OFFERS,
+        a_table({SMALL: 4.0, LARGE: 3.0}),
+        (rules("small"), rules("large")),
+        **{"wanted": targets(e2e=3.0, quality=0.7), "workload": a_workload(8.0), **changes},  # type: ignore[arg-type]
+    )
+
+
+def joint(problem: PlanningProblem) -> Joint:
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    return Joint(problem, Capacities(problem.profiles, problem.targets), lattice(curve, problem.seed))
+
+
+def judged(problem: PlanningProblem, designs: Iterator[Design]) -> list[ScoredDesign]:
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    judge = ProfilesJudge(problem, Capacities(problem.profiles, problem.targets), curve)
+    return [scored for design in designs if (scored := judge.score(design)) is not None]
+
+
+def every_design(problem: PlanningProblem, most: int, steps: int) -> Iterator[Design]:
+    """Up to `most` nodes of each useful cut of the two offers, with every split on a grid."""
+    one, two = problem.offers
+    cuts = (
+        (one, Template(gpu="L4", gpu_count=1, replicas=(SMALL,))),
+        (two, Template(gpu="L4", gpu_count=2, replicas=(SMALL, SMALL))),
+        (two, Template(gpu="L4", gpu_count=2, replicas=(LARGE,))),
+    )
+    for counts in product(range(most + 1), repeat=len(cuts)):
+        nodes = tuple(
+            PlannedNode(offer=offer, template=template, ordinal=n)
+            for (offer, template), count in zip(cuts, counts, strict=True)
+            for n in range(count)
+        )
+        for share in np.linspace(0, 1, steps + 1):
+            shares = (ModelShare(model="small", share=1 - share), ModelShare(model="large", share=share))
+            yield Design(nodes=nodes, shares=shares)
+
+
+def test_no_design_that_meets_everything_is_cheaper_than_the_bound() -> None:
+    problem = a_case()
+    found = joint(problem).cheapest(1.0, 0.7)
+    assert found is not None
+    good = [item for item in judged(problem, every_design(problem, 4, 16)) if not item.violated]
+    least = min(float(item.design.usd_per_hour) for item in good)
+    assert found.bound_usd_per_hour <= least + 1e-6
+    assert found.bound_usd_per_hour >= 0.9 * least
+
+
+@given(
+    small=st.floats(1.0, 6.0),
+    large=st.floats(1.0, 6.0),
+    rate=st.floats(3.0, 9.0),
+    limit=st.floats(1.5, 4.0),
+    floor=st.floats(0.62, 0.85),
+)
+@settings(max_examples=6, deadline=None)
+def test_the_bound_holds_whatever_the_replicas_carry(
+    small: float, large: float, rate: float, limit: float, floor: float
+) -> None:
+    problem = replace(
+        a_case(wanted=targets(e2e=limit, quality=floor), workload=a_workload(rate)),
+        profiles=a_table({SMALL: small, LARGE: large}),
+    )
+    found = joint(problem).cheapest(1.0, floor)
+    good = [item for item in judged(problem, every_design(problem, 3, 12)) if not item.violated]
+    if good:
+        assert found is not None
+        assert found.bound_usd_per_hour <= min(float(item.design.usd_per_hour) for item in good) + 1e-6
+
+
+def test_the_fleet_found_serves_its_split_within_the_targets() -> None:
+    problem = a_case()
+    found = joint(problem).cheapest(0.97, 0.71)
+    assert found is not None
+    shares = tuple(
+        ModelShare(model=rules.name, share=share)
+        for rules, share in zip(problem.models, found.shares, strict=True)
+    )
+    (scored,) = judged(problem, iter([Design(nodes=found.nodes, shares=shares)]))
+    assert scored.estimate.e2e_p95_s <= 3.0
+    assert float(scored.design.usd_per_hour) <= found.bound_usd_per_hour * 1.01
+
+
+def test_a_slow_model_with_few_queries_may_use_up_the_five_percent() -> None:
+    """Replicas that never answer in time serve 4 % of the queries: no replica-by-replica target allows it."""
+    fast, slow = a_profile(SMALL, idle_s=0.1, max_rate=4.0), a_profile(LARGE, idle_s=0.6, max_rate=4.0)
+    floor = QualityCurve.from_model(a_case().quality, 1).low([0.97, 0.03])
+    problem = replace(
+        a_case(wanted=targets(e2e=3.0, quality=floor)), profiles=ProfileTable(profiles=(fast, slow))
+    )
+    late = on_time_lines(slow, Metric.E2E, 3.0)
+    assert [(line.slope, line.most_per_s) for line in late] == [(0.0, 0.0)]
+    found = joint(problem).cheapest(1.0, floor)
+    assert found is not None
+    assert 0 < found.shares[1] <= 0.05
+
+
+def test_impossible_floors_and_targets_have_no_answer() -> None:
+    assert joint(a_case()).cheapest(1.0, 0.99) is None
+    assert joint(a_case(wanted=targets(e2e=0.5, quality=0.7))).cheapest(1.0, 0.7) is None
+
+
+def test_a_quota_is_kept() -> None:
+    quota = Quota(provider=OFFERS[1].provider, region="*", gpu="L4", market=STEADY, gpus=9)
+    free, bound = (joint(replace(a_case(), quotas=quotas)).cheapest(1.0, 0.7) for quotas in ((), (quota,)))
+    assert free is not None
+    used = 0 if bound is None else sum(node.offer.gpu_count for node in bound.nodes)
+    assert used <= 9
+    assert bound is None or bound.bound_usd_per_hour >= free.bound_usd_per_hour - 1e-6
+
+
+def test_the_lines_are_above_the_curve_and_close_to_it() -> None:
+    profile = a_profile(SMALL, idle_s=0.1, max_rate=4.0)
+    lines = on_time_lines(profile, Metric.E2E, 1.3)
+    for load in np.linspace(0.2, 4.0, 30):
+        quantiles = profile.quantiles_at(Metric.E2E, float(load))
+        share = float(np.interp(1.3, quantiles, QUANTILES, left=0.0, right=1.0))
+        least = min(line.slope * load + line.most_per_s for line in lines)
+        assert load * share - 1e-3 <= least <= load * share + 0.1
+
+
+@pytest.mark.parametrize("models", [("a",), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d")])
+def test_the_envelope_is_nowhere_below_the_curve(models: tuple[str, ...]) -> None:
+    problem = a_problem([OFFERS[0]], a_table({SMALL: 4.0}), tuple(rules(name) for name in models))
+    curve = QualityCurve.from_model(problem.quality, 1)
+    found = lattice(curve, 1)
+    splits = np.random.default_rng(3).dirichlet(np.ones(len(models)), 20)
+    for split in splits:
+        best = linprog(
+            -found.low, A_eq=np.vstack([found.splits.T, np.ones(len(found.low))]), b_eq=np.append(split, 1.0)
+        )
+        assert -best.fun + found.excess >= curve.low(split) - 0.01
+
+
+def test_replicas_of_sizes_that_divide_each_other_always_fit() -> None:
+    two, four = a_shape("large", tp=2), a_shape("large", tp=4)
+    cuts = packed([SMALL, SMALL, two, four, four, two, two], 8, 2)
+    assert sum(len(cut) for cut in cuts) == 7
+    assert all(sum(shape.gpu_count for shape in cut) <= 8 for cut in cuts)
