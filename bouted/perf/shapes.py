@@ -16,7 +16,10 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ReplicaShape:
-    """How one replica of a model lies on GPUs of one type. `model` is the config's model name."""
+    """How one replica of a model lies on GPUs of one type. `model` is the config's model name.
+
+    Its pipeline stages may lie on several equal `instances`, as many on each, and fill them.
+    """
 
     model: str
     gpu: str
@@ -24,6 +27,7 @@ class ReplicaShape:
     pp: int
     precision: Precision
     engine: Engine
+    instances: int = 1
 
     @property
     def gpu_count(self) -> int:
@@ -32,8 +36,9 @@ class ReplicaShape:
 
     @property
     def id(self) -> str:
-        """Readable and unique, e.g. `large@H100-80GB:tp2pp1:bf16:vllm`."""
-        return f"{self.model}@{self.gpu}:tp{self.tp}pp{self.pp}:{self.precision}:{self.engine}"
+        """Readable and unique, e.g. `large@H100-80GB:tp2pp1:bf16:vllm`, `...:tp8pp2n2:...` over two nodes."""
+        over = f"n{self.instances}" if self.instances > 1 else ""
+        return f"{self.model}@{self.gpu}:tp{self.tp}pp{self.pp}{over}:{self.precision}:{self.engine}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,33 @@
 """The exact half of planning: the cheapest fleet that carries a given split, and a bound on any other."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, vstack
 
 from bouted.market.offers import Offer
-from bouted.planner.capacity import Capacities, capacities_of
+from bouted.planner.capacity import Capacities
 from bouted.planner.columns import Columns, ColumnSource
+from bouted.planner.covering import Covering, covering
+from bouted.planner.held import held
+from bouted.planner.limits import Limit, limits
 from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Template
-from bouted.planner.templates import beats
+from bouted.planner.programme import Programme, solve
+from bouted.planner.spread import Loss, broken_losses
+from bouted.planner.templates import undominated
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# A solve may stop this close to its optimum; the bound says how close it was.
+# A solve may stop this close to its optimum; the bound says how close it was. Among many columns the last
+# thousandths take ten times as long as all before.
 GAP = 0.002
-NODE_LIMIT = 2000
+MANY = 1000
+GAP_OF_MANY = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +49,14 @@ class Ask:
 class Fleet:
     """The nodes found, their price, and the least $/h that any fleet for the same ask could cost.
 
-    The bound is None when switching costs were part of what was minimised.
+    The bound is None when switching costs were part of what was minimised. A fleet is `over_surge` when the
+    incumbent cannot all run on until its new nodes serve: budget and surge together do not pay for both.
     """
 
     nodes: tuple[PlannedNode, ...]
     usd_per_hour: Decimal
     bound_usd_per_hour: float | None
+    over_surge: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +66,14 @@ class TooDear:
     at_least_usd_per_hour: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    """Constraints `lower <= matrix @ counts <= upper`; cover rows come first."""
-
-    matrix: Floats
-    lower: Floats
-    upper: Floats
-
-
 class Inside:
     """Solves asks about one problem."""
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities | None = None) -> None:
         self._problem = problem
-        self._columns = ColumnSource(problem, capacities or capacities_of(problem))
+        self._capacities = capacities or Capacities(problem.profiles, problem.targets)
+        self._columns = ColumnSource(problem, self._capacities)
+        self._held = held(problem.incumbent, problem.offers)
         self._solved: dict[Ask, Fleet | TooDear | None] = {}
 
     @property
@@ -80,33 +82,73 @@ class Inside:
         return self._columns
 
     def cheapest_fleet(self, ask: Ask, ceiling: float = inf) -> Fleet | TooDear | None:
-        """The cheapest fleet that does what is asked, to within 0.2 %; None when no fleet can.
+        """The cheapest fleet that does what is asked, to within the gap; None when no fleet can.
 
-        TooDear when it is certain to cost more than `ceiling` $/h, which is known sooner.
+        The gap is 0.2 %, or 1 % in a large market. TooDear when the fleet is certain to cost more than
+        `ceiling` $/h, which is known sooner.
         """
         found = self._solved.get(ask)
         if ask not in self._solved or (isinstance(found, TooDear) and found.at_least_usd_per_hour <= ceiling):
-            found = self._solved[ask] = self._solve(ask, ceiling)
+            found = self._solved[ask] = self._reachable(ask, ceiling)
         return found
 
-    def _solve(self, ask: Ask, ceiling: float) -> Fleet | TooDear | None:
-        needs = np.array(ask.shares) * self._problem.workload.rate_per_s * (1 + ask.headroom)
-        columns = self._columns.build(needs, ask.factors, switching=ask.switching)
+    def _reachable(self, ask: Ask, ceiling: float) -> Fleet | TooDear | None:
+        """With `switching`, a fleet that can be started beside the incumbent, if there is any."""
+        if not ask.switching:
+            return self._spread(ask, ceiling, surge=False)
+        found = self._spread(ask, ceiling, surge=True)
+        if found is not None or not self._held:
+            return found
+        found = self._spread(ask, ceiling, surge=False)
+        return replace(found, over_surge=True) if isinstance(found, Fleet) else found
+
+    def _spread(self, ask: Ask, ceiling: float, *, surge: bool) -> Fleet | TooDear | None:
+        """Rows about losses are added only once a fleet does not stand one: few ever matter."""
+        needs = self._needs(ask)
+        losses: tuple[Loss, ...] = ()
+        while True:
+            found = self._solve(ask, needs, ceiling, losses, surge=surge)
+            if not isinstance(found, Fleet):
+                return found
+            broken = set(self._broken(ask, needs, found)) - set(losses)
+            if not broken:
+                return found
+            losses = tuple(sorted({*losses, *broken}))
+
+    def _needs(self, ask: Ask) -> Floats:
+        needs: Floats = np.array(ask.shares) * self._problem.workload.rate_per_s * (1 + ask.headroom)
+        return needs
+
+    def _broken(self, ask: Ask, needs: Floats, fleet: Fleet) -> tuple[Loss, ...]:
+        names = [rules.name for rules in self._problem.models]
+        factor = dict(zip(names, ask.factors, strict=True))
+        return broken_losses(
+            self._problem,
+            fleet.nodes,
+            dict(zip(names, needs.tolist(), strict=True)),
+            lambda shape: self._capacities.rate(shape.id, factor[shape.model]),
+        )
+
+    def _solve(
+        self, ask: Ask, needs: Floats, ceiling: float, losses: tuple[Loss, ...], *, surge: bool
+    ) -> Fleet | TooDear | None:
+        columns = self._columns.build(needs, ask.factors, switching=ask.switching, losses=losses)
         if not len(columns.usd):
             return None
-        rows = _rows(columns, needs, ask.spot_share, [rules.min_replicas for rules in self._problem.models])
-        found = _integers(columns, rows)
-        if found is None:
-            return None
-        counts, bound = found
-        if not ask.switching and bound > ceiling:
-            return TooDear(at_least_usd_per_hour=bound)
-        bought = [(*columns.bought(int(i)), int(counts[i])) for i in np.flatnonzero(counts)]
-        nodes = numbered(bought, self._problem.incumbent)
+        wanted = [rules.min_replicas for rules in self._problem.models]
+        cover = covering(columns, needs, ask.spot_share, wanted, losses)
+        limit = limits(columns, self._problem, self._held, surge=surge)
+        found = _cheapest(columns, cover, limit, inf if ask.switching else ceiling)
+        if found is None or isinstance(found, TooDear):
+            return found
+        nodes = numbered(
+            [(*columns.bought(int(i)), int(found.counts[i])) for i in np.flatnonzero(found.counts)],
+            self._problem.incumbent,
+        )
         return Fleet(
             nodes=nodes,
-            usd_per_hour=sum((node.offer.usd_per_hour for node in nodes), Decimal(0)),
-            bound_usd_per_hour=None if ask.switching else bound,
+            usd_per_hour=sum((node.usd_per_hour for node in nodes), Decimal(0)),
+            bound_usd_per_hour=None if ask.switching else found.bound,
         )
 
 
@@ -132,101 +174,64 @@ def numbered(
     return tuple(nodes)
 
 
-def _rows(columns: Columns, needs: Floats, spot_share: float, wanted: list[int]) -> _Rows:
-    """Cover rows are in shares of the need, and no node counts for more than the whole of it."""
-    cover: list[Floats] = []
-    least: list[float] = []
-    steady = np.where(columns.spot, 0.0, 1.0)
-    for m in np.flatnonzero(needs > 0).tolist():
-        part = columns.rates[:, m] / needs[m]
-        cover.append(np.minimum(part, 1.0))
-        least.append(1.0)
-        if spot_share < 1:
-            cover.append(np.minimum(part * steady, 1 - spot_share))
-            least.append(1 - spot_share)
-    for m, count in enumerate(wanted):
-        if count > 1 or (count == 1 and needs[m] <= 0):
-            cover.append(columns.replicas[:, m])
-            least.append(float(count))
-    shared = np.flatnonzero(np.bincount(columns.offer, minlength=len(columns.offers)) > 1)
-    room = (columns.offer[None, :] == shared[:, None]).astype(np.float64)
-    return _Rows(
-        matrix=np.vstack([*cover, room]),
-        lower=np.concatenate([least, np.full(len(shared), -np.inf)]),
-        upper=np.concatenate([np.full(len(cover), np.inf), columns.room[shared]]),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Counts:
+    """How many of each column, and a lower bound on the $/h of any counts at all."""
+
+    counts: Ints
+    bound: float
 
 
-def _integers(columns: Columns, rows: _Rows) -> tuple[Ints, float] | None:
-    """Counts per column, and a lower bound on the $/h of any counts at all; None when no counts will do."""
-    keep = worth_having(columns, rows.matrix[np.isfinite(rows.lower)].T, _greedy(columns, rows))
-    found = milp(
-        columns.usd[keep],
-        integrality=np.ones(len(keep)),
-        bounds=Bounds(0, columns.most[keep]),
-        constraints=LinearConstraint(rows.matrix[:, keep], rows.lower, rows.upper),
-        options={"mip_rel_gap": GAP, "node_limit": NODE_LIMIT},
+def _cheapest(columns: Columns, cover: Covering, limit: Limit, ceiling: float) -> _Counts | TooDear | None:
+    """The cheapest counts; None when no counts will do."""
+    keep = worth_having(columns, cover.matrix.T)
+    programme = Programme(
+        cost=columns.usd[keep],
+        low=np.zeros(len(keep)),
+        high=columns.most[keep],
+        whole=np.ones(len(keep), dtype=np.bool_),
+        matrix=csr_array(vstack([csr_array(cover.matrix[:, keep]), limit.matrix[:, keep]], format="csr")),
+        row_low=np.concatenate([cover.least, np.full(len(limit.most), -np.inf)]),
+        row_high=np.concatenate([np.full(len(cover.least), np.inf), limit.most]),
     )
-    if found.x is None:
+    if ceiling < inf:
+        loose = solve(replace(programme, whole=np.zeros(len(keep), dtype=np.bool_)), gap=GAP)
+        if loose is None:
+            return None
+        if loose.bound + columns.constant > ceiling:
+            return TooDear(at_least_usd_per_hour=loose.bound + columns.constant)
+    found = solve(programme, gap=GAP if len(keep) <= MANY else GAP_OF_MANY)
+    if found is None or found.x is None:
         return None
+    bound = found.bound + columns.constant
+    if bound > ceiling:
+        return TooDear(at_least_usd_per_hour=bound)
     counts = np.zeros(len(columns.usd), dtype=np.int64)
     counts[keep] = np.round(found.x).astype(np.int64)
-    return _without_spares(columns, rows, counts), float(found.mip_dual_bound) + columns.constant
+    return _Counts(counts=_without_spares(columns, cover, counts), bound=bound)
 
 
-def worth_having(columns: Columns, covers: Floats, at_most_usd: float) -> Ints:
-    """The columns of which some cheapest fleet is made, if a fleet for `at_most_usd` is known. Exact.
+def worth_having(columns: Columns, covers: Floats) -> Ints:
+    """The columns of which some cheapest fleet is made. `covers` is `columns x rows`, more is better.
 
-    A column is left out when others do as much for no more money, and are of its own offer or so many that
-    all of them and itself would cost more than `at_most_usd`: then one of them is free to take its place.
+    A column is left out when another cut of the same offer does as much in every row, for no more money:
+    that one can always take its place, under whatever limits.
     """
-    held, total = len(columns.held), len(columns.usd)
-    if held == total:
-        return np.arange(held)
-    first = columns.first - held
-    beaten = beats(np.column_stack([covers, -columns.usd])[held:])
-    by_offer = np.logical_or.reduceat(beaten, first, axis=0)
-    own = np.searchsorted(first, np.arange(total - held), side="right") - 1
-    left_out = by_offer[own, np.arange(total - held)]
-    left_out |= _filled_usd(columns) @ by_offer + columns.usd[held:] > at_most_usd * (1 + 1e-9)
-    return np.concatenate([np.arange(held), held + np.flatnonzero(~left_out)])
+    held = len(columns.held)
+    ends = [*columns.first.tolist()[1:], len(columns.usd)] if len(columns.first) else []
+    kept = [np.arange(held)]
+    for start, end in zip(columns.first.tolist(), ends, strict=True):
+        values = np.column_stack([covers[start:end], -columns.usd[start:end]])
+        kept.append(start + undominated(values))
+    return np.concatenate(kept)
 
 
-def _filled_usd(columns: Columns) -> Floats:
-    """Per offer that columns are cut from, the least that all the nodes of it that can be had cost."""
-    held, offers = len(columns.held), len(columns.offers)
-    kept = np.bincount(columns.offer[:held], columns.most[:held], offers)
-    kept_usd = np.bincount(columns.offer[:held], columns.most[:held] * columns.usd[:held], offers)
-    sold = columns.offer[columns.first]
-    cheapest = np.minimum.reduceat(columns.usd[held:], columns.first - held)
-    filled: Floats = kept_usd[sold] + (columns.room - kept)[sold] * cheapest
-    return filled
-
-
-def _greedy(columns: Columns, rows: _Rows) -> float:
-    """What some fleet that does it all costs; infinite when buying greedily finds none."""
-    at_least = np.isfinite(rows.lower)
-    covers, left = rows.matrix[at_least], rows.lower[at_least].copy()
-    room, most, total = columns.room.copy(), columns.most.copy(), 0.0
-    while np.any(left > 1e-9):
-        use = np.minimum(covers, np.maximum(left, 0.0)[:, None]).sum(axis=0)
-        use[(most < 1) | (room[columns.offer] < 1)] = 0.0
-        if not use.any():
-            return inf
-        best = int(np.argmax(use / np.maximum(columns.usd, 1e-6)))
-        left -= covers[:, best]
-        most[best] -= 1
-        room[columns.offer[best]] -= 1
-        total += float(columns.usd[best])
-    return total
-
-
-def _without_spares(columns: Columns, rows: _Rows, counts: Ints) -> Ints:
+def _without_spares(columns: Columns, cover: Covering, counts: Ints) -> Ints:
     """The same counts less every paid node that is not needed, dearest first."""
     left = counts.copy()
-    slack = np.where(np.isfinite(rows.lower), rows.matrix @ left - rows.lower, np.inf)
+    slack = cover.matrix @ left - cover.least
     for i in sorted(np.flatnonzero(left).tolist(), key=lambda i: (-columns.usd[i], i)):
-        while left[i] and columns.usd[i] > 0 and np.all(slack >= rows.matrix[:, i] - 1e-9):
+        while left[i] and columns.usd[i] > 0 and np.all(slack >= cover.matrix[:, i] - 1e-9):
             left[i] -= 1
-            slack = slack - np.where(np.isfinite(rows.lower), rows.matrix[:, i], 0.0)
+            slack = slack - cover.matrix[:, i]
     return left

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bouted.planner.columns import Columns, ColumnSource
-from bouted.planner.inside import GAP, NODE_LIMIT, worth_having
+from bouted.planner.inside import GAP, worth_having
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.programme import NODE_LIMIT
 from bouted.planner.splits import GRAIN
 from bouted.quality.curve import QualityCurve
 
@@ -58,7 +59,7 @@ class JointSplit:
         if not len(columns.usd):
             return None
         serving, least = self._serving(columns)
-        keep = worth_having(columns, serving.T, at_most_usd)
+        keep = worth_having(columns, serving.T)
         nodes, bounds, pieces = len(keep), models - 1, models - 1
         rows = self._rows(columns, serving[:, keep], keep, margin, least)
         found = milp(

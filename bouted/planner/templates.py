@@ -4,6 +4,7 @@ For given latency targets only two things about a model's part of an instance ma
 carries, and how many replicas it has (up to the number asked for). So for each number of GPUs the
 layouts that no other beats on both are kept, and a cut joins one layout per model. Nothing is lost: any
 other cut can be replaced, on the same instance, by a kept one that does at least as much for every model.
+A group of instances serves one pipeline, so it is cut for one model at a time.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuts:
-    """Cuts of one instance, none better than another. Row i takes layout `picks[i, m]` of part m.
+    """Cuts of `instances` equal instances, none better than another. Row i takes layout `picks[i, m]` of
+    part m.
 
     `rates` is requests/s and `replicas` a count (up to the number asked for), both `cuts x models`.
     """
@@ -53,6 +55,7 @@ class Cuts:
     picks: Ints
     rates: Floats
     replicas: Floats
+    instances: int = 1
 
     def shapes(self, row: int) -> tuple[ReplicaShape, ...]:
         """The replicas of one cut, sorted."""
@@ -81,6 +84,17 @@ def layouts(
     return tuple(kept.values())
 
 
+def group_layouts(offered: Sequence[tuple[ReplicaShape, float]]) -> tuple[Layout, ...]:
+    """The layouts of one model on a group that none beats: the empty one, and one replica that fills it.
+
+    `offered` is each shape that fills such a group, with the requests/s that it carries.
+    """
+    if not any(rate > 0 for _, rate in offered):
+        return (EMPTY,)
+    shape, rate = max(offered, key=lambda item: item[1])
+    return EMPTY, Layout(gpus=shape.gpu_count, rate_per_s=rate, shapes=(shape,))
+
+
 def part(found: tuple[Layout, ...], replicas_wanted: int) -> Part:
     """The layouts of one model as columns of numbers; replicas count up to `replicas_wanted`."""
     return Part(
@@ -91,14 +105,21 @@ def part(found: tuple[Layout, ...], replicas_wanted: int) -> Part:
     )
 
 
-def cuts(parts: Sequence[Part], gpu_count: int) -> Cuts:
-    """The cuts of an instance with `gpu_count` GPUs into one layout per model, beaten ones left out."""
-    picks = _fitting(tuple(each.gpus for each in parts), gpu_count)
+def cuts(parts: Sequence[Part], gpu_count: int, instances: int = 1) -> Cuts:
+    """The cuts of `instances` instances with `gpu_count` GPUs each into one layout per model, beaten ones
+    left out."""
+    picks = _fitting(tuple(each.gpus for each in parts), instances * gpu_count)
     rates = np.column_stack([each.rates[picks[:, m]] for m, each in enumerate(parts)])
     replicas = np.column_stack([each.replicas[picks[:, m]] for m, each in enumerate(parts)])
     # While one replica is enough, whoever carries more has as many.
     keep = undominated(rates if replicas.max(initial=0.0) <= 1 else np.hstack([rates, replicas]))
-    return Cuts(parts=tuple(parts), picks=picks[keep], rates=rates[keep], replicas=replicas[keep])
+    return Cuts(
+        parts=tuple(parts),
+        picks=picks[keep],
+        rates=rates[keep],
+        replicas=replicas[keep],
+        instances=instances,
+    )
 
 
 def undominated(values: Floats) -> Ints:
