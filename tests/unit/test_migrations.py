@@ -23,14 +23,17 @@ from sqlalchemy import Connection, Engine, Inspector, inspect, text
 from bouted import codec
 from bouted.catalog.gpus import Evidence
 from bouted.errors import Misconfigured
+from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import Confidence
 from bouted.perf.costs import roofline
 from bouted.perf.profile import ProfileTable
 from bouted.planner.plan import Plan, PlannedShape
-from bouted.planner.problem import PlanningProblem
+from bouted.planner.problem import PlanningProblem, SpotRules
+from bouted.quality.route_split import Judged
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.documents import get_document
 from bouted.store.engine import WRITES, make_engine
+from bouted.store.events import add_events, list_events
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
 from bouted.store.names import SCHEMA_REVISION
 from bouted.store.open import Store, open_store, sqlite_url
@@ -45,12 +48,13 @@ from bouted.testing.fleet import START, an_offer
 from bouted.testing.store import a_node, a_plan, a_replica, fresh_store
 
 as_roofline = import_module("bouted.migrations.versions.0003_performance").as_roofline
+with_thresholds = import_module("bouted.migrations.versions.0004_joint_planning").with_thresholds
 NEXT = '''"""The schema after this one."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0005"
 down_revision = "{before}"
 
 
@@ -85,7 +89,7 @@ def a_next_revision(folder: Path, body: str) -> Path:
     scripts = folder / "scripts"
     shutil.copytree(scripts_folder(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
     text = NEXT.format(before=SCHEMA_REVISION, body=body)
-    (scripts / "versions" / "0004_next.py").write_text(text)
+    (scripts / "versions" / "0005_next.py").write_text(text)
     return scripts
 
 
@@ -178,7 +182,7 @@ def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, t
     assert load_fleet(store, START) == fleet
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0004"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0005"
     backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
     assert dump(backup) == before
     assert not list(tmp_path.glob("*.partial*"))
@@ -206,7 +210,7 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     odd.mkdir()
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
 
 
 # revision 0002
@@ -395,3 +399,85 @@ def test_any_curve_becomes_a_roofline_with_its_first_value(curve: dict[str, list
     costs = as_roofline({**curve, **rest, "kv_s": 1e-8, "evidence": "roofline"})
     assert min(costs["overhead_s"], costs["weights_s"], costs["compute_s_per_token"]) >= 0
     assert costs["overhead_s"] + costs["weights_s"] == pytest.approx(curve["tokens_s"][0])
+
+
+# revision 0004
+
+STORED = Path(__file__).parent / "stored"
+"""A plan and its problem as the code of revision 0003 wrote them."""
+
+
+def make_0003(url: str) -> tuple[Any, Any]:
+    """A database at revision 0003 with a plan in force; the plan and its problem as JSON."""
+    plan, problem = (json.loads((STORED / f"{name}-0003.json").read_text()) for name in ("plan", "problem"))
+    values = {
+        "hash": plan["problem_hash"],
+        "problem": zlib.compress(json.dumps(problem).encode()),
+        "plan": json.dumps(plan),
+    }
+    statements = [
+        statement.replace("aaa1", plan["id"]) for statement in OLD_TABLES if "INTO profiles" not in statement
+    ]
+    with changing(url) as connection:
+        command.upgrade(alembic_config(scripts_folder(), connection), "0003")
+        for statement in statements:
+            names = [name for name in values if f":{name}" in statement]
+            connection.execute(text(statement), {name: values[name] for name in names})
+    return plan, problem
+
+
+def test_plans_and_problems_of_the_third_revision_are_read(url: str) -> None:
+    old, _ = make_0003(url)
+    with closing(open_store(url)) as store:
+        plan = desired_plan(store)
+        assert plan is not None
+        assert (plan.id, plan.problem_hash) == (old["id"], old["problem_hash"])
+        assert [plan.split.model_for(Judged(score=score)) for score in (0.64, 0.66)] == ["small", "large"]
+        problem = codec.parse(PlanningProblem, get_document(store, plan.problem_hash))
+        assert problem.spot == SpotRules(max_share=0.6)
+        assert (problem.quotas, problem.groups, problem.past) == ((), 1, ())
+        assert problem.incumbent is not None
+        assert [node.template.instances for node in problem.incumbent.nodes] == [1]
+
+
+def test_going_back_to_the_third_revision_gives_it_what_it_can_read(url: str) -> None:
+    old_plan, old_problem = make_0003(url)
+    with closing(open_store(url)) as store:
+        failed = Event(
+            at=START, kind=EventKind.PLAN_FAILED, severity=Severity.WARNING, subject="", message="m"
+        )
+        add_events(store, (failed, replace(failed, kind=EventKind.PLAN_RECOVERED)))
+        with changing(url) as connection:
+            command.downgrade(alembic_config(scripts_folder(), connection), "0003")
+        assert list_events(store) == (failed,)
+        plan, problem = old_bodies(store)
+        assert problem == old_problem
+        assert plan == old_plan
+        store.engine.dispose()
+        upgrade(url)
+        assert desired_plan(store) is not None
+
+
+@pytest.mark.parametrize(
+    ("rules", "thresholds"),
+    [
+        ([{"weight": 1.0, "thresholds": [0.2, 0.7], "prices": []}], [0.2, 0.7]),
+        ([{"weight": 0.4, "thresholds": [0.1, 0.7], "prices": []},
+          {"weight": 0.6, "thresholds": [0.3, 0.8], "prices": []}], [0.1, 0.7]),
+        ([{"weight": 1.0, "thresholds": [], "prices": [0.1, 0.0, -0.1]}], [0.5, 0.8]),
+    ],
+    ids=["one set of thresholds", "a mix of two", "prices"],
+)  # fmt: skip
+def test_any_split_becomes_one_of_thresholds_on_the_way_back(
+    rules: list[dict[str, object]], thresholds: list[float]
+) -> None:
+    split = {
+        "models": ["a", "b", "c"],
+        "shares": [0.5, 0.3, 0.2],
+        "rules": rules,
+        "scorer_hash": "s",
+        "seed": 3,
+    }
+    back = with_thresholds({"id": "p", "split": split})
+    assert set(back["split"]) == {"models", "shares", "thresholds", "scorer_hash"}
+    assert back["split"]["thresholds"] == pytest.approx(thresholds)
