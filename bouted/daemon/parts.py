@@ -77,7 +77,7 @@ def feeds_of(loaded: Loaded) -> tuple[Feed, ...]:
 
 def selection_of(config: Config) -> Selects:
     """The selection policy, set up as the config says."""
-    plugin = plugins.load("bouted.policies", "cheapest")
+    plugin = plugins.load("bouted.policies", "by_rule")
     return cast(Selects, plugin(min_payback_h=config.changes.min_payback_minutes / 60))
 
 

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from bouted.errors import Infeasible
 from bouted.perf.profile import QUANTILES, Metric, Profile
 from bouted.planner.design import Frontier, ScoredDesign
-from bouted.planner.judge import SPOT
 from bouted.planner.latency import mixed_quantile
+from bouted.planner.missed import missed
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.reach import Reach, reach, told
 from bouted.planner.splits import FloorSplits
 from bouted.quality.curve import QualityCurve
 
@@ -20,12 +21,20 @@ P95 = QUANTILES.index(0.95)
 
 
 def explain_infeasible(problem: PlanningProblem, frontier: Frontier) -> Infeasible:
-    """The error that says which constraint cannot be met and what would do."""
-    return (
-        _floor(problem)
-        or _unreachable(problem)
-        or (_nearest(problem, frontier.nearest) if frontier.nearest is not None else _no_fleet(problem))
-    )
+    """The error that says which constraint cannot be met, what would do, and the nearest feasible figures.
+
+    Takes some seconds: it solves the problem again with one of budget, targets and floor given up at a time.
+    """
+    error = _floor(problem)
+    if error is not None:
+        return error
+    found = reach(problem, frontier.nearest)
+    error = _unreachable(problem)
+    if error is None and frontier.nearest is not None:
+        error = _nearest(problem, frontier.nearest, found)
+    error = error or _no_fleet(problem)
+    nearest = told(found, problem)
+    return Infeasible(error.message, hint=f"{error.hint}; {nearest}" if nearest else error.hint)
 
 
 def _floor(problem: PlanningProblem) -> Infeasible | None:
@@ -89,11 +98,11 @@ def _mixed(fastest: npt.NDArray[np.object_], split: Floats, metric: Metric) -> f
     return mixed_quantile(seconds, split[served], 0.95)
 
 
-def _nearest(problem: PlanningProblem, found: ScoredDesign) -> Infeasible:
+def _nearest(problem: PlanningProblem, found: ScoredDesign, near: Reach) -> Infeasible:
     broken = tuple(name for name in found.violated if name != "budget")
     usd, budget = found.design.usd_per_hour, problem.budget.usd_per_hour
     if not broken:
-        least = usd.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
+        least = near.usd_per_hour or usd.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
         return Infeasible(
             f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h",
             hint=f"raise budget.usd_per_hour to at least {least}, or relax a target",
@@ -111,22 +120,6 @@ def _no_fleet(problem: PlanningProblem) -> Infeasible:
         f"what is on sale cannot carry {rate:.3g} queries/s within the targets",
         hint="allow more GPUs, clouds or spot, or relax a latency target",
     )
-
-
-def missed(problem: PlanningProblem, found: ScoredDesign, name: str) -> str:
-    """One broken constraint and by how much, e.g. `p95 e2e: 14.2 s against 12 s`."""
-    estimate, targets = found.estimate, problem.targets
-    for metric in Metric:
-        limit = targets.of(metric)
-        if name == f"{metric.value}_p95" and limit is not None:
-            return f"p95 {metric}: {estimate.p95_s(metric):.3g} s against {limit:g} s"
-    if name == "quality_min":
-        return f"quality_min: {estimate.quality_low:.3f} against {targets.quality_min:g}"
-    if name == "budget":
-        return f"the budget: ${estimate.usd_per_hour:.2f}/h against ${problem.budget.usd_per_hour}/h"
-    if name == SPOT:
-        return f"spot.max_share: more than {problem.spot.max_share:.0%} of a model is on spot"
-    return f"capacity: too little for {problem.workload.rate_high_per_s:.3g} queries/s"
 
 
 def _below(value: float) -> str:

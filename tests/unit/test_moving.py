@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from bouted.policies.select import Cheapest, fetching_cost, moving_cost
+from bouted.policies.select import ByRule
+from bouted.policies.select_move import fetching_cost, moving_cost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from bouted.catalog.precision import Precision
 from bouted.codec import dump, parse
 from bouted.market.egress import FREE, Egress, parse_place
 from bouted.market.offers import Market, Offer
-from bouted.planner.columns import HORIZON_H
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
 from bouted.planner.inside import Ask, Fleet, Inside
 from bouted.planner.moving import Fetching, download_gib
@@ -126,7 +126,7 @@ def test_the_bound_and_the_first_plan_know_nothing_of_one_time_costs() -> None:
     held=st.integers(0, 3),
     load=st.floats(1.0, 14.0),
 )
-def test_the_fleet_is_the_cheapest_once_fetching_is_spread_over_the_horizon(
+def test_the_fleet_is_the_cheapest_once_fetching_is_spread_over_the_life_of_prices(
     prices: list[int], gib: int, held: int, load: float
 ) -> None:
     """Against every mix of one-GPU nodes from three places."""
@@ -140,14 +140,15 @@ def test_the_fleet_is_the_cheapest_once_fetching_is_spread_over_the_horizon(
         problem(old, near, far, incumbent=running(old, held), weights=replace(BUCKET, gib=float(gib))),
         workload=a_workload(load),
     )
-    fetching, start, overlap = Fetching(case), 0.1 / HORIZON_H, 0.1 / HORIZON_H
+    life_h = case.price_life_h
+    fetching, start, overlap = Fetching(case), 0.1 / life_h, 0.1 / life_h
 
     def cost(counts: tuple[int, int, int]) -> float:
         total = 0.0
         for offer, n in zip((old, near, far), counts, strict=True):
             usd = float(offer.usd_per_hour)
             kept = min(n, held) if offer is old else 0
-            total += n * usd + (n - kept) * (usd * start + float(fetching.usd("small", offer)) / HORIZON_H)
+            total += n * usd + (n - kept) * (usd * start + float(fetching.usd("small", offer)) / life_h)
             total += (held - kept) * usd * overlap if offer is old else 0.0
         return total
 
@@ -178,7 +179,8 @@ def scored(fleet: tuple[PlannedNode, ...], violated: tuple[str, ...] = ()) -> Sc
 def choose(new: ScoredDesign, old: ScoredDesign | None, payback_h: float) -> Choice:
     incumbent = Incumbent(plan_id="7f3a2", nodes=old.design.nodes, shares=SHARES) if old else None
     front = Frontier(designs=(new,), incumbent=old, nearest=None, swept=1, simulated=1, seconds=1.0, seed=1)
-    return Cheapest(min_payback_h=payback_h).select(front, problem(incumbent=incumbent))
+    case = replace(problem(incumbent=incumbent), price_life_h=9.0)
+    return ByRule(min_payback_h=payback_h).select(front, case)
 
 
 OLD, NEW = (
@@ -191,8 +193,8 @@ def test_a_move_that_pays_back_says_what_part_of_it_is_for_fetching() -> None:
     choice = choose(scored(NEW), scored(OLD), payback_h=10.0)
     assert not choice.held
     assert choice.why == (
-        "saves $1.20/h over plan 7f3a2; moving costs $9.52 ($9.00 of it to fetch weights),"
-        " pays back in 7.9 h",
+        "saves $1.20/h over plan 7f3a2, prices like these hold 9 h; moving costs $9.52 ($9.00 of it to fetch"
+        " weights), pays back in 7.93 h",
     )
 
 
@@ -201,7 +203,7 @@ def test_fetching_may_be_what_makes_a_move_not_worth_it() -> None:
     assert choice.held
     assert choice.why == (
         "plan 7f3a2 stays: $1.20/h could be saved, but moving costs $9.52 ($9.00 of it to fetch weights)"
-        " and would pay back in 7.9 h",
+        " and would pay back in 7.93 h",
     )
 
 
