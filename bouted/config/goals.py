@@ -23,6 +23,7 @@ from bouted.config.fields import (
     Name,
     Positive,
     Seconds,
+    Share,
     Text,
     Usd,
     Whole,
@@ -95,7 +96,8 @@ class ModelSettings(Section):
 
     `spec` is a name in the catalog, or the folder with a model's `config.json` as an absolute path.
 
-    `weights_from` is where a starting node fetches the weights.
+    `weights_from` is where a starting node fetches the weights. `quality` is a score that you declare, for
+    want of evals.
     """
 
     name: Name
@@ -107,6 +109,7 @@ class ModelSettings(Section):
     clouds: tuple[Text, ...] = ()
     regions: tuple[Text, ...] = ()
     weights_from: Annotated[Text, AfterValidator(_place)] = INTERNET
+    quality: Share | None = None
 
     @field_validator("precision")
     @classmethod
@@ -124,23 +127,21 @@ class ModelSettings(Section):
 class RoutingSettings(Section):
     """Where the quality of each model is known from: your own evals, or the synthetic set that ships.
 
+    With neither, each model's `quality` must be declared: see `known_quality`. `embeddings` names a model of
+    the sentence-transformers package that the router judges prompts with as well.
+
     `evals_hash` is no key: it makes new content of the evals file a change of the config.
     """
 
     synthetic: bool = False
-    evals_file: ExistingFile | None = Field(default=None, validate_default=True)
+    evals_file: ExistingFile | None = None
+    embeddings: Text | None = None
     _evals_hash: str = PrivateAttr(default="")
 
     @field_validator("evals_file")
     @classmethod
     def _one_of_the_two(cls, evals_file: Path | None, info: ValidationInfo) -> Path | None:
-        synthetic = info.data.get("synthetic")
-        if evals_file is None and synthetic is False:
-            raise refusal(
-                "is needed: one JSON line per prompt with each model's score",
-                "or set synthetic: true to try bouted without your own",
-            )
-        if evals_file is not None and synthetic is True:
+        if evals_file is not None and info.data.get("synthetic") is True:
             raise refusal("is given although synthetic is true", "keep one of them")
         return evals_file
 
@@ -159,3 +160,29 @@ class RoutingSettings(Section):
     def evals_hash(self) -> str:
         """Names the content of the evals file as it was when the config was read; "" without one."""
         return self._evals_hash
+
+
+def known_quality(routing: RoutingSettings, models: tuple[ModelSettings, ...]) -> RoutingSettings:
+    """`routing` as given; refused unless quality is known for every model, and from one place."""
+    evals = routing.synthetic or routing.evals_file is not None
+    declared = [model.name for model in models if model.quality is not None]
+    missing = [model.name for model in models if model.quality is None]
+    if evals and declared:
+        raise refusal(
+            f"gives evals although quality is declared for {', '.join(declared)}", "keep one of them"
+        )
+    if declared and missing:
+        said = f"is needed: quality is declared for {', '.join(declared)} and not for {', '.join(missing)}"
+        raise refusal(said, "or declare every model's quality", key="evals_file")
+    if not evals and not declared:
+        raise refusal(
+            "is needed: one JSON line per prompt with each model's score",
+            "or set synthetic: true to try bouted without your own, or declare each model's quality",
+            key="evals_file",
+        )
+    return routing
+
+
+def declared_scores(models: tuple[ModelSettings, ...]) -> dict[str, float]:
+    """The declared quality of each model; empty where evals tell it."""
+    return {model.name: model.quality for model in models if model.quality is not None}

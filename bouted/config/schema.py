@@ -13,6 +13,7 @@ from bouted.config.goals import (
     ModelSettings,
     RoutingSettings,
     WorkloadSettings,
+    known_quality,
 )
 from bouted.config.hardware import GpuTypeSettings
 from bouted.config.locate import database_url
@@ -68,7 +69,7 @@ class Config(Section):
     targets: TargetSettings
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
     workload: WorkloadSettings
-    routing: RoutingSettings
+    routing: RoutingSettings = Field(default=RoutingSettings(), validate_default=True)
     gpus: tuple[GpuTypeSettings, ...] = ()
     supply: SupplySettings = SupplySettings()
     prices: PriceSettings = PriceSettings()
@@ -90,6 +91,11 @@ class Config(Section):
                     key="prompt_tokens",
                 )
         return workload
+
+    @field_validator("routing")
+    @classmethod
+    def _quality_is_known(cls, routing: RoutingSettings, info: ValidationInfo) -> RoutingSettings:
+        return known_quality(routing, info.data["models"]) if "models" in info.data else routing
 
     @field_validator("supply")
     @classmethod

@@ -12,6 +12,7 @@ from bouted.clock import Clock
 from bouted.codec import content_hash, dump
 from bouted.config.catalog import catalog_of
 from bouted.config.change import planning_hash
+from bouted.config.goals import declared_scores
 from bouted.config.schema import Config
 from bouted.daemon.price_lives import price_lives
 from bouted.daemon.profiling import Profiler
@@ -29,6 +30,7 @@ from bouted.planner.plan_from import make_plan
 from bouted.planner.problem import Incumbent, ModelWeights, PastJudgement, PlanningProblem, PriceLife
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.planner.sound import require_sound
+from bouted.quality.evals import declared_quality
 from bouted.store.documents import put_document
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
@@ -101,7 +103,7 @@ class PlanMaker:
             # scipy takes two seconds to import: the daemon pays that only when there is bad news to explain.
             from bouted.planner.explain import explain_infeasible
 
-            raise explain_infeasible(problem, frontier)
+            raise await asyncio.to_thread(explain_infeasible, problem, frontier)
         self.taught = Taught(models=problem.quality.models, judged=frontier.judged)
         choice = self.policy(config).select(frontier, problem)
         plan = make_plan(
@@ -111,6 +113,7 @@ class PlanMaker:
             created_at=self.clock.now(),
             config_hash=planning_hash(config),
             problem_hash=put_document(self.store, "problem", dump(PlanningProblem, problem)),
+            frontier_hash=put_document(self.store, "frontier", dump(Frontier, frontier)),
             seconds_to_plan=monotonic() - started,
         )
         status = PlanStatus.HELD if choice.held else PlanStatus.PROPOSED
@@ -167,17 +170,21 @@ class PlanMaker:
         return await asyncio.to_thread(price_lives, self.store, offers, held, least_h, self.clock.now())
 
     async def _quality(self, config: Config) -> QualityAnswer:
-        """The quality model and scorer, fitted once per content of the evals file."""
+        """The quality model and scorer, fitted once per content of the evals file; or as declared."""
+        if scores := declared_scores(config.models):
+            return QualityAnswer(quality=declared_quality(scores), scorer_file="")
         path = config.routing.evals_file
         content = Path(path).read_bytes() if path is not None else b"synthetic"
         models = tuple(model.name for model in config.models)
-        key = content_hash(content + repr((models, config.planner.seed)).encode())
+        embeddings = config.routing.embeddings or ""
+        key = content_hash(content + repr((models, config.planner.seed, embeddings)).encode())
         if key not in self.qualities:
             request = QualityRequest(
                 evals_file=str(path) if path is not None else "",
                 models=models,
                 state_dir=str(config.state_dir),
                 seed=config.planner.seed,
+                embeddings=embeddings,
             )
             self.qualities = {key: await self.worker.quality(request)}
         return self.qualities[key]

@@ -29,13 +29,15 @@ class ProfileAnswer:
 class QualityRequest:
     """Fit the router scorer to an evals file; "" means the synthetic set that ships.
 
-    `models` are the config's names; the scorer is written into `state_dir`.
+    `models` are the config's names; the scorer is written into `state_dir`. `embeddings` names the encoder that
+    it judges prompts with as well; "" is none.
     """
 
     evals_file: str
     models: tuple[str, ...]
     state_dir: str
     seed: int
+    embeddings: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bouted.config.fields import Surroundings
+from bouted.config.goals import declared_scores
 from bouted.config.load import config_hash, load_config, parse_config
 from bouted.config.locate import locate
 from bouted.config.problems import ConfigErrors
@@ -59,6 +60,16 @@ def told(text: str, folder: Path = Path("/nowhere")) -> list[str]:
 def edited(old: str, new: str) -> str:
     assert old in SMALLEST
     return SMALLEST.replace(old, new)
+
+
+def test_quality_may_be_declared_for_every_model_in_place_of_evals() -> None:
+    declared = edited("spec: llama-3.1-8b}", "spec: llama-3.1-8b, quality: 0.7}").replace(
+        "routing: {synthetic: true}\n", ""
+    )
+    (line,) = told(declared)
+    assert "routing.evals_file: is needed: quality is declared for small and not for large" in line
+    config = parse(declared.replace("llama-3.1-70b}", "llama-3.1-70b, quality: 0.9}"))
+    assert declared_scores(config.models) == {"small": 0.7, "large": 0.9}
 
 
 def test_the_example_that_ships_loads_with_the_shipped_catalog(tmp_path: Path) -> None:
@@ -172,7 +183,11 @@ WRONG = [
      "bouted.yaml:9 routing.synthetic: must be true or false, got 'yes'"),
     ("synthetic: true", "synthetic: false",
      "bouted.yaml:9 routing.evals_file: is needed: one JSON line per prompt with each model's score "
-     "(or set synthetic: true to try bouted without your own)"),
+     "(or set synthetic: true to try bouted without your own, or declare each model's quality)"),
+    ("spec: llama-3.1-8b}", "spec: llama-3.1-8b, quality: 0.7}",
+     "bouted.yaml:9 routing: gives evals although quality is declared for small (keep one of them)"),
+    ("spec: llama-3.1-8b}", "spec: llama-3.1-8b, quality: 70}",
+     "bouted.yaml:7 models[0].quality: must be between 0 and 1, got 70 (write 0.7)"),
     ("synthetic: true", "evals_file: mine.jsonl",
      "bouted.yaml:9 routing.evals_file: there is no file 'mine.jsonl' (looked in /nowhere)"),
     ("routing:", "supply: {clouds: aws}\nrouting:",
