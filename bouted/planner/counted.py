@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.perf.simulate import RequestTimes
-from bouted.planner.latency import capped_s
+from bouted.planner.latency import FOREVER_S, capped_s
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -19,17 +19,24 @@ def counted(requests: int) -> slice:
     return slice(int(WARM * requests), int(LAST * requests))
 
 
-def p95s(times: RequestTimes, members: Bools | None = None) -> Floats | None:
-    """P95 of TTFT, TPOT and end-to-end, in seconds and never infinite; None when no request counts.
+def p95s(times: RequestTimes, unanswered_s: float = FOREVER_S, members: Bools | None = None) -> Floats | None:
+    """P95 of TTFT, TPOT and end-to-end in seconds; None when no request counts.
 
-    Of all requests, or of those that `members` marks.
+    Of all requests, or of those that `members` marks. What was never answered took `unanswered_s`; it has
+    no gaps between tokens, so TPOT is that of the others as long as there are any.
     """
     part = counted(len(times.e2e_s))
     kept = members[part] if members is not None else np.ones(part.stop - part.start, dtype=np.bool_)
     if not kept.any():
         return None
-    columns = (times.ttft_s, times.tpot_s, times.e2e_s)
-    return np.array([np.quantile(capped_s(seconds[part][kept]), 0.95) for seconds in columns])
+    ttft, tpot, e2e = (seconds[part][kept] for seconds in (times.ttft_s, times.tpot_s, times.e2e_s))
+    gaps = tpot[np.isfinite(tpot)] if np.isfinite(tpot).any() else tpot
+    return np.array(
+        [
+            np.quantile(np.where(np.isfinite(seconds), seconds, unanswered_s), 0.95)
+            for seconds in (ttft, gaps, e2e)
+        ]
+    )
 
 
 def sampling_error(times: RequestTimes) -> Floats:

@@ -1,47 +1,92 @@
-"""A design put through a scenario: what is left of its fleet, and what becomes of every request."""
+"""A design put through its scenarios: what is left of its fleet, and what becomes of every request."""
+
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from bouted.perf.simulate import FleetReplica, RequestTimes, simulate_fleet
 from bouted.planner.capacity import Capacities
+from bouted.planner.counted import p95s
 from bouted.planner.design import Design
+from bouted.planner.latency import FOREVER_S
 from bouted.planner.losses import Losses
-from bouted.planner.problem import PlanningProblem
-from bouted.planner.scenarios import Scenario
+from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.scenarios import Scenario, scenarios
 from bouted.planner.sharing import weights
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+# Odds of being short of a node that are not worth simulating: on-demand nodes are hardly ever taken.
+NEGLIGIBLE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """What became of a scenario's requests, its odds, and how long what nobody answered has waited."""
+
+    scenario: Scenario
+    times: RequestTimes
+    odds: float
+    unanswered_s: float
+
+    def p95s(self, members: Bools | None = None) -> Floats | None:
+        """P95 of TTFT, TPOT and end-to-end of all requests, or of these; None of none."""
+        return p95s(self.times, self.unanswered_s, members)
 
 
 class Rehearsal:
-    """Runs scenarios of one problem on the event simulator."""
+    """Runs designs of one problem through its scenarios on the event simulator."""
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities) -> None:
+        self.scenarios = scenarios(problem)
         self._workload = problem.workload
         self._capacities = capacities
         self._costs = {p.shape.id: p.costs for p in problem.profiles.profiles}
         self._losses = Losses(problem)
 
-    def run(self, design: Design, scenario: Scenario) -> RequestTimes:
-        """Times of each request of the trace, infinite where it is never answered.
+    def runs(self, design: Design) -> list[Run]:
+        """Each scenario with the whole fleet; then each drawn one without what it takes, if any may be lost.
 
-        A model that is left without a replica has its queries served by the next abler one that has any, as
-        the gateway does. Without one they count as never answered, for the planned quality is not given.
+        The odds of the latter are together those of missing a node at some moment.
+        """
+        drawn = self.scenarios[1:]
+        gone = self._losses.odds(design.nodes) if drawn else 0.0
+        gone = gone if gone > NEGLIGIBLE else 0.0
+        whole = (1 - gone) / len(self.scenarios)
+        runs = [self._run(design, item, (), whole) for item in self.scenarios]
+        if gone:
+            for item in drawn:
+                missing = self._losses.missing(item.number, design.nodes)
+                runs.append(self._run(design, item, missing, gone / len(drawn)))
+        return runs
+
+    def _run(self, design: Design, scenario: Scenario, missing: tuple[PlannedNode, ...], odds: float) -> Run:
+        """One scenario on the nodes that are left.
+
+        A model without a replica has its queries served by the next abler one that has any, as the gateway
+        does. Where there is none, nobody answers them until the missing nodes are replaced: a less able
+        model would not give the quality that was planned.
         """
         shares = np.cumsum([item.share for item in design.shares])
         wanted = np.minimum(np.searchsorted(shares, scenario.draws, side="right"), len(shares) - 1)
-        replicas = self._left(design, scenario.number)
+        replicas = self._left(design, {node.slot for node in missing})
         served = np.array(heirs(len(shares), {replica.model_index for replica in replicas}))
-        return simulate_fleet(
+        times = simulate_fleet(
             replicas, scenario.arrivals_s, served[wanted], scenario.prompt_tokens, scenario.output_tokens
         )
+        unanswered_s = self._losses.wait_s(missing) if missing else FOREVER_S
+        return Run(scenario=scenario, times=times, odds=odds, unanswered_s=unanswered_s)
 
-    def _left(self, design: Design, number: int) -> tuple[FleetReplica, ...]:
-        """The replicas that scenario `number` leaves. Weights are those of the whole fleet, as planned."""
+    def _left(self, design: Design, missing: set[str]) -> tuple[FleetReplica, ...]:
+        """The replicas on the other nodes. Weights are those of the whole fleet, as planned."""
         index = {item.model: m for m, item in enumerate(design.shares)}
         weight = weights(design, self._workload, self._capacities)
         return tuple(
             FleetReplica(costs=self._costs[shape.id], model_index=index[shape.model], weight=weight[shape.id])
             for node in design.nodes
-            if not self._losses.lost(number, node)
+            if node.slot not in missing
             for shape in node.template.replicas
         )
 

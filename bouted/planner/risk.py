@@ -8,16 +8,17 @@ from bouted.planner.problem import Risk, Robustness
 Floats = npt.NDArray[np.float64]
 
 
-def over_scenarios(seconds: Floats, robustness: Robustness) -> Floats:
-    """One figure per column from one row per scenario, all of equal odds; more is worse.
+def over_scenarios(seconds: Floats, odds: Floats, robustness: Robustness) -> Floats:
+    """One figure per column from one row per scenario; more is worse. `odds` need not sum to 1.
 
-    CVaR at share `tail` is the mean of the worst `tail` of the odds: of 8 scenarios at 0.25, of the worst
-    two of that column. A scenario that lies half in the tail counts half; of a tail smaller than one
-    scenario, the worst one is taken.
+    CVaR at share `tail` is the mean over the worst `tail` of the odds: of 8 equal scenarios at 0.25, of the
+    worst two of that column. A scenario that lies partly in the tail counts for that part.
     """
+    shares = odds / odds.sum()
     if robustness.risk is Risk.MEAN:
-        return np.asarray(seconds.mean(axis=0))
-    worst_first = -np.sort(-seconds, axis=0)
-    in_tail = max(robustness.tail * len(seconds), 1.0)
-    parts = np.clip(in_tail - np.arange(len(seconds)), 0.0, 1.0) / in_tail
-    return np.asarray(parts @ worst_first)
+        return np.asarray(shares @ seconds)
+    order = np.argsort(-seconds, axis=0, kind="stable")
+    worst_first = np.take_along_axis(seconds, order, axis=0)
+    ends = np.minimum(np.cumsum(shares[order], axis=0), robustness.tail)
+    parts = np.diff(ends, axis=0, prepend=0.0) / ends[-1]
+    return np.asarray((parts * worst_first).sum(axis=0))

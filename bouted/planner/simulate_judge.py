@@ -1,5 +1,6 @@
 """The dear judge: every engine step of the whole fleet, on a trace per scenario."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,17 +9,17 @@ import numpy.typing as npt
 from bouted.catalog.gpus import Evidence
 from bouted.perf.costs import roofline
 from bouted.perf.profile import Metric
-from bouted.perf.simulate import FleetReplica, RequestTimes, simulate_fleet
+from bouted.perf.simulate import FleetReplica, simulate_fleet
 from bouted.planner.capacity import Capacities
 from bouted.planner.classes import class_numbers
-from bouted.planner.counted import p95s, sampling_error
+from bouted.planner.counted import sampling_error
 from bouted.planner.design import ClassEstimate, Judge, ScoredDesign
 from bouted.planner.judge import ProfilesJudge, violations
 from bouted.planner.latency import replica_loads
 from bouted.planner.problem import PlanningProblem
-from bouted.planner.rehearse import Rehearsal
+from bouted.planner.rehearse import Rehearsal, Run
 from bouted.planner.risk import over_scenarios
-from bouted.planner.scenarios import scenarios, usd_spread
+from bouted.planner.scenarios import usd_spread
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,7 +35,7 @@ class SimulatedJudge:
         self._capacities = capacities
         self._cheap = cheap
         self._rehearsal = Rehearsal(problem, capacities)
-        self._scenarios = scenarios(problem)
+        self._scenarios = self._rehearsal.scenarios
         self._classes = [
             class_numbers(problem.targets.classes, scenario.prompt_tokens) for scenario in self._scenarios
         ]
@@ -45,42 +46,50 @@ class SimulatedJudge:
         Cost and quality stay those of the planned fleet and split: the floor need only hold for that.
         """
         design, problem = scored.design, self._problem
-        runs = [self._rehearsal.run(design, scenario) for scenario in self._scenarios]
-        seconds = np.array([p95s(run) for run in runs])
-        told = over_scenarios(seconds, problem.robustness)
+        runs = self._rehearsal.runs(design)
+        told = self._told([run.p95s() for run in runs], runs)
+        assert told is not None
         loads = replica_loads(design, problem.workload, self._capacities)
-        of = list(Metric).index(problem.targets.objective)
-        worst = float(seconds[:, of].max() / max(told[of], 1e-9))
         estimate = replace(
             scored.estimate,
-            ttft_p95_s=float(told[0]),
-            tpot_p95_s=float(told[1]),
-            e2e_p95_s=float(told[2]),
+            ttft_p95_s=told[0],
+            tpot_p95_s=told[1],
+            e2e_p95_s=told[2],
             judge=Judge.SIMULATED,
-            spread=_spread(self._cheap.spread(loads), float(sampling_error(runs[0])[of]), worst),
+            spread=self._spread(self._cheap.spread(loads), runs, told),
             usd_spread=TENTH * usd_spread(design.nodes, self._scenarios),
             classes=self._of_classes(runs),
         )
         broken = (*violations(problem, estimate, loads), *self._cheap.rules_broken(design))
         return ScoredDesign(design=design, estimate=estimate, violated=broken)
 
-    def _of_classes(self, runs: list[RequestTimes]) -> tuple[ClassEstimate, ...]:
-        """Each class over the scenarios in which it has requests; left out when it has none at all."""
+    def _told(self, rows: Sequence[Floats | None], runs: Sequence[Run]) -> tuple[float, float, float] | None:
+        """TTFT, TPOT and end-to-end over the runs that have a figure; None when none has."""
+        known = [(row, run.odds) for row, run in zip(rows, runs, strict=True) if row is not None]
+        if not known:
+            return None
+        seconds, odds = np.array([row for row, _ in known]), np.array([part for _, part in known])
+        ttft, tpot, e2e = over_scenarios(seconds, odds, self._problem.robustness)
+        return float(ttft), float(tpot), float(e2e)
+
+    def _of_classes(self, runs: list[Run]) -> tuple[ClassEstimate, ...]:
+        """Each class over the runs in which it has requests; left out when it has none at all."""
         found: list[ClassEstimate] = []
         for number, item in enumerate(self._problem.targets.classes):
-            each = [p95s(run, mine == number) for run, mine in zip(runs, self._classes, strict=True)]
-            rows = [row for row in each if row is not None]
-            if rows:
-                told = over_scenarios(np.array(rows), self._problem.robustness)
-                found.append(
-                    ClassEstimate(
-                        name=item.name,
-                        ttft_p95_s=float(told[0]),
-                        tpot_p95_s=float(told[1]),
-                        e2e_p95_s=float(told[2]),
-                    )
-                )
+            rows = [run.p95s(self._classes[run.scenario.number] == number) for run in runs]
+            told = self._told(rows, runs)
+            if told is not None:
+                ttft, tpot, e2e = told
+                found.append(ClassEstimate(name=item.name, ttft_p95_s=ttft, tpot_p95_s=tpot, e2e_p95_s=e2e))
         return tuple(found)
+
+    def _spread(self, costs: float, runs: list[Run], told: tuple[float, float, float]) -> float:
+        """Errors of the step costs, of sampling, and of what load may come, taken to be independent."""
+        of = list(Metric).index(self._problem.targets.objective)
+        seen = [row[of] for run in runs[: len(self._scenarios)] if (row := run.p95s()) is not None]
+        load = max(0.0, float(max(seen)) / max(told[of], 1e-9) - 1)
+        sampling = TENTH * float(sampling_error(runs[0].times)[of])
+        return float(min(np.sqrt(costs**2 + sampling**2 + load**2), 10.0))
 
 
 def warm() -> None:
@@ -98,12 +107,3 @@ def warm() -> None:
         spread=0.0,
     )
     simulate_fleet((FleetReplica(costs=costs, model_index=0, weight=1.0),), np.zeros(1), one - 1, one, one)
-
-
-def _spread(costs: float, sampling: float, worst: float) -> float:
-    """Errors of the step costs, of sampling, and of what may come, taken to be independent.
-
-    `sampling` is a standard error, `worst` the worst scenario's latency over the one that is told.
-    """
-    coming = max(0.0, worst - 1)
-    return float(min(np.sqrt(costs**2 + (TENTH * sampling) ** 2 + coming**2), 10.0))

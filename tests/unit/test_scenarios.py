@@ -102,36 +102,54 @@ def test_tilting_a_usual_mix_hits_the_mean_exactly() -> None:
     assert tilted(prompts, 1.2) @ prompts == pytest.approx(1.2 * prompts.mean(), rel=1e-6)
 
 
-def test_nothing_is_lost_in_the_expected_case_or_without_hazard() -> None:
-    losses = Losses(a_case())
-    assert not any(losses.lost(0, node) for node in nodes(50, hazard=100.0))
-    assert not any(losses.lost(number, node) for number in (1, 2) for node in nodes(50, hazard=0.0))
+def test_what_has_no_hazard_is_never_missing() -> None:
+    losses, fleet = Losses(a_case()), nodes(50, hazard=0.0)
+    assert losses.odds(fleet) == 0.0
+    assert losses.missing(1, fleet) == ()
+    assert losses.wait_s(()) == 0.0
 
 
 def test_the_longer_a_replacement_takes_the_likelier_a_node_is_missing() -> None:
     weights = ModelWeights(model="small", place=Place(provider="aws", region="us-east-1", zone=""), gib=20.0)
-    node = nodes(1, hazard=0.5)[0]
+    fleet = nodes(1, hazard=0.5)
     quick = a_case(start_h=0.1)
     slow = replace(quick, weights=(weights,), switching=replace(quick.switching, fetch_h_per_gib=0.01))
-    assert Losses(quick).odds(node) == pytest.approx(1 - np.exp(-0.05))
-    assert Losses(slow).odds(node) == pytest.approx(1 - np.exp(-0.5 * 0.3))
+    assert Losses(quick).odds(fleet) == pytest.approx(1 - np.exp(-0.05))
+    assert Losses(slow).odds(fleet) == pytest.approx(1 - np.exp(-0.5 * 0.3))
+    assert Losses(slow).wait_s(fleet) == pytest.approx(0.3 * 3600)
 
 
-@given(st.integers(2, 12), st.floats(0.0, 8.0), st.integers(0, 1000))
-def test_a_node_is_lost_in_its_odds_of_the_scenarios_up_to_rounding(
-    count: int, hazard: float, seed: int
-) -> None:
-    losses, node = Losses(a_case(count, seed=seed)), nodes(1, hazard)[0]
-    lost = sum(losses.lost(number, node) for number in range(1, count))
-    assert abs(lost - losses.odds(node) * (count - 1)) < 1
+def test_two_fleets_are_short_of_a_node_as_often_as_either_is() -> None:
+    losses, few, many = Losses(a_case()), nodes(2, hazard=0.3), nodes(6, hazard=0.3)
+    assert 1 - losses.odds(many) == pytest.approx((1 - losses.odds(few)) ** 3)
 
 
-def test_many_nodes_lose_their_odds_together() -> None:
+@given(st.integers(2, 8), st.floats(0.001, 50.0), st.integers(1, 20), st.integers(0, 100))
+def test_each_draw_is_short_of_some_node(count: int, hazard: float, size: int, seed: int) -> None:
+    losses, fleet = Losses(a_case(count, seed=seed)), nodes(size, hazard)
+    for number in range(1, count):
+        assert losses.missing(number, fleet)
+
+
+def test_rare_losses_take_one_node_at_a_time_and_in_proportion_to_its_hazard() -> None:
+    calm = replace(an_offer("calm"), hazard_per_hour=0.01)
+    risky = replace(an_offer("risky"), hazard_per_hour=0.04)
+    fleet = (*planned(calm, 1, small=1), *planned(risky, 1, small=1))
+    taken = [Losses(a_case(seed=seed)).missing(1, fleet) for seed in range(400)]
+    assert all(len(nodes) == 1 for nodes in taken)
+    assert np.mean([nodes[0].offer.provider == "risky" for nodes in taken]) == pytest.approx(0.8, abs=0.06)
+
+
+def test_frequent_losses_take_each_node_with_its_odds() -> None:
     losses, fleet = Losses(a_case(4)), nodes(400, hazard=3.0)
     for number in (1, 2, 3):
-        assert np.mean([losses.lost(number, node) for node in fleet]) == pytest.approx(
-            losses.odds(fleet[0]), abs=0.07
-        )
+        assert len(losses.missing(number, fleet)) / 400 == pytest.approx(1 - np.exp(-0.3), abs=0.07)
+
+
+def test_a_place_in_two_fleets_has_the_same_luck_in_both() -> None:
+    losses, many = Losses(a_case()), nodes(300, hazard=3.0)
+    few = many[:200]
+    assert set(losses.missing(1, few)) == set(losses.missing(1, many)) & set(few)
 
 
 def test_prices_spread_only_what_stands_on_spot() -> None:
@@ -141,6 +159,9 @@ def test_prices_spread_only_what_stands_on_spot() -> None:
     assert usd_spread((), drawn) == 0.0
     assert usd_spread((*spot, *steady), drawn) == pytest.approx(usd_spread(spot, drawn) / 2)
     assert 0.02 < usd_spread(spot, drawn) < 0.15
+
+
+EVEN = np.ones(4)
 
 
 @pytest.mark.parametrize(
@@ -156,19 +177,27 @@ def test_prices_spread_only_what_stands_on_spot() -> None:
 )
 def test_what_counts_is_the_mean_or_that_of_the_worst(risk: Risk, tail: float, told: float) -> None:
     seconds = np.array([[2.0], [4.0], [1.0], [3.0]])
-    assert over_scenarios(seconds, Robustness(risk=risk, tail=tail)) == pytest.approx([told])
+    assert over_scenarios(seconds, EVEN, Robustness(risk=risk, tail=tail)) == pytest.approx([told])
+
+
+def test_a_rare_disaster_counts_by_its_odds() -> None:
+    seconds, odds = np.array([[1.0, 5.0], [100.0, 5.0]]), np.array([0.99, 0.01])
+    assert over_scenarios(seconds, odds, Robustness()) == pytest.approx([1.99, 5.0])
+    cautious = Robustness(risk=Risk.CVAR, tail=0.1)
+    assert over_scenarios(seconds, odds, cautious) == pytest.approx([10.9, 5.0])
 
 
 @given(
-    st.lists(st.lists(st.floats(0, 1e6), min_size=3, max_size=3), min_size=1, max_size=8),
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0.001, 1.0)), min_size=1, max_size=8),
     st.floats(0.01, 1.0),
 )
 def test_the_mean_of_the_worst_lies_between_the_mean_and_the_worst(
-    rows: list[list[float]], tail: float
+    rows: list[tuple[float, float, float]], tail: float
 ) -> None:
-    seconds = np.array(rows)
-    found = over_scenarios(seconds, Robustness(risk=Risk.CVAR, tail=tail))
-    assert np.all(found >= seconds.mean(axis=0) * (1 - 1e-9))
+    table = np.array(rows)
+    seconds, odds = table[:, :2], table[:, 2]
+    found = over_scenarios(seconds, odds, Robustness(risk=Risk.CVAR, tail=tail))
+    assert np.all(found >= over_scenarios(seconds, odds, Robustness()) * (1 - 1e-9))
     assert np.all(found <= seconds.max(axis=0) * (1 + 1e-9))
 
 

@@ -89,21 +89,27 @@ def test_caution_costs_a_risky_fleet_more_than_a_steady_one() -> None:
     assert 0 <= extra[0] < extra[1]
 
 
-def test_a_model_left_without_replicas_is_served_by_an_abler_one() -> None:
+def test_a_model_left_without_replicas_is_served_by_an_abler_one_but_not_by_a_less_able_one() -> None:
     problem = a_case(load=10.0, robustness=Robustness(scenarios=2))
-    gone = replace(an_offer(), hazard_per_hour=1e3)
+    gone = replace(an_offer(), hazard_per_hour=1.0)
     kept = an_offer(market=Market.ON_DEMAND)
     small_lost = design(*planned(gone, 1, small=1), *planned(kept, 3, large=1))
     large_lost = design(*planned(kept, 3, small=1), *planned(gone, 1, large=1))
-    assert e2e(problem, small_lost) < 100.0
-    assert e2e(problem, large_lost) == pytest.approx(FOREVER_S / 2, rel=0.01)
+    odds, replaced_s = 1 - np.exp(-0.1), 360.0
+    assert e2e(problem, small_lost) < 10.0
+    assert e2e(problem, large_lost) == pytest.approx(odds * replaced_s + (1 - odds) * 6.0, rel=0.05)
 
 
-def test_a_fleet_that_is_all_lost_counts_as_late_as_can_be_and_stays_a_number() -> None:
+def test_a_fleet_that_is_all_lost_waits_for_its_replacement_and_stays_a_number() -> None:
     problem = a_case(robustness=ROBUST)
     estimate = simulated(problem, fleet(3, 2, hazard=1e6)).estimate
-    assert estimate.e2e_p95_s == estimate.ttft_p95_s == FOREVER_S
+    assert estimate.e2e_p95_s == estimate.ttft_p95_s == pytest.approx(360.0)
     assert all(np.isfinite(x) for x in (estimate.tpot_p95_s, estimate.spread, estimate.usd_spread))
+
+
+def test_the_usual_hazard_of_steady_nodes_changes_nothing() -> None:
+    steady, rare = (fleet(3, 2, Market.ON_DEMAND, hazard) for hazard in (0.0, 0.0005))
+    assert e2e(a_case(), rare) == e2e(a_case(), steady)
 
 
 @settings(max_examples=15, deadline=None)
