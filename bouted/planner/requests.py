@@ -29,8 +29,8 @@ class ProfileAnswer:
 class QualityRequest:
     """Fit the router scorer to an evals file; "" means the synthetic set that ships.
 
-    `models` are the config's names; the scorer is written into `state_dir`. `embeddings` names the encoder that
-    it judges prompts with as well; "" is none.
+    `models` are the config's names; the scorer is written into `state_dir`. `embeddings` names the encoder
+    that it judges prompts with as well; "" is none.
     """
 
     evals_file: str

@@ -4,6 +4,7 @@ Where the curve sags below a chord, sending part of the queries by the rule at o
 by the other's attains the chord. Noise makes small sags everywhere, so a mix must gain enough, and surely.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
+# What a mix must gain somewhere on its chord, and that in standard deviations over the resamples: many,
+# because the ends of a chord are the luckiest splits of many.
 LEAST_GAIN = 0.002
-# Standard deviations over the resamples. High, because the ends of a chord are the luckiest splits of many.
 SURE = 3.0
 _FLAT = 1e-9
 
@@ -36,14 +38,18 @@ def mixes(splits: Floats, mean: Floats, samples: Floats) -> dict[int, Mix]:
     facets, planes = _upper_hull(splits, mean)
     heights = splits[:, :-1] @ planes[:, :-1].T + planes[:, -1]
     gains = heights.min(axis=1) - mean
-    found: dict[int, Mix] = {}
-    for at in np.flatnonzero(gains > LEAST_GAIN):
-        touching = facets[heights[at] <= heights[at].min() + _FLAT]
-        mix = _mix(splits, splits[at], touching)
-        spread = float(np.std(mix.weights @ samples[mix.splits] - samples[at]))
-        if gains[at] > SURE * spread:
-            found[int(at)] = mix
-    return found
+    below: dict[frozenset[int], dict[int, Mix]] = defaultdict(dict)
+    for at in np.flatnonzero(gains > _FLAT):
+        facet, mix = _mix(splits, splits[at], facets[heights[at] <= heights[at].min() + _FLAT])
+        below[facet][int(at)] = mix
+    won = (of for of in below.values() if any(_sure(gains[at], at, mix, samples) for at, mix in of.items()))
+    return {at: mix for of in won for at, mix in of.items()}
+
+
+def _sure(gain: float, at: int, mix: Mix, samples: Floats) -> bool:
+    if gain <= LEAST_GAIN:
+        return False
+    return gain > SURE * float(np.std(mix.weights @ samples[mix.splits] - samples[at]))
 
 
 def _upper_hull(splits: Floats, mean: Floats) -> tuple[Ints, Floats]:
@@ -60,8 +66,8 @@ def _upper_hull(splits: Floats, mean: Floats) -> tuple[Ints, Floats]:
     return hull.simplices[upper].astype(np.intp), planes
 
 
-def _mix(splits: Floats, wanted: Floats, facets: Ints) -> Mix:
-    """The corners of the facet that holds the split, of those in one plane."""
+def _mix(splits: Floats, wanted: Floats, facets: Ints) -> tuple[frozenset[int], Mix]:
+    """The facet that holds the split, of those in one plane, and the split as a mix of its corners."""
     weights = np.linalg.lstsq(splits[facets[0]].T, wanted, rcond=None)[0]
     best = facets[0]
     for facet in facets[1:]:
@@ -71,4 +77,5 @@ def _mix(splits: Floats, wanted: Floats, facets: Ints) -> Mix:
         if other.min() > weights.min():
             best, weights = facet, other
     kept = weights > _FLAT
-    return Mix(splits=best[kept], weights=weights[kept] / weights[kept].sum())
+    mix = Mix(splits=best[kept], weights=weights[kept] / weights[kept].sum())
+    return frozenset(best.tolist()), mix
