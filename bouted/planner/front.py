@@ -22,7 +22,7 @@ def front(scored: Iterable[ScoredDesign], metric: Metric) -> tuple[ScoredDesign,
     """
     feasible = [item for item in scored if not item.violated]
     values = np.array([_values(item, metric) for item in feasible]).reshape(len(feasible), 3)
-    found = [item for i, item in enumerate(feasible) if not _beaten(values, i)]
+    found = [feasible[i] for i in _unbeaten(values)]
     return tuple(sorted(found, key=lambda item: (item.design.usd_per_hour, item.estimate.p95_s(metric))))
 
 
@@ -58,12 +58,24 @@ def with_bound(scored: ScoredDesign, bound: float) -> ScoredDesign:
     return replace(scored, estimate=replace(scored.estimate, bound_usd_per_hour=least))
 
 
+def unbeaten(values: Floats) -> Floats:
+    """The rows of `designs x 3` ($/h, P95, low quality) that no other beats; of equal ones the first."""
+    kept = _unbeaten(values * np.array([1.0, 1.0, -1.0]))
+    return values[kept]
+
+
 def _values(scored: ScoredDesign, metric: Metric) -> Sequence[float]:
     """Less is better in each."""
     estimate = scored.estimate
     return float(estimate.usd_per_hour), estimate.p95_s(metric), -estimate.quality_low
 
 
-def _beaten(values: Floats, row: int) -> bool:
-    better = np.all(values <= values[row], axis=1) & np.any(values < values[row], axis=1)
-    return bool(better.any() or np.all(values[:row] == values[row], axis=1).any())
+def _unbeaten(values: Floats) -> list[int]:
+    """Rows that no other beats, in their order. By rising cost, each need only be held against those kept."""
+    kept: list[int] = []
+    best = np.empty((len(values), 2))
+    for i in np.lexsort((np.arange(len(values)), values[:, 2], values[:, 1], values[:, 0])):
+        if not np.any(np.all(best[: len(kept)] <= values[i, 1:], axis=1)):
+            best[len(kept)] = values[i, 1:]
+            kept.append(int(i))
+    return sorted(kept)

@@ -1,43 +1,39 @@
-"""Planning: sweep widely with the cheap judge, then simulate the few designs that matter.
+"""Planning: sweep widely with the cheap judge, then simulate what is expected to matter, batch after batch.
 
-Pure but for `clock`: the same problem gives the same answer as long as its deadline is not reached.
+Pure but for `clock` and `stop`: the same problem gives the same answer as long as its deadline is not reached
+and nobody interrupts. It can be ended at any time; what it has is the answer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from bouted.planner.capacity import capacities_of
+from bouted.planner.archive import Archive
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
-from bouted.planner.inside import Inside
-from bouted.planner.joint import JointSplit
-from bouted.planner.judge import SPOT, ProfilesJudge
-from bouted.planner.outside import cube
+from bouted.planner.judge import SPOT
 from bouted.planner.pieces import ALL, Pieces
-from bouted.planner.problem import PlanningProblem
-from bouted.planner.simulate_judge import SimulatedJudge
-from bouted.planner.splits import FloorSplits
-from bouted.planner.sweep import Candidate, Sweep
-from bouted.quality.curve import QualityCurve
+from bouted.planner.pool import Candidate
+from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.workshop import Workshop, workshop
 
-Floats = npt.NDArray[np.float64]
 OnProgress = Callable[[Progress], None]
 OnJudged = Callable[[ScoredDesign], None]
 Stop = Callable[[], bool]
 
-# Of the simulations, this share at most goes to the cheapest designs before anything is learned.
-CHEAPEST_FIRST = 0.4
-ROUNDS = 2
+# Before the sweep has ended, this many of the most promising are simulated after each of its parts.
+EARLY = 3
+# Of the simulations, this share at most goes to what looks best before anything is learned.
+EARLY_SHARE = 0.4
+BATCH = 8
 # Designs that look this much too slow may still turn out fast enough: replicas share a queue's luck.
 WORTH_A_LOOK = 0.25
-# Fewer simulations than this teach nothing.
-LEAST_KNOWN = 3
-MOST_CANDIDATES = 160
+# Candidates that are weighed in one round: those on offer longest make room for new ones.
+MOST_OPEN = 1500
 # With nothing feasible after all, up to this many times the simulations asked for.
 PERSISTENCE = 3
+# Rounds in a row in which nothing is left to simulate, after which nothing will be.
+IDLE_ROUNDS = 8
+FAVOURED = 4
+LEAST_BAD = 12
 
 
 def _ignore(_: ScoredDesign) -> None:
@@ -66,14 +62,6 @@ def propose(
     return _Search(problem, on_progress, clock, on_judged, stop, pieces).run()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Simulated:
-    """A candidate and what its simulation said."""
-
-    candidate: Candidate
-    scored: ScoredDesign
-
-
 class _Search:
     """One search, from the sweep to the front."""
 
@@ -87,100 +75,82 @@ class _Search:
         pieces: Pieces,
     ) -> None:
         self._problem = problem
-        self._on_judged = on_judged
-        self._stop = stop
-        self._pieces = pieces
-        self._ended = Ended.DONE
         self._on_progress = on_progress
         self._clock = clock
         self._started = clock()
-        capacities = capacities_of(problem)
-        curve = QualityCurve.from_model(problem.quality, problem.seed)
-        splits = FloorSplits(curve, problem.targets.quality_min, problem.seed)
-        cheap = ProfilesJudge(problem, capacities, curve)
-        inside = Inside(problem, capacities)
-        many = len(problem.models) > 1 and splits.met
-        self._sweep = Sweep(
-            problem,
-            cube(problem, splits),
-            inside,
-            cheap,
-            JointSplit(problem, inside.columns, curve) if many else None,
-            stop=self._late,
-            on_done=lambda done, best: self._tell("sweep", done, problem.effort.sweep, best),
-        )
-        self._dear = SimulatedJudge(problem, capacities, cheap)
-        self._simulated: dict[int, _Simulated] = {}
+        self._on_judged = on_judged
+        self._stop = stop
+        self._ended = Ended.DONE
+        self._batch = BATCH if pieces.batch else 1
+        self._pieces = pieces
+        self._shop: Workshop = workshop(problem, pieces, self._late, self._tell_swept)
+        self._archive: Archive = self._shop.archive
 
     def run(self) -> Frontier:
         """Sweep, simulate, learn, and put the front together."""
-        self._sweep.run()
-        if self._problem.effort.evaluations > 0:
-            self._simulate_cheapest()
+        wanted = self._problem.effort.evaluations
+        for _ in self._shop.sweep.steps():
+            self._look_early(round(EARLY_SHARE * wanted))
+        if wanted > 0:
+            self._look_early(max(EARLY, round(EARLY_SHARE * wanted)))
             self._learn()
             self._persist()
         return self._frontier()
 
-    def _simulate_cheapest(self) -> None:
-        """The plan in force, then the cheapest designs until one holds up, for a share of the effort."""
-        if self._sweep.incumbent is not None:
-            self._simulate(self._sweep.incumbent)
-        most = max(LEAST_KNOWN, round(CHEAPEST_FIRST * self._problem.effort.evaluations))
-        for candidate in self._by_cost():
-            if len(self._simulated) >= most or self._late():
-                return
-            self._simulate(candidate)
+    def _look_early(self, most: int) -> None:
+        """Simulate the plan in force, then a few designs that look cheapest, or best by the rule."""
+        incumbent = self._shop.sweep.incumbent
+        if incumbent is not None and most > 0:
+            self._simulate(incumbent)
+        some = [item for item in self._ranked() if item not in self._archive][:EARLY]
+        for candidate in some:
+            if len(self._archive) < most and not self._late():
+                self._simulate(candidate)
 
     def _learn(self) -> None:
-        """Spend the rest of the effort where a surrogate expects the most."""
-        left = self._problem.effort.evaluations - len(self._simulated)
-        candidates = self._worth_simulating()
-        if left <= 0 or len(candidates) <= LEAST_KNOWN or self._late():
+        """Breed, choose and simulate until the effort is spent or nothing is left to simulate."""
+        if self._late():
             return
         # Importing torch takes seconds; a search that has nothing to learn does not wait for it.
-        from bouted.planner.surrogate import Acceptable, Surrogate
+        from bouted.planner.choose import Chooser
 
-        metric, problem = self._problem.targets.objective, self._problem
-        estimates = [item.scored.estimate for item in candidates]
-        cheap = np.array([[float(e.usd_per_hour), e.p95_s(metric), e.quality_low] for e in estimates])
-        surrogate = Surrogate(
-            np.array([_features(item) for item in candidates]),
-            cheap,
-            Acceptable(
-                usd_per_hour=max(float(problem.budget.usd_per_hour), float(cheap[:, 0].min()) * 1.5),
-                p95_s=float(problem.targets.of(metric) or cheap[:, 1].max()),
-                quality=problem.targets.quality_min,
-            ),
-            problem.seed,
-        )
-        for number in range(ROUNDS):
-            left = problem.effort.evaluations - len(self._simulated)
-            open_ = [i for i, item in enumerate(candidates) if id(item) not in self._simulated]
-            known = {
-                i: self._simulated[id(item)].scored.estimate.p95_s(metric)
-                for i, item in enumerate(candidates)
-                if id(item) in self._simulated
-            }
-            if left <= 0 or not open_ or len(known) < 2 or self._late():
+        splits = self._shop.splits
+        chooser = Chooser(self._problem, self._archive, self._shop.describer, splits.best_low, self._pieces)
+        idle = round_ = 0
+        while idle < IDLE_ROUNDS and len(self._archive) < self._problem.effort.evaluations:
+            left = self._problem.effort.evaluations - len(self._archive)
+            chosen = chooser.choose(self._open(), min(self._batch, left))
+            idle = 0 if chosen else idle + 1
+            for candidate in chosen:
+                if self._late():
+                    return
+                self._simulate(candidate)
+            if self._late() or len(self._archive) >= self._problem.effort.evaluations:
                 return
-            for i in surrogate.pick(known, open_, -(-left // (ROUNDS - number))):
-                self._simulate(candidates[i])
+            self._shop.breeder.breed(self._parents(), round_)
+            round_ += 1
 
     def _persist(self) -> None:
         """While no simulated design is feasible, simulate more: cheapest first, then the least slow."""
         most = PERSISTENCE * self._problem.effort.evaluations
-        rest = [item for item in self._by_cost() if id(item) not in self._simulated]
-        for candidate in rest:
-            if any(not item.scored.violated for item in self._simulated.values()):
+        for candidate in self._by_cost():
+            if self._archive.good or len(self._archive) >= most or self._late():
                 return
-            if len(self._simulated) >= most or self._late():
-                return
-            self._simulate(candidate)
+            if candidate not in self._archive:
+                self._simulate(candidate)
+
+    def _ranked(self) -> list[Candidate]:
+        """What looks feasible: fastest first where the rule wants that, else cheapest first."""
+        found = self._by_cost()
+        if self._problem.preference.rule is Rule.FASTEST:
+            metric = self._problem.targets.objective
+            found.sort(key=lambda item: (bool(item.scored.violated), item.scored.estimate.p95_s(metric)))
+        return found
 
     def _by_cost(self) -> list[Candidate]:
         """Candidates that look feasible, cheapest first; then those that miss least, whatever they cost."""
         return sorted(
-            self._sweep.candidates,
+            self._shop.pool.candidates,
             key=lambda item: (
                 round(shortfall(self._problem, item.scored), 3),
                 "budget" in item.scored.violated,
@@ -189,59 +159,67 @@ class _Search:
             ),
         )
 
-    def _worth_simulating(self) -> list[Candidate]:
-        """What was simulated, the looked-up front, and the cheapest of what may be feasible."""
-        near = [item for item in self._by_cost() if self._near(item)]
-        shown = front((item.scored for item in near), self._problem.targets.objective)
-        first = {id(scored) for scored in shown}
-        near.sort(key=lambda item: (id(item.scored) not in first, item.scored.design.usd_per_hour))
-        known = [item.candidate for item in self._simulated.values()]
-        rest = [item for item in near if id(item) not in self._simulated]
-        return [*known, *rest[:MOST_CANDIDATES]]
+    def _open(self) -> list[Candidate]:
+        """What may be feasible and was not simulated, the latest found."""
+        found = [
+            item for item in self._shop.pool.candidates if item not in self._archive and self._near(item)
+        ]
+        return found[-MOST_OPEN:]
 
     def _near(self, candidate: Candidate) -> bool:
         broken = set(candidate.scored.violated)
-        slow = shortfall(self._problem, candidate.scored)
-        return not broken & {"budget", "capacity", "quality_min", SPOT} and slow <= WORTH_A_LOOK
+        if broken & {"budget", "capacity", "quality_min", SPOT}:
+            return False
+        return not self._pieces.cheap or shortfall(self._problem, candidate.scored) <= WORTH_A_LOOK
+
+    def _parents(self) -> list[Candidate]:
+        """What to breed from: the front, and its favoured end more often; with none, what misses least."""
+        candidates = {id(item.scored): item.candidate for item in self._archive.all}
+        metric = self._problem.targets.objective
+        shown = front((item.scored for item in self._archive.good), metric)
+        if not shown:
+            return self._by_cost()[:LEAST_BAD]
+        favoured: list[ScoredDesign] = []
+        if self._problem.preference.rule is Rule.CHEAPEST:
+            favoured = list(shown[:FAVOURED])
+        elif self._problem.preference.rule is Rule.FASTEST:
+            favoured = sorted(shown, key=lambda item: item.estimate.p95_s(metric))[:FAVOURED]
+        repeats = max(1, len(shown) // (2 * FAVOURED))
+        return [candidates[id(item)] for item in (*shown, *favoured * repeats)]
 
     def _simulate(self, candidate: Candidate) -> None:
-        if id(candidate) in self._simulated:
+        if candidate in self._archive:
             return
-        scored = self._dear.score(candidate.scored)
+        scored = self._shop.dear.score(candidate.scored)
+        self._archive.add(candidate, scored)
         self._on_judged(scored)
-        self._simulated[id(candidate)] = _Simulated(candidate=candidate, scored=scored)
-        good = [
-            float(item.scored.design.usd_per_hour)
-            for item in self._simulated.values()
-            if not item.scored.violated
-        ]
-        total = max(self._problem.effort.evaluations, len(self._simulated))
-        self._tell("simulate", len(self._simulated), total, min(good, default=None))
+        total = max(self._problem.effort.evaluations, len(self._archive))
+        self._tell("simulate", len(self._archive), total, self._archive.cheapest)
 
     def _frontier(self) -> Frontier:
-        judged = [item.scored for item in self._simulated.values()]
+        judged = [item.scored for item in self._archive.all]
         if not judged:
-            judged = [item.scored for item in self._sweep.candidates]
-        bound = self._sweep.bound or 0.0
+            judged = [item.scored for item in self._shop.pool.candidates]
+        bound = self._shop.pool.bound or 0.0
         designs = front((with_bound(item, bound) for item in judged), self._problem.targets.objective)
         least_bad = None if designs else nearest(self._problem, judged)
         return Frontier(
             designs=designs,
             incumbent=self._incumbent(bound),
             nearest=with_bound(least_bad, bound) if least_bad is not None else None,
-            swept=self._sweep.swept,
-            simulated=len(self._simulated),
+            swept=self._shop.pool.swept,
+            simulated=len(self._archive),
             seconds=self._clock() - self._started,
             seed=self._problem.seed,
             ended=self._ended,
+            judged=self._archive.past(),
         )
 
     def _incumbent(self, bound: float) -> ScoredDesign | None:
-        found = self._sweep.incumbent
+        found = self._shop.sweep.incumbent
         if found is None:
             return None
-        simulated = self._simulated.get(id(found))
-        return with_bound(simulated.scored if simulated is not None else found.scored, bound)
+        return with_bound(self._archive.of(found) or found.scored, bound)
 
     def _late(self) -> bool:
         if self._stop():
@@ -249,6 +227,9 @@ class _Search:
         elif self._clock() - self._started >= self._problem.effort.deadline_s:
             self._ended = Ended.DEADLINE
         return self._ended is not Ended.DONE
+
+    def _tell_swept(self, done: int, best: float | None) -> None:
+        self._tell("sweep", done, self._problem.effort.sweep, best)
 
     def _tell(self, stage: str, done: int, total: int, best: float | None) -> None:
         self._on_progress(
@@ -258,12 +239,7 @@ class _Search:
                 total=max(total, done),
                 best_usd_per_hour=best,
                 seconds=self._clock() - self._started,
+                bound_usd_per_hour=self._shop.pool.bound,
+                deadline_s=self._problem.effort.deadline_s,
             )
         )
-
-
-def _features(candidate: Candidate) -> tuple[float, ...]:
-    """What describes a design to the surrogate."""
-    ask, estimate = candidate.ask, candidate.scored.estimate
-    cost = float(np.log(max(float(estimate.usd_per_hour), 0.01)))
-    return (*ask.shares, *ask.factors, ask.headroom, ask.spot_share, cost)

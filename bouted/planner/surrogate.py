@@ -1,166 +1,126 @@
 """What the cheap judge gets wrong, learned from simulated designs. Only the worker imports this.
 
-A Gaussian process models log(simulated / looked up) of the objective latency over what describes a
-design. The next designs to simulate are taken from those the sweep found, so no optimiser runs and a step
-takes tenths of a second: in turn the one of largest expected saving, and those by which the front's
-hypervolume is expected to grow most.
+A Gaussian process models the logarithm of simulated over looked-up P95, so that the cheap prediction is its
+mean; over the load and the deployment of a design. Quality and cost of a design are known exactly and need no
+model. The targets other than the objective share the objective's kernel: fitted once, used for each.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from botorch.acquisition.multi_objective import logei
-from botorch.acquisition.multi_objective.logei import qLogExpectedHypervolumeImprovement
-from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
-from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
-from botorch.sampling.normal import SobolQMCNormalSampler
-from botorch.utils.multi_objective.box_decompositions.non_dominated import NondominatedPartitioning
+from gpytorch.kernels import Kernel
+from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
 from gpytorch.means import ZeroMean
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from torch import Tensor
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+
+from bouted.planner.kernel import plain_kernel, structured_kernel
 
 Floats = npt.NDArray[np.float64]
 
-# BoTorch would compile a kernel on first use, behind a lock file that a killed worker leaves for ever and
-# whose next user waits for ever. And the same problem must give the same bytes with a compiler and without.
-logei._load_attempted = True
-
 THREADS = 1
-SAMPLES = 32
 FIT_STEPS = 30
+# A fit looks at no more rows than this, the latest.
+FIT_ROWS = 96
 # The least relative error the cheap judge is taken to have: a few equal ratios do not prove it exact.
 LEAST_ERROR = 0.03
-# Designs on the floor are welcome: the hypervolume is measured from this far below it.
-BELOW_FLOOR = 0.02
+# The least noise, as a share of the variance of what is learned.
+LEAST_NOISE = 1e-4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptable:
-    """The worst that is acceptable: $/h, P95 in seconds, low quality."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taught:
+    """What is known: rows that describe designs, log ratios, and the standard deviation of what is wrong with
+    each beyond the common noise (0 for simulations of this search)."""
 
-    usd_per_hour: float
-    p95_s: float
-    quality: float
+    rows: Floats
+    log_ratios: Floats
+    doubt: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Belief:
+    """Log ratios of designs that were not simulated: their means, and how they vary together."""
+
+    mean: Floats
+    covariance: Floats
+
+    @property
+    def width(self) -> Floats:
+        """Standard deviation of each."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 1e-12))
+
+    def given(self, i: int) -> "Belief":
+        """The belief once design `i` turned out as believed: no mean moves, and doubt shrinks around it."""
+        column = self.covariance[:, i]
+        shrunk = self.covariance - np.outer(column, column) / max(float(column[i]), 1e-12)
+        return Belief(mean=self.mean, covariance=shrunk)
 
 
 class Surrogate:
-    """Chooses what to simulate among known designs, numbered from 0.
+    """A kernel over rows of `loads` numbers of load and then numbers of deployment, all about 0..1."""
 
-    `features` are `designs x features`; `cheap` is `designs x 3`: $/h, looked-up P95 in seconds, low quality.
-    """
-
-    def __init__(self, features: Floats, cheap: Floats, worst: Acceptable, seed: int) -> None:
+    def __init__(self, loads: int, dims: int, *, structured: bool, seed: int) -> None:
         torch.set_num_threads(THREADS)
         torch.manual_seed(seed)
-        low, high = features.min(axis=0), features.max(axis=0)
-        varying = high > low
-        self._inputs = (features[:, varying] - low[varying]) / (high[varying] - low[varying])
-        if not varying.any():
-            self._inputs = np.zeros((len(features), 1))
-        self._cheap = cheap
-        self._worst = worst
-        self._seed = seed
-        self._points = torch.tensor(np.hstack([self._inputs, cheap]), dtype=torch.double)
+        self._kernel: Kernel = structured_kernel(loads, dims - loads) if structured else plain_kernel(dims)
+        self._kernel.double()
+        self._noise = LEAST_NOISE
 
-    def pick(self, simulated: Mapping[int, float], open_: Sequence[int], n: int) -> tuple[int, ...]:
-        """Up to `n` of the `open_` designs to simulate next, given the P95 of two or more simulated."""
-        known = sorted(simulated)
-        ratios = np.log([simulated[i] / self._cheap[i, 1] for i in known])
-        mean, scale = float(ratios.mean()), max(float(ratios.std()), LEAST_ERROR)
-        model = self._fitted(known, (ratios - mean) / scale)
-        left = list(open_)
-        picked: list[int] = []
-        saving = self._best_saving(model, simulated, left, mean, scale)
-        if saving is not None:
-            picked.append(saving)
-            left.remove(saving)
-        if len(picked) < n and left:
-            picked += self._growing(model, simulated, picked, left, mean, scale, n - len(picked))
-        return tuple(picked)
-
-    def _fitted(self, known: list[int], values: Floats) -> SingleTaskGP:
-        dims = self._inputs.shape[1]
+    def fit(self, taught: Taught) -> None:
+        """Learn lengths, weights and noise from what is known."""
+        rows = torch.tensor(taught.rows[-FIT_ROWS:], dtype=torch.double)
+        values, _, scale = _standard(taught)
+        doubt = (taught.doubt[-FIT_ROWS:] / scale) ** 2 + LEAST_NOISE
+        likelihood = FixedNoiseGaussianLikelihood(
+            noise=torch.tensor(doubt, dtype=torch.double), learn_additional_noise=True
+        ).double()
         model = SingleTaskGP(
-            self._points[known],
-            torch.tensor(values, dtype=torch.double)[:, None],
-            covar_module=get_covar_module_with_dim_scaled_prior(
-                ard_num_dims=dims, active_dims=list(range(dims))
-            ),
+            rows,
+            torch.tensor(values[-FIT_ROWS:], dtype=torch.double)[:, None],
+            likelihood=likelihood,
+            covar_module=self._kernel,
             mean_module=ZeroMean(),
             outcome_transform=None,
         )
         mll = ExactMarginalLogLikelihood(model.likelihood, model)
         fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
-        return model
+        self._kernel.eval()
+        self._noise = LEAST_NOISE + float(likelihood.second_noise.detach())
 
-    def _best_saving(
-        self, model: SingleTaskGP, simulated: Mapping[int, float], left: list[int], mean: float, scale: float
-    ) -> int | None:
-        """The design with the largest saving over the cheapest good one, times the odds that it is good."""
-        good = [i for i, seconds in simulated.items() if seconds <= self._worst.p95_s]
-        best = min((float(self._cheap[i, 0]) for i in good), default=self._worst.usd_per_hour)
-        saved = np.maximum(0.0, best - self._cheap[left, 0])
-        if not left or not saved.any():
-            return None
+    def believe(self, taught: Taught, rows: Floats) -> Belief:
+        """What is believed of designs with these rows."""
+        values, mean, scale = _standard(taught)
+        n = len(taught.rows)
         with torch.no_grad():
-            posterior = model.posterior(self._points[left])
-            middle = posterior.mean[:, 0] * scale + mean
-            width = posterior.variance[:, 0].sqrt() * scale
-        room = torch.tensor(np.log(self._worst.p95_s / self._cheap[left, 1]))
-        odds = torch.special.ndtr((room - middle) / width.clamp_min(1e-6)).numpy()
-        return left[int(np.argmax(saved * odds))]
+            both = torch.tensor(np.vstack([taught.rows, rows]), dtype=torch.double)
+            kernel = self._kernel(both).to_dense().numpy()
+        noise = self._noise + (taught.doubt / scale) ** 2
+        factor = cholesky(kernel[:n, :n] + np.diag(noise), lower=True)
+        across = kernel[:n, n:]
+        middle = across.T @ cho_solve((factor, True), values)
+        part = solve_triangular(factor, across, lower=True)
+        covariance = kernel[n:, n:] - part.T @ part
+        return Belief(mean=mean + scale * middle, covariance=scale**2 * covariance)
 
-    def _growing(
-        self,
-        model: SingleTaskGP,
-        simulated: Mapping[int, float],
-        picked: list[int],
-        left: list[int],
-        mean: float,
-        scale: float,
-        n: int,
-    ) -> list[int]:
-        """`n` designs, each expected to grow the front's hypervolume most if those before are as believed."""
-        dims = self._inputs.shape[1]
 
-        def values(samples: Tensor, X: Tensor | None = None) -> Tensor:
-            assert X is not None
-            usd, cheap, quality = X[..., dims], X[..., dims + 1], X[..., dims + 2]
-            seconds = cheap * (samples[..., 0] * scale + mean).exp()
-            return torch.stack([-usd.expand_as(seconds), -seconds, quality.expand_as(seconds)], dim=-1)
-
-        worst = [-self._worst.usd_per_hour, -self._worst.p95_s, self._worst.quality - BELOW_FLOOR]
-        with torch.no_grad():
-            believed = model.posterior(self._points).mean[:, 0].numpy() * scale + mean
-        seen = dict(simulated) | {i: float(self._cheap[i, 1] * np.exp(believed[i])) for i in picked}
-        found: list[int] = []
-        for _ in range(min(n, len(left))):
-            front = np.array([(-self._cheap[i, 0], -s, self._cheap[i, 2]) for i, s in seen.items()])
-            growth = qLogExpectedHypervolumeImprovement(
-                model=model,
-                ref_point=worst,
-                partitioning=NondominatedPartitioning(
-                    torch.tensor(worst, dtype=torch.double), torch.tensor(front)
-                ),
-                sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=self._seed),
-                objective=GenericMCMultiOutputObjective(values),
-            )
-            open_ = [i for i in left if i not in seen]
-            with torch.no_grad():
-                gains = growth(self._points[open_][:, None, :])
-            found.append(open_[int(torch.argmax(gains))])
-            seen[found[-1]] = float(self._cheap[found[-1], 1] * np.exp(believed[found[-1]]))
-        return found
+def _standard(taught: Taught) -> tuple[Floats, float, float]:
+    """Log ratios less their mean and over their spread, and both. What is in doubt weighs less."""
+    weights = 1 / (LEAST_ERROR**2 + taught.doubt**2)
+    mean = float(np.average(taught.log_ratios, weights=weights))
+    spread = float(np.sqrt(np.average((taught.log_ratios - mean) ** 2, weights=weights)))
+    scale = max(spread, LEAST_ERROR)
+    return (taught.log_ratios - mean) / scale, mean, scale
 
 
 def warm() -> None:
     """Do a tiny piece of work, so that everything that loads on first use is loaded."""
-    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    cheap = np.array([[1.0, 1.0, 0.5], [2.0, 0.8, 0.6], [3.0, 0.6, 0.7], [4.0, 0.5, 0.8]])
-    worst = Acceptable(usd_per_hour=5.0, p95_s=2.0, quality=0.4)
-    Surrogate(corners, cheap, worst, 0).pick({0: 1.1, 1: 0.9}, (2, 3), 2)
+    rows = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    taught = Taught(rows=rows, log_ratios=np.array([0.0, 0.1, 0.1, 0.3]), doubt=np.zeros(4))
+    surrogate = Surrogate(1, 2, structured=True, seed=0)
+    surrogate.fit(taught)
+    surrogate.believe(taught, rows + 0.5)

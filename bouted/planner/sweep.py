@@ -1,19 +1,19 @@
-"""The dense half of the search: many asks, each answered exactly and judged by the profiles."""
+"""The start of a search: asks all over the cube, and where good designs usually lie."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
-from bouted.planner.design import Design, ScoredDesign
+from bouted.planner.capacity import LOOSEST, TIGHTEST, snap_factor
 from bouted.planner.front import front, shortfall
-from bouted.planner.inside import Ask, Fleet, Inside, TooDear
-from bouted.planner.joint import JointSplit
-from bouted.planner.judge import ProfilesJudge
+from bouted.planner.inside import Ask
+from bouted.planner.joined import Joined
 from bouted.planner.outside import Cube
-from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningProblem
+from bouted.planner.pool import Candidate, Pool
+from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,82 +26,69 @@ RESCUED = 24
 # Other splits are tried on the fleet that runs now and on this many of the cheapest.
 RESPLIT_FLEETS = 12
 NEARLY = 0.3
-TOLD_EVERY = 16
 AT_ONCE = 128
 # Latency factors, alike for all models, for which fleet and split are chosen together; then the best ones'.
 JOINT_FACTORS = (1.2, 1.1, 1.0, 0.8, 0.6)
 JOINT_AGAIN = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Candidate:
-    """A design found by the sweep, and the ask and point it answers.
-
-    `bound` is the least $/h of any fleet for the ask that its fleet was found for, where known.
-    """
-
-    point: Floats | None
-    ask: Ask
-    bound: float | None
-    scored: ScoredDesign
+# The same for floors this far from the one asked for to the best there is; the last two also for speed.
+HIGHER = (0.35, 0.7, 0.97)
+HIGHER_FACTORS = (1.0, 0.7)
+SPENT_AT = (0.0, 0.7)
+MOST_SPARE = 4.0
+HALVINGS = 5
 
 
 class Sweep:
-    """Candidates of one problem, without repeats, in the order found."""
+    """Fills a pool. `incumbent` is the plan in force, once it was judged."""
 
     def __init__(
         self,
         problem: PlanningProblem,
         cube: Cube,
-        inside: Inside,
-        judge: ProfilesJudge,
-        joint: JointSplit | None,
+        pool: Pool,
+        joined: Joined | None,
         *,
+        warm: bool,
         stop: Callable[[], bool],
-        on_done: Callable[[int, float | None], None],
     ) -> None:
         self._problem = problem
         self._cube = cube
-        self._inside = inside
-        self._judge = judge
-        self._joint = joint
+        self._pool = pool
+        self._joined = joined if cube.splits.met else None
+        self._warm = warm
         self._stop = stop
-        self._on_done = on_done
         self._rng = np.random.default_rng((problem.seed, 1))
-        self._found: dict[tuple[tuple[str, ...], tuple[ModelShare, ...]], Candidate] = {}
-        self._dear: list[tuple[float, Floats | None, Ask]] = []
-        self._cheapest: float | None = None
-        self.bound: float | None = None
-        self.swept = 0
         self.incumbent: Candidate | None = None
 
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Everything found so far."""
-        return tuple(self._found.values())
-
-    def run(self) -> None:
-        """Spend the problem's sweep effort, or stop when told to."""
+    def steps(self) -> Iterator[str]:
+        """Spend the problem's sweep effort, or stop when told to. Yields after each part, so that others
+        may look at the pool meanwhile."""
         total = self._problem.effort.sweep
         if self._problem.incumbent is not None:
             self._start_from(self._problem.incumbent)
+            yield "incumbent"
         self._try_joint([(factor,) * self._cube.models for factor in JOINT_FACTORS])
+        yield "joint"
         wide = self._wide(max(8, int(total * WIDE)))
         plain = self._cube.plain(wide[: len(wide) // 4])
-        self._solve(np.vstack([self._cube.corners(), plain, wide[len(plain) :]])[: max(8, total)])
+        points = np.vstack([self._cube.corners(), plain, wide[len(plain) :]])[: max(8, total)]
+        for at in range(0, len(points), AT_ONCE):
+            self._solve(points[at : at + AT_ONCE])
+            yield "wide"
+        self._spend()
+        yield "spend"
         for part, step in ROUNDS:
-            self.refine(self._parents(), int(total * part), step)
-        best = sorted(self.candidates, key=self._badness)[: 4 * PARENTS]
+            parents = self._parents()
+            if parents:
+                self._solve(self._cube.near(np.array(parents), int(total * part), step, self._rng))
+            yield "near"
+        best = sorted(self._pool.candidates, key=self._badness)[: 4 * PARENTS]
         self._try_joint(list(dict.fromkeys(item.ask.factors for item in best))[:JOINT_AGAIN])
         self._resplit()
-        if not any("budget" not in item.scored.violated for item in self.candidates):
+        yield "split"
+        self._try_better()
+        if not any("budget" not in item.scored.violated for item in self._pool.candidates):
             self._rescue()
-        self._on_done(self.swept, self._cheapest)
-
-    def refine(self, parents: Sequence[Floats], n: int, step: float = ROUNDS[-1][1]) -> None:
-        """Solve `n` more asks close to the parents."""
-        if parents and n:
-            self._solve(self._cube.near(np.array(parents), n, step, self._rng))
 
     def _wide(self, n: int) -> Floats:
         """Points all over the cube. With at most two models, every split and latency on a grid as well."""
@@ -116,47 +103,83 @@ class Sweep:
         """The plan in force as it is, its fleet with other splits, its split with other fleets."""
         shares = tuple(item.share for item in incumbent.shares)
         ask = Ask(shares=shares, factors=(1.0,) * len(shares), headroom=0.0, spot_share=1.0, switching=True)
-        self._add(incumbent.nodes, ask, None, None)
-        self.incumbent = next(iter(self._found.values()), None)
+        self.incumbent = self._pool.add(incumbent.nodes, ask, None, None)
+        if not self._warm:
+            return
         self._try_splits(incumbent.nodes, ask, None)
         for switching in (True, False):
             for factor in (1.0, 0.9, 1.1):
-                self._answer(
-                    None,
-                    Ask(
-                        shares=shares,
-                        factors=(factor,) * len(shares),
-                        headroom=0.0,
-                        spot_share=self._problem.spot.max_share,
-                        switching=switching,
-                    ),
-                )
+                self._answer(shares, (factor,) * len(shares), switching=switching)
 
     def _try_joint(self, many: Sequence[tuple[float, ...]]) -> None:
-        """Splits that an integer programme over fleet and split together finds cheap."""
+        """Splits on the floor that are cheap together with their fleet."""
         for factors in many:
-            if self._joint is None or self._stop():
-                return
-            budget = float(self._problem.budget.usd_per_hour)
-            shares = self._joint.split(factors, budget)
-            if shares is not None:
-                point = self._cube.point(shares, factors)
-                shares = self._cube.splits.rounded(shares[None])[0]
-                self._answer(
-                    point,
-                    Ask(
-                        shares=tuple(float(x) for x in shares),
-                        factors=factors,
-                        headroom=0.0,
-                        spot_share=self._problem.spot.max_share,
-                        switching=False,
-                    ),
-                )
+            self._together(factors, self._problem.targets.quality_min)
+
+    def _try_better(self) -> None:
+        """The same for higher floors, so that the front is known along quality too."""
+        for height in HIGHER if self._cube.models > 1 else ():
+            for factor in HIGHER_FACTORS:
+                self._together((factor,) * self._cube.models, self._floor(height))
+
+    def _spend(self) -> None:
+        """Tighter and tighter factors until the budget is spent, then more and more headroom."""
+        for height in SPENT_AT if self._cube.models > 1 else SPENT_AT[:1]:
+            loose, tight, best = LOOSEST, TIGHTEST, None
+            for _ in range(HALVINGS):
+                factor = snap_factor((loose + tight) / 2)
+                found = self._together((factor,) * self._cube.models, self._floor(height))
+                if found is None:
+                    tight = factor
+                else:
+                    loose, best = factor, found
+            if best is not None:
+                self._spend_on_headroom(best.ask)
+
+    def _spend_on_headroom(self, ask: Ask) -> None:
+        within, beyond = 0.0, MOST_SPARE
+        for _ in range(HALVINGS):
+            headroom = round((within + beyond) / 2, 3)
+            found = self._answer(ask.shares, ask.factors, headroom=headroom)
+            if found is None:
+                beyond = headroom
+            else:
+                within = headroom
+
+    def _floor(self, height: float) -> float:
+        """A floor between the one asked for (0) and the best that any split reaches (1)."""
+        asked = self._problem.targets.quality_min
+        return round(asked + height * max(0.0, self._cube.splits.best_low - asked), 4)
+
+    def _together(self, factors: tuple[float, ...], floor: float) -> Candidate | None:
+        if self._joined is None or self._stop():
+            return None
+        shares = self._joined.shares(factors, floor)
+        return None if shares is None else self._answer(shares, factors)
+
+    def _answer(
+        self,
+        shares: tuple[float, ...],
+        factors: tuple[float, ...],
+        *,
+        headroom: float = 0.0,
+        switching: bool = False,
+    ) -> Candidate | None:
+        if self._stop():
+            return None
+        ask = Ask(
+            shares=shares,
+            factors=factors,
+            headroom=headroom,
+            spot_share=self._problem.spot.max_share,
+            switching=switching,
+        )
+        return self._pool.answer(self._cube.point(np.array(shares), factors), ask)
 
     def _resplit(self) -> None:
         """The cheapest fleets with other splits: in time after all, faster, or better, for the same money."""
         fleets: dict[tuple[PlannedNode, ...], Candidate] = {}
-        for item in sorted(self.candidates, key=lambda item: item.scored.design.usd_per_hour):
+        for item in sorted(self._pool.candidates, key=lambda item: item.scored.design.usd_per_hour):
             if "budget" not in item.scored.violated and shortfall(self._problem, item.scored) <= NEARLY:
                 fleets.setdefault(item.scored.design.nodes, item)
         for nodes, item in list(fleets.items())[:RESPLIT_FLEETS]:
@@ -167,67 +190,30 @@ class Sweep:
         splits = self._cube.splits.others(np.array(ask.shares), self._rng)
         for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
             other = replace(ask, shares=tuple(float(x) for x in split))
-            self._add(nodes, other, None, bound, (float(mean), float(low)))
+            self._pool.add(nodes, other, None, bound, (float(mean), float(low)))
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour
 
     def _solve(self, points: Floats) -> None:
-        for at in range(0, len(points), AT_ONCE):
-            some = points[at : at + AT_ONCE]
-            for point, ask in zip(some, self._cube.asks(some), strict=True):
-                if self._stop():
-                    return
-                self._answer(point, ask)
-
-    def _answer(self, point: Floats | None, ask: Ask, ceiling: float | None = None) -> None:
-        limit = float(self._problem.budget.usd_per_hour) if ceiling is None else ceiling
-        fleet = self._inside.cheapest_fleet(ask, limit)
-        self.swept += 1
-        if isinstance(fleet, TooDear):
-            self._dear.append((fleet.at_least_usd_per_hour, point, ask))
-        elif isinstance(fleet, Fleet):
-            self._add(fleet.nodes, ask, point, fleet.bound_usd_per_hour)
-        if self.swept % TOLD_EVERY == 0:
-            self._on_done(self.swept, self._cheapest)
-
-    def _add(
-        self,
-        nodes: tuple[PlannedNode, ...],
-        ask: Ask,
-        point: Floats | None,
-        bound: float | None,
-        quality: tuple[float, float] | None = None,
-    ) -> None:
-        names = (rules.name for rules in self._problem.models)
-        shares = tuple(ModelShare(model=n, share=s) for n, s in zip(names, ask.shares, strict=True))
-        key = tuple(node.slot for node in nodes), shares
-        known = self._found.get(key)
-        scored = known.scored if known else self._judge.score(Design(nodes=nodes, shares=shares), quality)
-        if scored is None:
-            return
-        if bound is not None and set(scored.violated) <= {"budget"}:
-            self.bound = bound if self.bound is None else min(self.bound, bound)
-        if known is None:
-            self._found[key] = Candidate(point=point, ask=ask, bound=bound, scored=scored)
-        if not scored.violated:
-            usd = float(scored.design.usd_per_hour)
-            self._cheapest = usd if self._cheapest is None else min(usd, self._cheapest)
+        for point, ask in zip(points, self._cube.asks(points), strict=True):
+            if self._stop():
+                return
+            self._pool.answer(point, ask)
 
     def _parents(self) -> list[Floats]:
         """Points of the cheapest designs and of some along the front; of the least bad if none is."""
-        points = {id(item.scored): item.point for item in self.candidates if item.point is not None}
-        ranked = [
-            item.scored for item in sorted(self.candidates, key=self._badness) if id(item.scored) in points
-        ]
+        pool = self._pool.candidates
+        points = {id(item.scored): item.point for item in pool if item.point is not None}
+        ranked = [item.scored for item in sorted(pool, key=self._badness) if id(item.scored) in points]
         along = [s for s in front(ranked, self._problem.targets.objective) if id(s) in points]
         cheap = ranked[: PARENTS - PARENTS // 3]
         some = along[:: max(1, len(along) // (PARENTS // 3))]
-        return [p for scored in (*cheap, *some) if (p := points[id(scored)]) is not None]
+        return [points[id(scored)] for scored in (*cheap, *some)]
 
     def _rescue(self) -> None:
         """Solve the least dear of the asks that the budget ruled out."""
-        for _, point, ask in sorted(self._dear, key=lambda item: item[0])[:RESCUED]:
+        for out in sorted(self._pool.ruled_out, key=lambda out: out.at_least_usd_per_hour)[:RESCUED]:
             if self._stop():
                 return
-            self._answer(point, ask, ceiling=float("inf"))
+            self._pool.answer(out.point, out.ask, ceiling=float("inf"))
