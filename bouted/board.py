@@ -85,6 +85,20 @@ class BoardPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardPlanning:
+    """A plan that is being made: `done` of `total` evaluations of a stage, best and least possible cost so
+    far. `left_s` is what the search may still take. What is not known yet is None."""
+
+    stage: str
+    done: int
+    total: int
+    best_usd_per_hour: float | None
+    bound_usd_per_hour: float | None
+    seconds: float
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardEvent:
     """One line of recent history."""
 
@@ -99,6 +113,7 @@ class Board:
     """Everything on the status screen. Times are ISO 8601 UTC, money decimal strings.
 
     `verdict` is one of OK, STARTING, CONVERGING, DEGRADED, PAUSED, DOWN; `note` says why in one line.
+    `planning` is the plan that is being made; `plan_error` says why the newest one failed, "" since one worked.
     """
 
     written_at: str
@@ -124,6 +139,8 @@ class Board:
     replicas: tuple[BoardReplica, ...] = ()
     events: tuple[BoardEvent, ...] = ()
     config_error: str = ""
+    planning: BoardPlanning | None = None
+    plan_error: str = ""
     stale_sources: tuple[str, ...] = field(default=())
 
     def to_json(self) -> str:
@@ -146,6 +163,8 @@ def board_from_json(text: str) -> Board:
     for key in ("plan", "proposed"):
         if doc[key] is not None:
             doc[key] = BoardPlan(**{**doc[key], "thresholds": tuple(doc[key]["thresholds"])})
+    if doc.get("planning") is not None:
+        doc["planning"] = BoardPlanning(**doc["planning"])
     doc["stale_sources"] = tuple(doc["stale_sources"])
     return Board(**doc)
 

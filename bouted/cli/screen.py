@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from textwrap import wrap
 
-from bouted.board import Board, BoardPlan, BoardTarget, age_s
+from bouted.board import Board, BoardPlan, BoardPlanning, BoardTarget, age_s
 from bouted.cli.columns import WIDTH, columns, cut, fields, paragraph, whole
 from bouted.cli.life import Life
 from bouted.cli.screen_fleet import fleet_table
@@ -59,6 +59,10 @@ def _warnings(board: Board, life: Life, now: datetime) -> list[str]:
         lines += _line(
             "PAUSED", f"nothing is launched, moved or stopped; go on with: {whole('bouted resume')}"
         )
+    if board.plan_error and board.plan:
+        lines += _line("FAILED", _plan_error(board.plan_error, board.plan))
+    if board.planning:
+        lines += _line("PLANNING", _planning(board.planning))
     if board.config_error:
         lines += _line("CONFIG", _config_error(board.config_error))
     for source in board.stale_sources:
@@ -88,6 +92,26 @@ def _proposal(plan: BoardPlan, current: BoardPlan | None) -> str:
         change = f" ({usd_change(Decimal(plan.usd_per_hour) - Decimal(current.usd_per_hour))}/h)"
     figures = f"{usd(plan.usd_per_hour)}/h{change}, p95 {seconds(plan.p95_s)}, quality {plan.quality:.3f}"
     return f"plan {plan.id} at {figures}; accept it: {whole(f'bouted apply {plan.id}')}"
+
+
+def _plan_error(text: str, current: BoardPlan) -> str:
+    return f"planning: {text.splitlines()[0]}; plan {current.id} stays in force, bouted plans again by itself"
+
+
+def _planning(under_way: BoardPlanning) -> str:
+    """E.g. `simulate 18 of 24, best $16.10/h, 4 % above the bound, 3.2 s, 40 s left`."""
+    best, bound = under_way.best_usd_per_hour, under_way.bound_usd_per_hour
+    parts = [
+        f"{under_way.stage} {under_way.done} of {under_way.total}" if under_way.total else under_way.stage
+    ]
+    if best is not None:
+        parts.append(f"best ${best:,.2f}/h")
+        if bound:
+            parts.append(f"{share(max(0.0, best / bound - 1))} above the bound")
+    parts.append(f"{under_way.seconds:.1f} s")
+    if under_way.left_s is not None:
+        parts.append(f"{under_way.left_s:.0f} s left")
+    return ", ".join(parts)
 
 
 def _config_error(text: str) -> str:

@@ -10,12 +10,14 @@ from bouted.board import (
     BoardEvent,
     BoardNode,
     BoardPlan,
+    BoardPlanning,
     BoardReplica,
     BoardRoute,
     BoardTarget,
 )
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.profile import Metric
+from bouted.planner.design import Progress
 from bouted.planner.plan import Plan
 from bouted.planner.problem import Targets
 from bouted.quality.route_words import in_a_line
@@ -60,7 +62,7 @@ class BoardInputs:
     requests_ok: int
     requests_failed: int
     events: tuple[Event, ...]
-    planning: bool
+    progress: Progress | None
     plan_error: str
     config_error: str
     stale_sources: tuple[str, ...]
@@ -101,6 +103,8 @@ def compose_board(inputs: BoardInputs) -> Board:
             for event in _worth_showing(inputs.events)
         ),
         config_error=inputs.config_error,
+        planning=_planning(inputs.progress),
+        plan_error=inputs.plan_error,
         stale_sources=inputs.stale_sources,
     )
 
@@ -127,14 +131,14 @@ def _verdict(inputs: BoardInputs) -> tuple[str, str]:
         rest = f", {leaving} {'node' if leaving == 1 else 'nodes'} to leave" if leaving else ""
         return "CONVERGING", f"{total - short} of {total} planned replicas ready{rest}"
     if inputs.plan_error:
-        return "DEGRADED", f"planning failed, the last plan stands: {inputs.plan_error}"
+        return "DEGRADED", f"planning failed, plan {inputs.plan.id} stays in force"
     costs = inputs.fleet.committed_usd_per_hour()
     if costs > inputs.budget_usd_per_hour:
         return "DEGRADED", f"costs ${costs:.2f}/h, the budget is ${inputs.budget_usd_per_hour:.2f}/h"
     late = [t.name for t in _targets(inputs) if t.measured is not None and _missed(t)]
     if late:
         return "DEGRADED", f"missing its target: {', '.join(late)}"
-    return "OK", "planning" if inputs.planning else ""
+    return "OK", ""
 
 
 def _ready_of_plan(inputs: BoardInputs) -> Counter[str]:
@@ -177,6 +181,21 @@ def _plan(plan: Plan | None) -> BoardPlan | None:
         rate_per_s=plan.rate_per_s,
         thresholds=plan.split.rules[0].thresholds if len(plan.split.rules) == 1 else (),
         routing=in_a_line(plan.split),
+    )
+
+
+def _planning(progress: Progress | None) -> BoardPlanning | None:
+    if progress is None:
+        return None
+    deadline_s = progress.deadline_s
+    return BoardPlanning(
+        stage=progress.stage,
+        done=progress.done,
+        total=progress.total,
+        best_usd_per_hour=progress.best_usd_per_hour,
+        bound_usd_per_hour=progress.bound_usd_per_hour,
+        seconds=progress.seconds,
+        left_s=None if deadline_s is None else max(0.0, deadline_s - progress.seconds),
     )
 
 

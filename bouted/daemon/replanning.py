@@ -119,6 +119,7 @@ class Replanner:
         if reason is None or self._too_soon_after_failure(current, reason):
             return
         self._tell(EventKind.REPLAN, Severity.INFO, "", f"planning again: {reason.detail}")
+        self.progress = Progress(stage="profiles", done=0, total=0, best_usd_per_hour=None, seconds=0.0)
         self.task = asyncio.create_task(self._plan(beliefs, current, reason))
 
     def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:

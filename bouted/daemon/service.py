@@ -305,7 +305,7 @@ class Service:
                 requests_ok=self.traffic.ok,
                 requests_failed=self.traffic.failed,
                 events=list_events(self.store, limit=RECENT_EVENTS),
-                planning=self.replanner.planning,
+                progress=self.replanner.progress,
                 plan_error=self.replanner.error,
                 config_error=self.held.error,
                 stale_sources=self.market.stale(),

@@ -11,6 +11,7 @@ from bouted.board import (
     BoardEvent,
     BoardNode,
     BoardPlan,
+    BoardPlanning,
     BoardReplica,
     BoardRoute,
     BoardTarget,
@@ -203,7 +204,24 @@ NOTHING_YET = replace(
     events=(),
 )
 
+REPLANNING = replace(
+    OK,
+    verdict="DEGRADED",
+    note="planning failed, plan 7f3a2 stays in force",
+    plan_error="the planning worker died with exit code -9: killed, by somebody or for want of memory",
+    planning=BoardPlanning(
+        stage="simulate",
+        done=18,
+        total=24,
+        best_usd_per_hour=16.1,
+        bound_usd_per_hour=15.4,
+        seconds=23.4,
+        left_s=36.6,
+    ),
+)
+
 SCREENS = {
+    "status-replanning": (REPLANNING, Life.RUNNING),
     "status-ok": (OK, Life.RUNNING),
     "status-starting": (STARTING, Life.RUNNING),
     "status-paused": (PAUSED, Life.RUNNING),

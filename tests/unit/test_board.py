@@ -12,6 +12,7 @@ import pytest
 from bouted.board import Board, board_from_json
 from bouted.daemon.board import EVENTS_SHOWN, BoardInputs, Spend, compose_board
 from bouted.events import Event, EventKind, Severity
+from bouted.planner.design import Progress
 from bouted.planner.plan import Plan
 from bouted.planner.problem import PlannedNode
 from bouted.quality.route_split import RouteRule, RouteSplit
@@ -77,7 +78,7 @@ def board(world: FleetWorld, plan: Plan | None, **changes: Any) -> Board:
         requests_ok=0,
         requests_failed=0,
         events=(),
-        planning=False,
+        progress=None,
         plan_error="",
         config_error="",
         stale_sources=(),
@@ -123,7 +124,20 @@ def test_while_nothing_serves_yet_it_is_starting(world: FleetWorld, plan: Plan) 
 def test_a_fleet_as_planned_is_ok(world: FleetWorld, plan: Plan) -> None:
     world.converge(plan.design.nodes)
     assert said(board(world, plan)) == ("OK", "")
-    assert said(board(world, plan, planning=True)) == ("OK", "planning")
+
+
+def test_a_plan_that_is_being_made_is_shown_with_the_time_it_has_left(world: FleetWorld, plan: Plan) -> None:
+    world.converge(plan.design.nodes)
+    early = Progress(stage="sweep", done=3, total=64, best_usd_per_hour=None, seconds=1.5)
+    late = replace(early, best_usd_per_hour=5.0, bound_usd_per_hour=4.5, seconds=70.0, deadline_s=60.0)
+    shown = board(world, plan, progress=early)
+    assert said(shown) == ("OK", "")
+    assert shown.planning is not None
+    assert (shown.planning.done, shown.planning.best_usd_per_hour, shown.planning.left_s) == (3, None, None)
+    assert board_from_json(shown.to_json()) == shown
+    over = board(world, plan, progress=late).planning
+    assert over is not None
+    assert (over.bound_usd_per_hour, over.left_s) == (4.5, 0.0)
 
 
 def test_a_missing_replica_is_converging(world: FleetWorld, plan: Plan) -> None:
@@ -164,7 +178,8 @@ def test_a_model_that_no_replica_serves_is_degraded_and_named(world: FleetWorld,
 def test_a_failed_planning_is_degraded_while_the_last_plan_serves(world: FleetWorld, plan: Plan) -> None:
     world.converge(plan.design.nodes)
     failed = board(world, plan, plan_error="too dear")
-    assert said(failed) == ("DEGRADED", "planning failed, the last plan stands: too dear")
+    assert said(failed) == ("DEGRADED", "planning failed, plan p1 stays in force")
+    assert failed.plan_error == "too dear"
 
 
 @pytest.mark.parametrize(
