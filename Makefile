@@ -17,7 +17,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo engine-test bench-perf bench-prices clean
+.PHONY: help setup test lint demo engine-test bench-perf bench-planner bench-prices clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,10 @@ $(ENGINE)/.ready:
 
 bench-perf: setup ## Hold the performance model against published measurements (QUICK=1: fewer rows)
 	@$(BIN)/python tests/bench/perf.py
+
+bench-planner: setup ## Hold the planner against the paper, its rivals and its own best, for two hours (QUICK=1: 5 minutes)
+	@$(PIP) -e '.[bench]'
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/bench/planner.py
 
 bench-prices: setup ## Measure the price rules, the refresh and the price store (QUICK=1: smaller)
 	@$(BIN)/python tests/bench/prices.py

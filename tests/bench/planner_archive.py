@@ -12,6 +12,8 @@ from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 
+CLOSE = 1.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -61,6 +63,14 @@ def by(seen: Iterable[Seen], seconds: float) -> tuple[Seen, ...]:
 def cheapest(seen: Iterable[Seen]) -> float | None:
     """The least $/h of the feasible ones."""
     return min((item.usd_per_hour for item in seen if item.feasible), default=None)
+
+
+def first_within(seen: Iterable[Seen], best: float | None) -> float | None:
+    """When a feasible design within 1 % of `best` $/h was first known; None for never."""
+    if best is None:
+        return None
+    good = (item.at_s for item in seen if item.feasible and item.usd_per_hour <= best * CLOSE)
+    return min(good, default=None)
 
 
 def seen_at(problem: PlanningProblem, scored: ScoredDesign, at_s: float) -> Seen:

@@ -1,20 +1,15 @@
 """Every searcher that is held against the others, by the name that rows show."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from planner_arena import Arena
 from planner_direct import direct
 from planner_gradient import gradient
 from planner_nsga2 import nsga2
 from planner_optuna import gaussian, tpe
 from planner_ours import ours
+from planner_run import OURS, Searcher
 from planner_sobol import sobol
 from planner_spaces import CountSpace, InsideSpace
-
-Searcher = Callable[[Arena, int], None]
-"""Searches in an arena, with a seed, until it is late."""
-
-OURS = "bouted"
 
 SEARCHERS: Mapping[str, Searcher] = {
     OURS: ours,

@@ -8,6 +8,7 @@ from bouted.catalog.load import load_catalog
 from bouted.catalog.precision import Precision
 from bouted.codec import content_hash, dump, parse
 from bouted.perf.build import build_profiles
+from bouted.perf.loads import USUAL, Detail
 from bouted.perf.profile import ProfileTable
 from bouted.perf.shapes import Engine
 from bouted.planner.layouts import ModelWanted, Pair, layouts_of
@@ -21,16 +22,23 @@ SEED = 1
 def profile_table(
     models: Sequence[str], gpus: Sequence[str], lengths: tuple[RequestLength, ...], precision: Precision
 ) -> ProfileTable:
-    """Every layout of the models on the GPU types, profiled by bouted's own performance model.
+    """Every layout of the models on the GPU types, profiled by bouted's own performance model."""
+    return cached_profiles(_shapes(models, gpus, lengths, precision), lengths, USUAL)
+
+
+def cached_profiles(
+    shapes: tuple[Pair, ...], lengths: tuple[RequestLength, ...], detail: Detail
+) -> ProfileTable:
+    """Profiles of these layouts for Poisson arrivals of these lengths.
 
     Kept by a hash of the step costs, the lengths and the code that simulates them.
     """
-    shapes = _shapes(models, gpus, lengths, precision)
     said = dump(tuple[Pair, ...], shapes) + dump(tuple[RequestLength, ...], lengths) + _sources()
+    said += dump(Detail, detail)
     path = CACHE / f"profiles-{content_hash(said)}.json"
     if path.exists():
         return parse(ProfileTable, path.read_bytes())
-    table = build_profiles(shapes, lengths, 1.0, SEED)
+    table = build_profiles(shapes, lengths, 1.0, SEED, detail=detail)
     CACHE.mkdir(parents=True, exist_ok=True)
     path.write_bytes(dump(ProfileTable, table))
     return table
