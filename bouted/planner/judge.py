@@ -66,8 +66,8 @@ class ProfilesJudge:
 
     def quality(self, design: Design) -> tuple[float, float]:
         """Mean and low quality of the design's split."""
-        shares = [item.share for item in design.shares]
-        return self._curve.mean(shares), self._curve.low(shares)
+        mean, low = self._curve.mean_low([item.share for item in design.shares])[0]
+        return float(mean), float(low)
 
     def spread(self, loads: Sequence[ReplicaLoad]) -> float:
         """How unsure the step costs are, over all queries: errors are taken to go the same way."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bouted.perf.profile import QUANTILES, Metric, ProfileTable
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design
-from bouted.planner.sharing import replica_counts, weights
+from bouted.planner.sharing import replica_counts, shared
 from bouted.workload.profile import WorkloadProfile
 
 Floats = npt.NDArray[np.float64]
@@ -37,11 +37,12 @@ def replica_loads(
 
     A model with a share but no replica is missing from the answer.
     """
-    share_of = weights(design, workload, capacities)
+    counts = replica_counts(design)
+    share_of = shared(counts, design, workload, capacities)
     loads: list[ReplicaLoad] = []
-    for item, counts in zip(design.shares, replica_counts(design), strict=True):
-        whole = sum(share_of[shape_id] * n for shape_id, n in counts.items())
-        for shape_id, n in counts.items():
+    for item, of_model in zip(design.shares, counts, strict=True):
+        whole = sum(share_of[shape_id] * n for shape_id, n in of_model.items())
+        for shape_id, n in of_model.items():
             loads.append(
                 ReplicaLoad(
                     shape_id=shape_id,

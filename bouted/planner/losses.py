@@ -1,12 +1,24 @@
 """Which nodes of a fleet are missing, and how likely that is. Equal places of designs share their luck."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import exp, inf, log1p
 
 from bouted.planner.problem import PlannedNode, PlanningProblem
 
 HOUR_S = 3600.0
+# Kinds of nodes told apart, by how often they are lost; the rest are taken together.
+MOST_KINDS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """How a fleet may be found: without these nodes, with these odds, for this long."""
+
+    missing: tuple[PlannedNode, ...]
+    odds: float
+    lasts_s: float
 
 
 class Losses:
@@ -19,7 +31,6 @@ class Losses:
 
     def __init__(self, problem: PlanningProblem) -> None:
         self._seed = problem.seed
-        self._draws = max(1, problem.robustness.scenarios - 1)
         self._switching = problem.switching
         self._gib = {item.model: item.gib for item in problem.weights}
 
@@ -33,31 +44,43 @@ class Losses:
         """The odds that at some moment any of them is missing, 0..1."""
         return 1 - exp(-sum(self._expected(node) for node in nodes))
 
-    def missing(self, number: int, nodes: Sequence[PlannedNode]) -> tuple[PlannedNode, ...]:
-        """The nodes missing in draw `number` (from 1 on), given that any is; none where none can be lost.
+    def shortages(self, nodes: Sequence[PlannedNode]) -> tuple[Shortage, ...]:
+        """One for each kind of node that may be lost, likeliest first; their odds add up to `odds`.
 
-        They are those that luck takes; where it takes none, the one that it came closest to. Over the draws
-        of a problem each node's luck is spread evenly (a systematic sample).
+        Nodes cut alike are of one kind, for losing either does the same. While losses are rare just one node
+        of the kind is missing, the one that luck came closest to: that is exact. Where luck takes some of the
+        fleet anyway, those are missing. Luck is spread evenly over the kinds (a systematic sample).
         """
-        times = [self._time(number, node) for node in nodes]
-        last = max(1.0, min(times, default=inf))
-        return tuple(node for node, time in zip(nodes, times, strict=True) if time <= last and time < inf)
+        kinds = self._kinds(nodes)
+        total = sum(self._expected(node) for kind in kinds for node in kind)
+        found: list[Shortage] = []
+        for number, kind in enumerate(kinds):
+            luck = {node.slot: self._time(number / len(kinds), node) for kind in kinds for node in kind}
+            taken = tuple(node for node in nodes if luck.get(node.slot, inf) < 1)
+            missing = taken or (min(kind, key=lambda node: luck[node.slot]),)
+            part = sum(self._expected(node) for node in kind) / total
+            lasts_s = max(self.window_h(node) for node in missing) * HOUR_S
+            found.append(Shortage(missing=missing, odds=part * self.odds(nodes), lasts_s=lasts_s))
+        return tuple(found)
 
-    def wait_s(self, nodes: Sequence[PlannedNode]) -> float:
-        """Seconds until the last of these nodes is replaced."""
-        return max((self.window_h(node) for node in nodes), default=0.0) * HOUR_S
+    def _kinds(self, nodes: Sequence[PlannedNode]) -> list[list[PlannedNode]]:
+        """Nodes that may be lost, by template; the ones lost most often first, the last of many together."""
+        by_template: dict[str, list[PlannedNode]] = {}
+        for node in nodes:
+            if self._expected(node) > 0:
+                by_template.setdefault(node.template.id, []).append(node)
+        kinds = sorted(by_template.values(), key=lambda kind: -sum(self._expected(node) for node in kind))
+        rest = [node for kind in kinds[MOST_KINDS - 1 :] for node in kind]
+        return [*kinds[: MOST_KINDS - 1], rest] if rest else kinds
 
     def _expected(self, node: PlannedNode) -> float:
         """How often the node is lost within its window."""
         return node.offer.hazard_per_hour * self.window_h(node)
 
-    def _time(self, number: int, node: PlannedNode) -> float:
-        """When this draw takes the node, in windows."""
-        expected = self._expected(node)
-        if expected <= 0:
-            return inf
-        luck = (_luck(self._seed, node.slot) + (number - 1) / self._draws) % 1.0
-        return -log1p(-luck) / expected
+    def _time(self, turn: float, node: PlannedNode) -> float:
+        """When luck takes the node, in windows. Luck goes round once as `turn` goes from 0 to 1."""
+        luck = (_luck(self._seed, node.slot) + turn) % 1.0
+        return -log1p(-luck) / self._expected(node)
 
 
 def _luck(seed: int, slot: str) -> float:

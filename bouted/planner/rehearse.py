@@ -47,22 +47,31 @@ class Rehearsal:
         self._losses = Losses(problem)
 
     def runs(self, design: Design) -> list[Run]:
-        """Each scenario with the whole fleet; then each drawn one without what it takes, if any may be lost.
-
-        The odds of the latter are together those of missing a node at some moment.
+        """Each scenario with the whole fleet; then the expected one with the fleet short of nodes, if any may
+        be lost: the odds of these are together those of missing a node at some moment.
         """
-        drawn = self.scenarios[1:]
-        gone = self._losses.odds(design.nodes) if drawn else 0.0
+        gone = self._losses.odds(design.nodes)
         gone = gone if gone > NEGLIGIBLE else 0.0
         whole = (1 - gone) / len(self.scenarios)
-        runs = [self._run(design, item, (), whole) for item in self.scenarios]
-        if gone:
-            for item in drawn:
-                missing = self._losses.missing(item.number, design.nodes)
-                runs.append(self._run(design, item, missing, gone / len(drawn)))
+        runs = [
+            Run(scenario=item, times=self._times(design, item), odds=whole, unanswered_s=FOREVER_S)
+            for item in self.scenarios
+        ]
+        expected = self.scenarios[0]
+        runs += [
+            Run(
+                scenario=expected,
+                times=self._times(design, expected, short.missing),
+                odds=short.odds,
+                unanswered_s=short.lasts_s,
+            )
+            for short in (self._losses.shortages(design.nodes) if gone else ())
+        ]
         return runs
 
-    def _run(self, design: Design, scenario: Scenario, missing: tuple[PlannedNode, ...], odds: float) -> Run:
+    def _times(
+        self, design: Design, scenario: Scenario, missing: tuple[PlannedNode, ...] = ()
+    ) -> RequestTimes:
         """One scenario on the nodes that are left.
 
         A model without a replica has its queries served by the next abler one that has any, as the gateway
@@ -73,11 +82,9 @@ class Rehearsal:
         wanted = np.minimum(np.searchsorted(shares, scenario.draws, side="right"), len(shares) - 1)
         replicas = self._left(design, {node.slot for node in missing})
         served = np.array(heirs(len(shares), {replica.model_index for replica in replicas}))
-        times = simulate_fleet(
+        return simulate_fleet(
             replicas, scenario.arrivals_s, served[wanted], scenario.prompt_tokens, scenario.output_tokens
         )
-        unanswered_s = self._losses.wait_s(missing) if missing else FOREVER_S
-        return Run(scenario=scenario, times=times, odds=odds, unanswered_s=unanswered_s)
 
     def _left(self, design: Design, missing: set[str]) -> tuple[FleetReplica, ...]:
         """The replicas on the other nodes. Weights are those of the whole fleet, as planned."""

@@ -1,7 +1,7 @@
 """How the replicas of one model share its queries, so that none is much later than the others."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,10 +23,17 @@ def weights(design: Design, workload: WorkloadProfile, capacities: Capacities) -
     that it carries at the same share of the latency targets: the least share at which all together carry
     40 % more than the load, or its high end if that is more; and at most the targets themselves.
     """
+    return shared(replica_counts(design), design, workload, capacities)
+
+
+def shared(
+    counts: Sequence[Mapping[str, int]], design: Design, workload: WorkloadProfile, capacities: Capacities
+) -> dict[str, float]:
+    """`weights` of a design whose `replica_counts` are known."""
     reckoned_per_s = max(ROOM * workload.rate_per_s, workload.rate_high_per_s)
     found: dict[str, float] = {}
-    for item, counts in zip(design.shares, replica_counts(design), strict=True):
-        found |= _of_one_model(counts, item.share * reckoned_per_s, capacities)
+    for item, of_model in zip(design.shares, counts, strict=True):
+        found |= _of_one_model(of_model, item.share * reckoned_per_s, capacities)
     return found
 
 
@@ -40,10 +47,13 @@ def replica_counts(design: Design) -> tuple[Mapping[str, int], ...]:
 
 
 def _of_one_model(counts: Mapping[str, int], rate_per_s: float, capacities: Capacities) -> dict[str, float]:
+    alone = {shape_id: capacities.weight(shape_id) for shape_id in counts}
+    if len(counts) < 2:
+        return alone
     carried = {shape_id: capacities.curve(shape_id) for shape_id in counts}
     together = sum((counts[shape_id] * curve for shape_id, curve in carried.items()), np.zeros(1))
     if together[-1] <= 0:
-        return {shape_id: capacities.weight(shape_id) for shape_id in counts}
+        return alone
     share = float(np.interp(rate_per_s, together, SHARES_OF_TARGET))
     return {
         shape_id: max(float(np.interp(share, SHARES_OF_TARGET, curve)), LEAST * capacities.max_rate(shape_id))

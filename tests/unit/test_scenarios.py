@@ -105,8 +105,7 @@ def test_tilting_a_usual_mix_hits_the_mean_exactly() -> None:
 def test_what_has_no_hazard_is_never_missing() -> None:
     losses, fleet = Losses(a_case()), nodes(50, hazard=0.0)
     assert losses.odds(fleet) == 0.0
-    assert losses.missing(1, fleet) == ()
-    assert losses.wait_s(()) == 0.0
+    assert losses.shortages(fleet) == ()
 
 
 def test_the_longer_a_replacement_takes_the_likelier_a_node_is_missing() -> None:
@@ -116,7 +115,7 @@ def test_the_longer_a_replacement_takes_the_likelier_a_node_is_missing() -> None
     slow = replace(quick, weights=(weights,), switching=replace(quick.switching, fetch_h_per_gib=0.01))
     assert Losses(quick).odds(fleet) == pytest.approx(1 - np.exp(-0.05))
     assert Losses(slow).odds(fleet) == pytest.approx(1 - np.exp(-0.5 * 0.3))
-    assert Losses(slow).wait_s(fleet) == pytest.approx(0.3 * 3600)
+    assert Losses(slow).shortages(fleet)[0].lasts_s == pytest.approx(0.3 * 3600)
 
 
 def test_two_fleets_are_short_of_a_node_as_often_as_either_is() -> None:
@@ -124,32 +123,48 @@ def test_two_fleets_are_short_of_a_node_as_often_as_either_is() -> None:
     assert 1 - losses.odds(many) == pytest.approx((1 - losses.odds(few)) ** 3)
 
 
-@given(st.integers(2, 8), st.floats(0.001, 50.0), st.integers(1, 20), st.integers(0, 100))
-def test_each_draw_is_short_of_some_node(count: int, hazard: float, size: int, seed: int) -> None:
-    losses, fleet = Losses(a_case(count, seed=seed)), nodes(size, hazard)
-    for number in range(1, count):
-        assert losses.missing(number, fleet)
+@given(
+    st.lists(st.tuples(st.integers(1, 8), st.floats(0.0, 50.0), st.integers(1, 3)), min_size=1, max_size=7),
+    st.integers(0, 100),
+)
+def test_shortages_miss_something_and_share_the_odds_of_missing_anything(
+    parts: list[tuple[int, float, int]], seed: int
+) -> None:
+    fleet = tuple(
+        node
+        for number, (gpus, hazard, count) in enumerate(parts)
+        for node in planned(
+            replace(an_offer(f"p{number}", gpu_count=gpus), hazard_per_hour=hazard), count, small=gpus
+        )
+    )
+    losses = Losses(a_case(seed=seed))
+    found = losses.shortages(fleet)
+    assert len(found) <= 4
+    assert sum(short.odds for short in found) == pytest.approx(losses.odds(fleet))
+    for short in found:
+        assert short.missing
+        assert all(node.offer.hazard_per_hour > 0 for node in short.missing)
 
 
-def test_rare_losses_take_one_node_at_a_time_and_in_proportion_to_its_hazard() -> None:
+def test_rare_losses_take_one_node_of_each_kind_in_proportion_to_its_hazard() -> None:
     calm = replace(an_offer("calm"), hazard_per_hour=0.01)
-    risky = replace(an_offer("risky"), hazard_per_hour=0.04)
-    fleet = (*planned(calm, 1, small=1), *planned(risky, 1, small=1))
-    taken = [Losses(a_case(seed=seed)).missing(1, fleet) for seed in range(400)]
-    assert all(len(nodes) == 1 for nodes in taken)
-    assert np.mean([nodes[0].offer.provider == "risky" for nodes in taken]) == pytest.approx(0.8, abs=0.06)
+    risky = replace(an_offer("risky", gpu_count=2), hazard_per_hour=0.02)
+    fleet = (*planned(calm, 2, small=1), *planned(risky, 3, small=2))
+    first, second = Losses(a_case()).shortages(fleet)
+    assert [node.offer.provider for node in first.missing] == ["risky"]
+    assert [node.offer.provider for node in second.missing] == ["calm"]
+    assert first.odds == pytest.approx(3 * second.odds)
 
 
 def test_frequent_losses_take_each_node_with_its_odds() -> None:
-    losses, fleet = Losses(a_case(4)), nodes(400, hazard=3.0)
-    for number in (1, 2, 3):
-        assert len(losses.missing(number, fleet)) / 400 == pytest.approx(1 - np.exp(-0.3), abs=0.07)
+    (short,) = Losses(a_case()).shortages(nodes(400, hazard=3.0))
+    assert len(short.missing) / 400 == pytest.approx(1 - np.exp(-0.3), abs=0.07)
 
 
 def test_a_place_in_two_fleets_has_the_same_luck_in_both() -> None:
     losses, many = Losses(a_case()), nodes(300, hazard=3.0)
-    few = many[:200]
-    assert set(losses.missing(1, few)) == set(losses.missing(1, many)) & set(few)
+    (of_few,), (of_many,) = losses.shortages(many[:200]), losses.shortages(many)
+    assert set(of_few.missing) == set(of_many.missing) & set(many[:200])
 
 
 def test_prices_spread_only_what_stands_on_spot() -> None:

@@ -84,7 +84,7 @@ def test_a_fleet_that_may_be_taken_away_is_slower_in_the_worst_scenarios() -> No
 
 def test_caution_costs_a_risky_fleet_more_than_a_steady_one() -> None:
     mean, cautious = a_case(robustness=Robustness(scenarios=5)), a_case(robustness=ROBUST)
-    steady, risky = fleet(3, 2, Market.ON_DEMAND), fleet(3, 2, Market.SPOT, hazard=4.0)
+    steady, risky = fleet(3, 2, Market.ON_DEMAND), fleet(3, 2, Market.SPOT, hazard=0.3)
     extra = [e2e(cautious, each) - e2e(mean, each) for each in (steady, risky)]
     assert 0 <= extra[0] < extra[1]
 
