@@ -12,7 +12,7 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.cutting import Cutting
 from bouted.planner.held import Held, held, held_instances, with_held
 from bouted.planner.moving import Fetching, Lives, drop_usd, starting_h
-from bouted.planner.pools import Pool, pools
+from bouted.planner.pools import Pool, may_run, pools
 from bouted.planner.problem import PlanningProblem, Template
 from bouted.planner.spread import Loss
 from bouted.planner.templates import Cuts
@@ -28,7 +28,7 @@ class Columns:
 
     The first columns keep what is `held`; then come those of one offer after the other, the cuts of
     `sources[k]` from column `first[k]` on. `room` is the most instances per offer. `constant` is the part of
-    the objective that no choice changes: dropping everything held.
+    the objective that no choice changes: dropping everything that may stay.
     """
 
     usd: Floats
@@ -89,6 +89,7 @@ class ColumnSource:
         self._gib = np.array([fetching.gib(rules.name) for rules in problem.models])
         self._lives = Lives(problem)
         self._held = held(problem.incumbent, problem.offers)
+        self._kept = tuple(item for item in self._held if self._may_stay(item))
         self._taken = held_instances(self._held)
         self._offers = with_held(problem.offers, self._held)
         self._index = {offer.id: i for i, offer in enumerate(self._offers)}
@@ -104,15 +105,13 @@ class ColumnSource:
         With `switching`, nodes of the incumbent are kept without a cost of starting, which for others
         includes fetching the weights; and dropping costs. `losses` are those that rows will be about.
         """
-        kept = self._held if switching else ()
+        kept = self._kept
         sold = self._sold(needs, factors, switching, losses)
         started = [item.start_usd_per_hour for item in sold]
         sizes = np.array([len(item.cuts.rates) for item in sold], dtype=np.int64)
         offers = np.repeat(np.array([self._index[item.offer.id] for item in sold], dtype=np.int64), sizes)
         takes = np.repeat(np.array([float(item.cuts.instances) for item in sold]), sizes)
-        drop = np.array(
-            [float(drop_usd(item.node, self._problem)) / self._lives.hours(item.offer) for item in kept]
-        )
+        drop = np.array([self._dropping(item) if switching else 0.0 for item in kept])
         held_usd = np.array([float(item.node.usd_per_hour) for item in kept])
         counts = np.array([float(item.count) for item in kept])
         rates = [self._cutting.rates(item.template, factors)[None] for item in kept]
@@ -144,7 +143,7 @@ class ColumnSource:
             _Sold(offer=offer, cuts=cuts, start_usd_per_hour=self._starting(pool, offer, cuts, switching))
             for pool in self._pools_for(switching, losses)
             if (found := self._cutting.of(pool, factors))
-            for offer in self._enough(pool, found, needs, switching)
+            for offer in self._enough(pool, found, needs)
             for cuts in found
             if cuts.instances <= self._room[self._index[offer.id]]
         ]
@@ -154,6 +153,17 @@ class ColumnSource:
         if key not in self._pools:
             self._pools[key] = pools(self._problem, by_life=switching, losses=losses)
         return self._pools[key]
+
+    def _may_stay(self, item: Held) -> bool:
+        """Whether the plan may keep such nodes: every model on them is still wanted and allowed there."""
+        rules = {each.name: each for each in self._problem.models}
+        return all(
+            shape.model in rules and may_run(rules[shape.model], item.offer) and self._cutting.knows(shape)
+            for shape in item.template.replicas
+        )
+
+    def _dropping(self, item: Held) -> float:
+        return float(drop_usd(item.node, self._problem)) / self._lives.hours(item.offer)
 
     def _starting(self, pool: Pool, offer: Offer, cuts: Cuts, switching: bool) -> Floats:
         """As `moving.start_usd` of a node with each cut, over the life of its price."""
@@ -165,7 +175,7 @@ class ColumnSource:
         dollars: Floats = once * cuts.instances / self._lives.hours(offer)
         return dollars
 
-    def _enough(self, pool: Pool, found: Sequence[Cuts], needs: Floats, switching: bool) -> tuple[Offer, ...]:
+    def _enough(self, pool: Pool, found: Sequence[Cuts], needs: Floats) -> tuple[Offer, ...]:
         """The cheapest offers of a pool, as many as could ever be used.
 
         Some optimum never takes more nodes of a pool than cover every model's whole need one model at a
@@ -175,7 +185,5 @@ class ColumnSource:
             return pool.offers
         most = found[0].rates.max(axis=0).tolist()
         nodes = sum(ceil(need / rate) for need, rate in zip(needs.tolist(), most, strict=True) if rate > 0)
-        nodes += self._wanted
-        if switching:
-            nodes += sum(self._taken[offer.id] for offer in pool.offers)
+        nodes += self._wanted + sum(self._taken[offer.id] for offer in pool.offers)
         return pool.offers[: int(np.searchsorted(pool.before, nodes))]

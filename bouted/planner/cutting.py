@@ -37,6 +37,10 @@ class Cutting:
         found = (self._of(pool, instances, factors) for instances in several)
         return tuple(each for each in found if len(each.rates))
 
+    def knows(self, shape: ReplicaShape) -> bool:
+        """Whether the shape has a profile."""
+        return shape in self._shapes[shape.gpu, shape.model, shape.instances]
+
     def rates(self, template: Template, factors: Factors) -> Floats:
         """Requests/s per model that a node with this cut carries."""
         found = np.zeros(len(self._names))

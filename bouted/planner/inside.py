@@ -7,27 +7,18 @@ from math import inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, vstack
 
 from bouted.market.offers import Offer
 from bouted.planner.capacity import Capacities
-from bouted.planner.columns import Columns, ColumnSource
-from bouted.planner.covering import Covering, covering
+from bouted.planner.cheapest import cheapest
+from bouted.planner.columns import ColumnSource
+from bouted.planner.covering import covering
 from bouted.planner.held import held
-from bouted.planner.limits import Limit, limits
+from bouted.planner.limits import limits
 from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Template
-from bouted.planner.programme import Programme, solve
 from bouted.planner.spread import Loss, broken_losses
-from bouted.planner.templates import undominated
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-# A solve may stop this close to its optimum; the bound says how close it was. Among many columns the last
-# thousandths take ten times as long as all before.
-GAP = 0.002
-MANY = 1000
-GAP_OF_MANY = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +85,10 @@ class Inside:
 
     def _reachable(self, ask: Ask, ceiling: float) -> Fleet | TooDear | None:
         """With `switching`, a fleet that can be started beside the incumbent, if there is any."""
-        if not ask.switching:
+        if not ask.switching or not self._held:
             return self._spread(ask, ceiling, surge=False)
         found = self._spread(ask, ceiling, surge=True)
-        if found is not None or not self._held:
+        if found is not None:
             return found
         found = self._spread(ask, ceiling, surge=False)
         return replace(found, over_surge=True) if isinstance(found, Fleet) else found
@@ -138,17 +129,18 @@ class Inside:
         wanted = [rules.min_replicas for rules in self._problem.models]
         cover = covering(columns, needs, ask.spot_share, wanted, losses)
         limit = limits(columns, self._problem, self._held, surge=surge)
-        found = _cheapest(columns, cover, limit, inf if ask.switching else ceiling)
-        if found is None or isinstance(found, TooDear):
-            return found
-        nodes = numbered(
-            [(*columns.bought(int(i)), int(found.counts[i])) for i in np.flatnonzero(found.counts)],
-            self._problem.incumbent,
-        )
+        found = cheapest(columns, cover, limit, inf if ask.switching else ceiling)
+        if found is None:
+            return None
+        counts = found.counts
+        if counts is None:
+            return TooDear(at_least_usd_per_hour=found.bound_usd_per_hour)
+        bought = [(*columns.bought(int(i)), int(counts[i])) for i in np.flatnonzero(counts)]
+        nodes = numbered(bought, self._problem.incumbent)
         return Fleet(
             nodes=nodes,
             usd_per_hour=sum((node.usd_per_hour for node in nodes), Decimal(0)),
-            bound_usd_per_hour=None if ask.switching else found.bound,
+            bound_usd_per_hour=None if ask.switching else found.bound_usd_per_hour,
         )
 
 
@@ -172,66 +164,3 @@ def numbered(
         ordinals = sorted((held + list(free))[: counts[key]])
         nodes += [PlannedNode(offer=offer, template=template, ordinal=n) for n in ordinals]
     return tuple(nodes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Counts:
-    """How many of each column, and a lower bound on the $/h of any counts at all."""
-
-    counts: Ints
-    bound: float
-
-
-def _cheapest(columns: Columns, cover: Covering, limit: Limit, ceiling: float) -> _Counts | TooDear | None:
-    """The cheapest counts; None when no counts will do."""
-    keep = worth_having(columns, cover.matrix.T)
-    programme = Programme(
-        cost=columns.usd[keep],
-        low=np.zeros(len(keep)),
-        high=columns.most[keep],
-        whole=np.ones(len(keep), dtype=np.bool_),
-        matrix=csr_array(vstack([csr_array(cover.matrix[:, keep]), limit.matrix[:, keep]], format="csr")),
-        row_low=np.concatenate([cover.least, np.full(len(limit.most), -np.inf)]),
-        row_high=np.concatenate([np.full(len(cover.least), np.inf), limit.most]),
-    )
-    if ceiling < inf:
-        loose = solve(replace(programme, whole=np.zeros(len(keep), dtype=np.bool_)), gap=GAP)
-        if loose is None:
-            return None
-        if loose.bound + columns.constant > ceiling:
-            return TooDear(at_least_usd_per_hour=loose.bound + columns.constant)
-    found = solve(programme, gap=GAP if len(keep) <= MANY else GAP_OF_MANY)
-    if found is None or found.x is None:
-        return None
-    bound = found.bound + columns.constant
-    if bound > ceiling:
-        return TooDear(at_least_usd_per_hour=bound)
-    counts = np.zeros(len(columns.usd), dtype=np.int64)
-    counts[keep] = np.round(found.x).astype(np.int64)
-    return _Counts(counts=_without_spares(columns, cover, counts), bound=bound)
-
-
-def worth_having(columns: Columns, covers: Floats) -> Ints:
-    """The columns of which some cheapest fleet is made. `covers` is `columns x rows`, more is better.
-
-    A column is left out when another cut of the same offer does as much in every row, for no more money:
-    that one can always take its place, under whatever limits.
-    """
-    held = len(columns.held)
-    ends = [*columns.first.tolist()[1:], len(columns.usd)] if len(columns.first) else []
-    kept = [np.arange(held)]
-    for start, end in zip(columns.first.tolist(), ends, strict=True):
-        values = np.column_stack([covers[start:end], -columns.usd[start:end]])
-        kept.append(start + undominated(values))
-    return np.concatenate(kept)
-
-
-def _without_spares(columns: Columns, cover: Covering, counts: Ints) -> Ints:
-    """The same counts less every paid node that is not needed, dearest first."""
-    left = counts.copy()
-    slack = cover.matrix @ left - cover.least
-    for i in sorted(np.flatnonzero(left).tolist(), key=lambda i: (-columns.usd[i], i)):
-        while left[i] and columns.usd[i] > 0 and np.all(slack >= cover.matrix[:, i] - 1e-9):
-            left[i] -= 1
-            slack = slack - cover.matrix[:, i]
-    return left

@@ -27,7 +27,7 @@ def limits(columns: Columns, problem: PlanningProblem, held: Sequence[Held], *, 
     """Rows for offers that several columns are of and for quotas; with `surge`, for a move's dollars."""
     rows = [_rooms(columns), *(_quota(columns, quota, held) for quota in problem.quotas)]
     if surge:
-        rows.append(_surge(columns, problem))
+        rows.append(_surge(columns, surge_room_usd_per_hour(problem, held)))
     return Limit(
         matrix=csr_array(vstack([row.matrix for row in rows], format="csr")),
         most=np.concatenate([row.most for row in rows]),
@@ -65,10 +65,10 @@ def _quota(columns: Columns, quota: Quota, held: Sequence[Held]) -> Limit:
     return _row(counted * columns.takes, quota_gpus(quota, held))
 
 
-def _surge(columns: Columns, problem: PlanningProblem) -> Limit:
+def _surge(columns: Columns, room_usd_per_hour: float) -> Limit:
     started = columns.price.copy()
     started[: len(columns.held)] = 0.0
-    return _row(started, surge_room_usd_per_hour(problem, columns.held))
+    return _row(started, room_usd_per_hour)
 
 
 def _per_offer(columns: Columns, amount: Callable[[Offer], float]) -> Floats:
