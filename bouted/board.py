@@ -113,7 +113,7 @@ class Board:
     """Everything on the status screen. Times are ISO 8601 UTC, money decimal strings.
 
     `verdict` is one of OK, STARTING, CONVERGING, DEGRADED, PAUSED, DOWN; `note` says why in one line.
-    `planning` is the plan that is being made; `plan_error` says why the newest one failed, "" since one worked.
+    `planning` is the plan that is being made; `plan_error` says why the newest one failed, "" if it worked.
     """
 
     written_at: str

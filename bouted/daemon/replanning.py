@@ -81,7 +81,7 @@ class Replanner:
         if problem is None:
             return
         plan = newest[0].plan
-        self.maker.profiler.recall(problem.profiles, problem.workload.lengths)
+        self.maker.recall(plan, problem)
         fleet = load_fleet(self.store, self.clock.now())
         self.previous = Situation(
             at=plan.created_at,

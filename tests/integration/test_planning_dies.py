@@ -90,6 +90,22 @@ class Daemon:
         await self.replanner.task
         self.replanner.task = None
 
+    def restarted(self) -> Replanner:
+        """What a new process would remember."""
+        maker = PlanMaker(
+            store=self.store,
+            worker=self.worker,
+            catalog=self.loaded.catalog,
+            clock=self.clock,
+            policy=selection_of,
+        )
+        token = self.replanner.token
+        fresh = Replanner(
+            store=self.store, maker=maker, policy=replan_policy_of, clock=self.clock, token=token
+        )
+        fresh.recall(self.loaded.config)
+        return fresh
+
     def told(self, kind: EventKind) -> list[str]:
         return [event.message for event in reversed(list_events(self.store)) if event.kind is kind]
 
@@ -168,6 +184,7 @@ def test_a_search_starts_from_what_the_last_one_taught_about_the_same_models(dae
             await daemon.plan(0.72)
             assert daemon.worker.asked.past == taught.judged
             assert daemon.worker.asked.incumbent is not None
+            assert daemon.restarted().maker.taught.judged == daemon.worker.found.judged != ()
         finally:
             await daemon.worker.close()
 
