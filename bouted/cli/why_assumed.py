@@ -1,0 +1,78 @@
+"""What a plan took for granted, as lines of text. Pure."""
+
+from bouted.cli.columns import columns, paragraph
+from bouted.cli.units import age, share, usd
+from bouted.planner.assumed import Assumed, LoadAssumed, MovingAssumed, QualityAssumed
+from bouted.workload.profile import WorkloadSource
+
+LABEL = 9
+
+
+def assumed_lines(assumed: Assumed) -> list[str]:
+    """The prices and step times as tables, the rest a line each."""
+    lines = [*_prices(assumed), "", *_steps(assumed), ""]
+    for label, text in (
+        ("load", _load(assumed.load)),
+        ("quality", _quality(assumed.quality)),
+        ("moving", _moving(assumed.moving)),
+        ("judged", _judged(assumed)),
+    ):
+        lines += paragraph(label.ljust(LABEL), text)
+    return lines
+
+
+def _prices(assumed: Assumed) -> list[str]:
+    rows = [("ASSUMED PRICE", "NODES", "$/H EACH", "SOURCE", "AGE", "TRUST", "LOST/H", "HOLDS")]
+    for item in assumed.prices:
+        holds = "always" if item.holds_h is None else f"{item.holds_h:.3g} h"
+        lost = f"{item.hazard_per_hour:.2%}".replace("%", " %")
+        each = usd(item.usd_per_hour)
+        seen = age(item.age_s)
+        rows.append((item.offer, str(item.count), each, item.source, seen, item.confidence, lost, holds))
+    return columns(rows, right=frozenset({1, 2, 4, 6, 7}))
+
+
+def _steps(assumed: Assumed) -> list[str]:
+    rows = [("ASSUMED STEP TIMES OF", "FROM", "GOOD TO", "LEARNED")]
+    for item in assumed.steps:
+        learned = "nothing yet" if item.tempo is None else f"{item.tempo:.2f} times as long"
+        rows.append((item.shape, item.evidence, f"+-{share(item.spread)}", learned))
+    return columns(rows, right=frozenset({2}))
+
+
+def _load(load: LoadAssumed) -> str:
+    if load.source is WorkloadSource.DECLARED:
+        source = "declared in the config"
+    else:
+        source = f"observed over {load.samples:,} requests"
+    interval = f"{load.rate_low_per_s:.3g} to {load.rate_high_per_s:.3g}"
+    return (
+        f"{load.rate_per_s:.3g} queries/s ({interval}), {source}; mean {load.prompt_tokens:.0f} prompt and"
+        f" {load.output_tokens:.0f} output tokens, CV of arrivals {load.arrival_cv:.2g}"
+    )
+
+
+def _quality(quality: QualityAssumed) -> str:
+    low = f"{quality.mean:.3f} mean, {quality.low:.3f} at the low end of its 90 % interval"
+    if quality.declared:
+        return f"{quality.mean:.3f}, from the scores declared in the config: nothing was evaluated"
+    whose = "synthetic evals, no real model was measured" if quality.synthetic else "your evals"
+    return f"{low}, from {quality.prompts:,} prompts of {whose}"
+
+
+def _moving(moving: MovingAssumed) -> str:
+    costs = f"a started node costs {moving.start_h:g} h of its price, a dropped one {moving.overlap_h:g} h"
+    if moving.fetch_h_per_gib:
+        costs += f", each GiB of weights {moving.fetch_h_per_gib * 3600:.3g} s"
+    gib = ", ".join(f"{model} {size:.0f} GiB" for model, size in moving.weights_gib)
+    return f"{costs}; weights: {gib}" if gib else costs
+
+
+def _judged(assumed: Assumed) -> str:
+    if not assumed.scenarios:
+        return "by profile look-ups only"
+    cases = "scenario" if assumed.scenarios == 1 else "scenarios"
+    return (
+        f"by the event simulator over {assumed.scenarios} {cases}; latency good to"
+        f" +-{share(assumed.latency_spread)}"
+    )

@@ -1,0 +1,196 @@
+"""Every constraint of a problem, each eased a little: what the shadow prices are measured by. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+from bouted.market.offers import Offer
+from bouted.perf.profile import Metric
+from bouted.planner.design import Design, Estimate
+from bouted.planner.problem import ClassTargets, ModelRules, PlanningProblem, Targets
+
+T = TypeVar("T", Targets, ClassTargets)
+
+STEP_S = 0.1
+STEP_SHARE = 0.1
+STEP_QUALITY = 0.01
+STEP_USD = Decimal(1)
+# Of what is sold out, only the dearest few are looked at.
+MOST_OFFERS = 3
+
+
+class Unit(StrEnum):
+    """What a constraint is counted in."""
+
+    SECONDS = "s"
+    USD_PER_HOUR = "usd_per_hour"
+    QUALITY = "quality"
+    SHARE = "share"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eased:
+    """One constraint: how much of it the plan uses (None: not known), its limit, and a step.
+
+    `problem` is the same problem with that limit moved by the step, the way that allows more.
+    """
+
+    name: str
+    unit: Unit
+    now: float | None
+    limit: float
+    step: float
+    problem: PlanningProblem
+
+
+def eased(problem: PlanningProblem, design: Design, estimate: Estimate) -> Iterator[Eased]:
+    """Each constraint that could bind, one at a time: targets, floor, budget, spot, stock, quotas, least
+    replicas. `estimate` says how much of each the plan uses."""
+    yield from _latencies(problem, estimate)
+    yield from _floor(problem, estimate)
+    budget = problem.budget
+    yield Eased(
+        name="budget",
+        unit=Unit.USD_PER_HOUR,
+        now=float(design.usd_per_hour),
+        limit=float(budget.usd_per_hour),
+        step=float(STEP_USD),
+        problem=replace(problem, budget=replace(budget, usd_per_hour=budget.usd_per_hour + STEP_USD)),
+    )
+    yield from _spot(problem)
+    yield from _stock(problem, design)
+    yield from _quotas(problem, design)
+    yield from _replicas(problem, design)
+
+
+def _latencies(problem: PlanningProblem, estimate: Estimate) -> Iterator[Eased]:
+    targets = problem.targets
+    for metric in Metric:
+        limit = targets.of(metric)
+        if limit is not None:
+            step = _step_s(limit)
+            other = _raised(targets, metric, limit + step)
+            yield _latency(problem, f"p95 {metric}", estimate.p95_s(metric), limit, step, other)
+    judged = {item.name: item for item in estimate.classes}
+    for at, item in enumerate(targets.classes):
+        for metric in Metric:
+            limit = item.of(metric)
+            if limit is None:
+                continue
+            step = _step_s(limit)
+            classes = (*targets.classes[:at], _raised(item, metric, limit + step), *targets.classes[at + 1 :])
+            now = judged[item.name].p95_s(metric) if item.name in judged else None
+            name = f"p95 {metric} of {item.name}"
+            yield _latency(problem, name, now, limit, step, replace(targets, classes=classes))
+
+
+def _latency(
+    problem: PlanningProblem, name: str, now: float | None, limit: float, step: float, targets: Targets
+) -> Eased:
+    other = replace(problem, targets=targets)
+    return Eased(name=name, unit=Unit.SECONDS, now=now, limit=limit, step=step, problem=other)
+
+
+def _raised(targets: T, metric: Metric, limit: float) -> T:
+    match metric:
+        case Metric.TTFT:
+            return replace(targets, ttft_p95_s=limit)
+        case Metric.TPOT:
+            return replace(targets, tpot_p95_s=limit)
+        case Metric.E2E:
+            return replace(targets, e2e_p95_s=limit)
+
+
+def _step_s(limit: float) -> float:
+    """100 ms; a tenth of targets below a second."""
+    return STEP_S if limit >= 1 else limit / 10
+
+
+def _floor(problem: PlanningProblem, estimate: Estimate) -> Iterator[Eased]:
+    floor = problem.targets.quality_min
+    if floor > 0:
+        step = min(STEP_QUALITY, floor)
+        targets = replace(problem.targets, quality_min=floor - step)
+        yield Eased(
+            name="quality floor",
+            unit=Unit.QUALITY,
+            now=estimate.quality_low,
+            limit=floor,
+            step=step,
+            problem=replace(problem, targets=targets),
+        )
+
+
+def _spot(problem: PlanningProblem) -> Iterator[Eased]:
+    spot = problem.spot
+    whole, pool, zone = (_more(share) for share in (spot.max_share, spot.pool_max_share, spot.zone_max_share))
+    kinds = (
+        ("spot share", spot.max_share, whole, replace(spot, max_share=whole)),
+        ("spot share of a pool", spot.pool_max_share, pool, replace(spot, pool_max_share=pool)),
+        ("spot share of a zone", spot.zone_max_share, zone, replace(spot, zone_max_share=zone)),
+    )
+    for name, limit, more, rules in kinds:
+        if more > limit:
+            other = replace(problem, spot=rules)
+            yield Eased(name=name, unit=Unit.SHARE, now=None, limit=limit, step=more - limit, problem=other)
+
+
+def _more(share: float) -> float:
+    return min(1.0, share + STEP_SHARE)
+
+
+def _stock(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
+    """Offers of which the plan takes all there are."""
+    taken = Counter[str]()
+    for node in design.nodes:
+        taken[node.offer.id] += node.template.instances
+    used_up = [offer for offer in problem.offers if taken[offer.id] >= max(1, offer.obtainable)]
+    for offer in sorted(used_up, key=lambda item: (-item.usd_per_hour, item.id))[:MOST_OFFERS]:
+        more = replace(offer, obtainable=offer.obtainable + 1)
+        yield _count(
+            f"stock of {offer.id}", taken[offer.id], offer.obtainable, 1, _with(problem, offer, more)
+        )
+
+
+def _quotas(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
+    """Quotas that leave no room for another instance of the smallest kind they cover."""
+    for at, quota in enumerate(problem.quotas):
+        covered = [offer for offer in problem.offers if quota.covers(offer)]
+        if not covered:
+            continue
+        held = sum(
+            node.template.instances * node.offer.gpu_count
+            for node in design.nodes
+            if quota.covers(node.offer)
+        )
+        smallest = min(offer.gpu_count for offer in covered)
+        if held + smallest > quota.gpus:
+            more = replace(quota, gpus=quota.gpus + smallest)
+            quotas = (*problem.quotas[:at], more, *problem.quotas[at + 1 :])
+            name = f"quota of {quota.provider} {quota.region} {quota.gpu} {quota.market.replace('_', '-')}"
+            yield _count(name, held, quota.gpus, smallest, replace(problem, quotas=quotas))
+
+
+def _replicas(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
+    """Models that run no more replicas than they must."""
+    running = Counter(shape.model for node in design.nodes for shape in node.template.replicas)
+    for at, rules in enumerate(problem.models):
+        if rules.min_replicas and running[rules.name] <= rules.min_replicas:
+            fewer: ModelRules = replace(rules, min_replicas=rules.min_replicas - 1)
+            models = (*problem.models[:at], fewer, *problem.models[at + 1 :])
+            name = f"min_replicas of {rules.name}"
+            yield _count(name, running[rules.name], rules.min_replicas, 1, replace(problem, models=models))
+
+
+def _count(name: str, now: int, limit: int, step: int, problem: PlanningProblem) -> Eased:
+    return Eased(
+        name=name, unit=Unit.COUNT, now=float(now), limit=float(limit), step=float(step), problem=problem
+    )
+
+
+def _with(problem: PlanningProblem, offer: Offer, other: Offer) -> PlanningProblem:
+    return replace(problem, offers=tuple(other if item.id == offer.id else item for item in problem.offers))
