@@ -1,6 +1,8 @@
 """`bouted plan`: one plan, made now and stored, with nothing started or stopped."""
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +34,17 @@ class Proposal:
 
 
 def propose(config_path: Path, on_progress: Callable[[Progress], None]) -> Proposal:
-    """Make and store a plan from the prices and the load of now. BoutedError when there can be none."""
+    """Make and store a plan from the prices and the load of now. BoutedError when there can be none.
+
+    Ctrl-C while the search is under way ends it early, with the best so far.
+    """
     loaded = load(config_path)
     made(loaded.config.state_dir)
     store = open_store(loaded.config.database_url())
     try:
         return asyncio.run(_propose(loaded, store, SystemClock(), on_progress))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         store.close()
 
@@ -50,6 +57,7 @@ async def _propose(
     traffic = Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}")
     worker = PlanningWorker()
     maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
+    _stop_when_interrupted(worker)
     try:
         market.recall(config)
         await market.refresh(config)
@@ -65,6 +73,21 @@ async def _propose(
         await worker.close()
         await traffic.close()
     return _proposal(store, clock, result)
+
+
+def _stop_when_interrupted(worker: PlanningWorker) -> None:
+    """The first Ctrl-C during a search ends it with the best so far; any other ends the command."""
+    command, asked = asyncio.current_task(), False
+
+    def interrupted() -> None:
+        nonlocal asked
+        if not asked and worker.stop():
+            asked = True
+        elif command is not None:
+            command.cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 
 
 def _proposal(store: Store, clock: Clock, result: Made) -> Proposal:

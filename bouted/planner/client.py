@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from bouted.errors import Retryable
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
-from bouted.planner.wire import Request, line, parse_error
+from bouted.planner.wire import STOP, Request, line, parse_error
 
 LOG = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class PlanningWorker:
         self._other_s = other_s
         self._child: _Child | None = None
         self._turn = asyncio.Lock()
+        self._searching = False
 
     @property
     def pid(self) -> int | None:
@@ -59,6 +61,13 @@ class PlanningWorker:
         patience_s = problem.effort.deadline_s + self._margin_s
         body = dump(PlanningProblem, problem)
         return await self._ask(Request.PLAN, body, Frontier, patience_s, on_progress)
+
+    def stop(self) -> bool:
+        """Cut the search under way short: its best so far is its answer. False: there is none to cut."""
+        if not self._searching or self._child is None or self._child.process.stdin is None:
+            return False
+        self._child.process.stdin.write(STOP)
+        return True
 
     async def profiles(self, request: ProfileRequest) -> ProfileAnswer:
         """Latency against load for every step cost asked."""
@@ -87,6 +96,7 @@ class PlanningWorker:
         async with self._turn:
             child = self._child = self._child or await _start()
             done = False
+            self._searching = request is Request.PLAN
             try:
                 async with asyncio.timeout(patience_s):
                     answer = await _exchange(child, line("body", body, request=request), on_progress)
@@ -96,6 +106,7 @@ class PlanningWorker:
                     f"the planning worker gave no answer in {patience_s:.0f} s", after_s=AGAIN_S
                 ) from None
             finally:
+                self._searching = False
                 if not done:
                     self._child = None
                     await _end(child)
@@ -113,6 +124,7 @@ async def _start() -> _Child:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
+        process_group=0,  # an interrupt from the terminal is for us, who say what it means
     )
     said: deque[str] = deque(maxlen=LAST_LINES)
     return _Child(process=process, said=said, listening=asyncio.create_task(_listen(process, said)))
@@ -149,6 +161,8 @@ async def _died(child: _Child) -> Retryable:
     await child.listening
     LOG.error("the planning worker died (exit code %s):\n%s", code, "\n".join(child.said))
     last = child.said[-1] if child.said else "it said nothing"
+    if code == -signal.SIGKILL:  # whatever it said last was not about this
+        last = "killed, by somebody or for want of memory"
     return Retryable(f"the planning worker died with exit code {code}: {last}", after_s=AGAIN_S)
 
 

@@ -1,7 +1,8 @@
 """What goes over the planning worker's pipes: one JSON object a line.
 
 To the worker `{"request": name, "body": value}`; back `{"progress": value}` any number of times, then
-`{"answer": value}` or `{"error": {...}}`.
+`{"answer": value}` or `{"error": {...}}`. `STOP`, sent meanwhile, cuts a search short: its best so far is
+the answer.
 """
 
 import json
@@ -18,6 +19,9 @@ class Request(StrEnum):
     PLAN = "plan"
     PROFILES = "profiles"
     QUALITY = "quality"
+
+
+STOP = b'{"request": "stop"}\n'
 
 
 def line(name: str, body: bytes, *, request: Request | None = None) -> bytes:

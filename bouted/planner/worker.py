@@ -17,6 +17,7 @@ from typing import BinaryIO
 from bouted.codec import dump, parse
 from bouted.errors import BoutedError
 from bouted.planner.design import Frontier, Progress
+from bouted.planner.inbox import Inbox
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import ProfileAnswer, ProfileRequest, QualityAnswer, QualityRequest
 from bouted.planner.sound import require_sound, require_sound_front
@@ -27,6 +28,7 @@ WATCH_S = 1.0
 ORPHANED = 70
 
 Send = Callable[[bytes], None]
+Stop = Callable[[], bool]
 
 
 def main() -> int:
@@ -36,25 +38,26 @@ def main() -> int:
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _warm()
+    inbox = Inbox(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))  # a reader of sys.stdin itself would break exits
 
     def send(body: bytes) -> None:
         answers.write(body)
         answers.flush()
 
-    for request in sys.stdin.buffer:
+    for request in inbox.requests():
         try:
-            send(line("answer", _answer(request, send)))
+            send(line("answer", _answer(request, send, inbox.stopped)))
         except BoutedError as error:
             send(line("error", dump_error(error)))
     return 0
 
 
-def _answer(request: bytes, send: Send) -> bytes:
+def _answer(request: bytes, send: Send, stop: Stop) -> bytes:
     envelope = json.loads(request)
     body = json.dumps(envelope["body"])
     match Request(envelope["request"]):
         case Request.PLAN:
-            return _plan(parse(PlanningProblem, body), send)
+            return _plan(parse(PlanningProblem, body), send, stop)
         case Request.PROFILES:
             from bouted.planner.answers import answer_profiles
 
@@ -65,14 +68,14 @@ def _answer(request: bytes, send: Send) -> bytes:
             return dump(QualityAnswer, answer_quality(parse(QualityRequest, body)))
 
 
-def _plan(problem: PlanningProblem, send: Send) -> bytes:
+def _plan(problem: PlanningProblem, send: Send, stop: Stop) -> bytes:
     from bouted.planner.search import propose
 
     def tell(progress: Progress) -> None:
         send(line("progress", dump(Progress, progress)))
 
     require_sound(problem)
-    frontier = propose(problem, tell, time.monotonic)
+    frontier = propose(problem, tell, time.monotonic, stop=stop)
     require_sound_front(frontier)  # JSON has no NaN: it would arrive as null
     return dump(Frontier, frontier)
 

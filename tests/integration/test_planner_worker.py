@@ -16,7 +16,7 @@ from bouted.codec import dump
 from bouted.errors import Misconfigured, NoCapacity, Retryable
 from bouted.market.offers import Market
 from bouted.planner.client import PlanningWorker
-from bouted.planner.design import Frontier, Judge, Progress
+from bouted.planner.design import Ended, Frontier, Judge, Progress
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import QualityRequest
 from bouted.planner.wire import dump_error, parse_error
@@ -128,6 +128,28 @@ def test_an_error_survives_the_pipe(error: Retryable | NoCapacity | Misconfigure
     assert type(found) is type(error)
     assert (found.message, found.hint) == (error.message, error.hint)
     assert {k: v for k, v in vars(found).items() if k != "args"} == vars(error)
+
+
+def test_a_search_that_is_stopped_answers_with_its_best_and_the_worker_serves_on() -> None:
+    async def ask(worker: PlanningWorker) -> tuple[Frontier, Frontier]:
+        def stop_once_something_is_found(told: Progress) -> None:
+            if told.stage == "simulate":
+                assert worker.stop()
+
+        endless = a_case(evaluations=10_000, deadline_s=60.0)
+        stopped = await worker.propose(endless, stop_once_something_is_found)
+        pid = worker.pid
+        assert not worker.stop()
+        after = await worker.propose(a_case(), ignore)
+        assert worker.pid == pid
+        return stopped, after
+
+    stopped, after = with_worker(ask)
+    assert stopped.ended is Ended.STOPPED
+    assert stopped.designs
+    assert 1 <= stopped.simulated < 1000
+    assert after.ended is Ended.DONE
+    assert after.simulated == 8
 
 
 def test_a_late_worker_is_ended_and_replaced() -> None:
