@@ -18,7 +18,7 @@ from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputOb
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms.outcome import Standardize
-from botorch.optim import optimize_acqf_discrete
+from botorch.optim.optimize import optimize_acqf_discrete
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
     FastNondominatedPartitioning,
@@ -121,7 +121,8 @@ def _best(known: list[tuple[_Point, float]], pool: list[_Point], seed: int) -> l
     growth = qExpectedHypervolumeImprovement(
         model=model,
         ref_point=worst,
-        partitioning=FastNondominatedPartitioning(worst, front),
+        # Declared for the slower partitioning; either will do.
+        partitioning=FastNondominatedPartitioning(worst, front),  # type: ignore[arg-type]
         sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=seed),
         objective=GenericMCMultiOutputObjective(_values),
     )
