@@ -38,7 +38,7 @@ def main() -> int:
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _warm()
-    inbox = Inbox(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))  # a reader of sys.stdin itself would break exits
+    inbox = Inbox(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))  # reading sys.stdin itself breaks exits
 
     def send(body: bytes) -> None:
         answers.write(body)
