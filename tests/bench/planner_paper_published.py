@@ -49,6 +49,6 @@ COST_USD_PER_HOUR: dict[Method, tuple[float, ...]] = {
 }
 
 MEAN_GAIN_PERCENT, MAX_GAIN_PERCENT = 59.0, 157.0
-"""The mean is over two data sets x four baselines, alike, of the mean over floors: (57*2+50+14+115*2+42+20)/8."""
+"""The mean is over two data sets x four baselines, alike: (57*2 + 50 + 14 + 115*2 + 42 + 20) / 8."""
 SAVING_PERCENT = {Method.ROUTED: 38.0, Method.HOMOGENEOUS: 15.0}
 SAVING_OVER_ALL_PERCENT = 33.5
