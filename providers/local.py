@@ -69,7 +69,10 @@ class LocalLauncher:
         return cls(state_dir, deployment, boot_s=boot_s, deadman_s=deadman_s, time_scale=time_scale)
 
     def launch(self, order: NodeOrder) -> None:
-        """Create the node. NoCapacity while its offer is on the stock-out list."""
+        """Create the node. NoCapacity while its offer is on the stock-out list; Misconfigured for a group."""
+        if order.instances > 1:
+            hint = "set planner.groups to 1"
+            raise Misconfigured("launchers.local", "cannot start groups of instances", hint=hint)
         with self._alone():
             now = self._clock.now()
             folder = self._folder(_require_name(order.name))

@@ -58,9 +58,9 @@ def _grouped(change: str, nodes: Iterable[tuple[Offer, Template]]) -> list[NodeL
             count=len(group),
             offer=offer.id,
             gpu=offer.gpu,
-            gpu_count=offer.gpu_count,
+            gpu_count=offer.gpu_count * template.instances,
             replicas=replica_texts(template),
-            usd_per_hour=offer.usd_per_hour,
+            usd_per_hour=offer.usd_per_hour * template.instances,
         )
         for group in groups.values()
         for offer, template in group[:1]

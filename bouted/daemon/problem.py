@@ -68,7 +68,9 @@ class ProblemMaker:
         quality = await self._quality(config)
         gpus = tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
         wanted = _wanted(config, catalog)
-        profiles = await self.profiler.table(wanted, gpus, workload, config.planner.seed)
+        profiles = await self.profiler.table(
+            wanted, gpus, workload, config.planner.seed, config.planner.groups
+        )
         self.mix = workload
         incumbent = incumbent_of(desired_plan(self.store), usable)
         models = quality.quality.models

@@ -49,12 +49,13 @@ class Profiler:
         gpus: tuple[GpuSpec, ...],
         workload: WorkloadProfile,
         seed: int,
+        groups: int = 1,
     ) -> ProfileTable:
-        """A profile of every layout that starts.
+        """A profile of every layout that starts; pipelines may lie over up to `groups` equal instances.
 
         Misconfigured when a model has no layout; Retryable when the worker is late or dies.
         """
-        layouts = await asyncio.to_thread(self._layouts, models, gpus, workload.lengths)
+        layouts = await asyncio.to_thread(self._layouts, models, gpus, workload.lengths, groups)
         names = tuple(
             profile_hash(costs, workload.lengths, workload.arrival_cv, seed) for _, costs in layouts.shapes
         )
@@ -67,11 +68,15 @@ class Profiler:
         return self._corrected(modelled, {model.name: model.spec.name for model in models})
 
     def _layouts(
-        self, models: tuple[ModelWanted, ...], gpus: tuple[GpuSpec, ...], lengths: tuple[RequestLength, ...]
+        self,
+        models: tuple[ModelWanted, ...],
+        gpus: tuple[GpuSpec, ...],
+        lengths: tuple[RequestLength, ...],
+        groups: int,
     ) -> Layouts:
         starts = load_refused_starts(self.store)
         refused = recent_starts(starts, now=self.clock.now(), days=REFUSED_DAYS)
-        layouts = layouts_of(models, gpus, lengths, refused)
+        layouts = layouts_of(models, gpus, lengths, refused, groups)
         for missing in layouts.without:
             raise Misconfigured(
                 f"models.{missing.model}",

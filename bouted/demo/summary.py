@@ -53,7 +53,7 @@ def plan_rows(plans: Iterable[Recorded]) -> list[dict[str, object]]:
             "rate_per_s": round(item.plan.rate_per_s, 2),
             "nodes": [
                 f"{node.offer.provider} {node.offer.instance_type} {node.offer.market} "
-                f"${node.offer.usd_per_hour}/h {node.template.id}"
+                f"${node.usd_per_hour}/h {node.template.id}"
                 for node in item.plan.design.nodes
             ],
         }

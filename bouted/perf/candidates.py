@@ -1,7 +1,7 @@
 """Which layouts of a model start on which GPUs, and why the others do not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bouted.catalog.gpus import GpuSpec
 from bouted.catalog.models import ModelSpec
@@ -39,15 +39,20 @@ def candidate_shapes(
     *,
     learned: tuple[RefusedStart, ...] = (),
     most_gpus: int = NODE_GPUS,
+    groups: int = 1,
 ) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
-    """Every layout of up to `most_gpus` that starts, with its step costs.
+    """Every layout of up to `most_gpus` that starts, with its step costs, and every pipeline over up to
+    `groups` instances of up to `NODE_GPUS`.
 
     They rest on the operator tables of aiconfigurator-core where that is installed.
     """
     return tuple(
         (shape, step_costs(spec, gpu, shape, found, found.flags, tables=installed_tables()))
         for gpu in gpus
-        for shape in _shapes(model_name, gpu, precision, engine, most_gpus)
+        for shape in (
+            *_shapes(model_name, gpu, precision, engine, most_gpus),
+            *_grouped(model_name, gpu, precision, engine, groups),
+        )
         if isinstance(found := _tried(spec, gpu, shape, context_tokens, learned), Fit)
     )
 
@@ -98,3 +103,13 @@ def _shapes(
                 yield ReplicaShape(
                     model=model_name, gpu=gpu.name, tp=tp, pp=pp, precision=precision, engine=engine
                 )
+
+
+def _grouped(
+    model_name: str, gpu: GpuSpec, precision: Precision, engine: Engine, groups: int
+) -> Iterator[ReplicaShape]:
+    """Pipelines with equally many stages on each instance."""
+    for instances in range(2, groups + 1):
+        for shape in _shapes(model_name, gpu, precision, engine, instances * NODE_GPUS):
+            if shape.pp % instances == 0:
+                yield replace(shape, instances=instances)

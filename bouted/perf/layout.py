@@ -18,11 +18,15 @@ LAUNCHES_PER_LAYER = 10
 """Operators of a layer that the host starts one by one outside of CUDA graphs."""
 SAMPLING_PASSES = 4
 """Times that sampling reads or writes 32-bit logits."""
+BETWEEN_INSTANCES_GB_PER_S = 1.25
+"""10 Gbit/s: the most that one flow gets between EC2 instances of a placement group. Others may be faster."""
+BETWEEN_INSTANCES_S = 50e-6
+"""One message over TCP inside a data centre. Assumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """A model in `precision` over `tp` x `pp` GPUs, with the curves that hold there."""
+    """A model in `precision` over `tp` x `pp` GPUs on `instances` instances, with the curves that hold."""
 
     model: ModelSpec
     gpu: GpuSpec
@@ -31,6 +35,7 @@ class Layout:
     precision: Precision
     kv: KvPrecision
     curves: Curves
+    instances: int = 1
 
     @property
     def bandwidth(self) -> float:
@@ -102,10 +107,18 @@ class Layout:
     def reduce_s(self, tokens: float) -> float:
         """Two all-reduces a layer, and what pipeline stages hand on."""
         message = 2 * self.model.hidden * tokens
-        hop = (self.pp - 1) * (self.curves.kernels_of(self.gpu).curve.launch_us * US + message / self._link)
+        hops = self._hops_s(message)
         if self.tp == 1:
-            return hop
-        return 2 * self.model.layers * self.all_reduce_s(message) + hop
+            return hops
+        return 2 * self.model.layers * self.all_reduce_s(message) + hops
+
+    def _hops_s(self, message_bytes: float) -> float:
+        """From stage to stage: within an instance over its link, between instances over the network."""
+        across = self.instances - 1
+        within = self.pp - 1 - across
+        launch_s = self.curves.kernels_of(self.gpu).curve.launch_us * US
+        network_s = BETWEEN_INSTANCES_S + message_bytes / (BETWEEN_INSTANCES_GB_PER_S * 1e9)
+        return within * (launch_s + message_bytes / self._link) + across * (launch_s + network_s)
 
     def all_reduce_s(self, message_bytes: float) -> float:
         """One all-reduce over the tensor-parallel group, inside a CUDA graph."""

@@ -59,6 +59,7 @@ def layout_of(
         precision=shape.precision,
         kv=flags.kv_cache_dtype,
         curves=curves or shipped_curves(),
+        instances=shape.instances,
     )
     if tables is None:
         return plain

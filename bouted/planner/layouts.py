@@ -51,8 +51,10 @@ def layouts_of(
     gpus: tuple[GpuSpec, ...],
     lengths: tuple[RequestLength, ...],
     refused: tuple[RefusedStart, ...],
+    groups: int = 1,
 ) -> Layouts:
     """The layouts of `models` on `gpus` for requests of `lengths`, less those that failed starts rule out.
+    Pipelines may lie over up to `groups` equal instances.
 
     Pipelines are left out where a tensor-parallel group of as many GPUs linked by NVLink starts, and where
     fewer stages have room for `BATCHED_WELL` of the longest requests.
@@ -62,7 +64,7 @@ def layouts_of(
     found = {
         model.name: [
             (shape, costs)
-            for shape, costs in _worth_planning(_starting(model, gpus, refused), linked, longest)
+            for shape, costs in _worth_planning(_starting(model, gpus, refused, groups), linked, longest)
             if costs.kv_capacity_tokens >= longest
         ]
         for model in models
@@ -78,7 +80,7 @@ def layouts_of(
 
 
 def _starting(
-    model: ModelWanted, gpus: tuple[GpuSpec, ...], refused: tuple[RefusedStart, ...]
+    model: ModelWanted, gpus: tuple[GpuSpec, ...], refused: tuple[RefusedStart, ...], groups: int
 ) -> tuple[Pair, ...]:
     return candidate_shapes(
         model.name,
@@ -88,6 +90,7 @@ def _starting(
         model.engine,
         model.context_tokens,
         learned=refused,
+        groups=groups,
     )
 
 
@@ -96,9 +99,10 @@ def _worth_planning(pairs: tuple[Pair, ...], linked: frozenset[str], longest: in
 
     Over NVLink, tensor parallelism won wherever both were measured: all 26 cells of llm_inference_bench that
     hold TP against PP. And more stages shorten nothing: where fewer hold requests enough to batch
-    them well, replicas of those serve more.
+    them well, replicas of those serve more. Which instances there are is not known here, so a pipeline over
+    several is kept even where one large instance would do better.
     """
-    groups = {(shape.gpu, shape.tp) for shape, _ in pairs if shape.pp == 1 and shape.gpu in linked}
+    tied = {(shape.gpu, shape.tp) for shape, _ in pairs if shape.pp == 1 and shape.gpu in linked}
     roomy = {
         (shape.gpu, shape.tp, shape.pp)
         for shape, costs in pairs
@@ -109,7 +113,7 @@ def _worth_planning(pairs: tuple[Pair, ...], linked: frozenset[str], longest: in
         for shape, costs in pairs
         if shape.pp == 1
         or (
-            (shape.gpu, shape.gpu_count) not in groups
+            (shape.instances > 1 or (shape.gpu, shape.gpu_count) not in tied)
             and not any((shape.gpu, shape.tp, fewer) in roomy for fewer in range(1, shape.pp))
         )
     )

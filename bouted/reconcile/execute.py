@@ -135,7 +135,7 @@ class Executor:
         if refusal:
             raise BudgetRefused(refusal)
         move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, self.clock.now())
-        self.launcher.launch(NodeOrder(name=node.name, offer=node.offer))
+        self.launcher.launch(NodeOrder(name=node.name, offer=node.offer, instances=node.template.instances))
 
     def _start(self, replica: Replica, context: Context) -> None:
         order = ReplicaOrder(

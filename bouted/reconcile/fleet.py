@@ -19,7 +19,7 @@ from bouted.reconcile.states import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One rented instance.
+    """One rented instance, or a group of equal ones.
 
     `name` is derived from the deployment, the slot and the incarnation, so a retry finds what a crash
     left behind. `offer` holds the price believed now. `launcher` names the plug-in that owns it.
@@ -37,6 +37,11 @@ class Node:
     since: datetime
     launched_at: datetime | None
     note: str = ""
+
+    @property
+    def usd_per_hour(self) -> Decimal:
+        """What all its instances cost, at the price believed now."""
+        return self.offer.usd_per_hour * self.template.instances
 
     @property
     def live(self) -> bool:
@@ -90,4 +95,4 @@ class FleetState:
 
     def committed_usd_per_hour(self) -> Decimal:
         """What is or may be paid now: launching + up + stopping, at the prices believed now."""
-        return sum((node.offer.usd_per_hour for node in self.nodes if node.paid), Decimal(0))
+        return sum((node.usd_per_hour for node in self.nodes if node.paid), Decimal(0))

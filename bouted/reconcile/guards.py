@@ -14,8 +14,8 @@ def refuse_launch(node: Node, fleet: FleetState, limits: Limits, rules: tuple[Mo
 
 def _over_cap(node: Node, fleet: FleetState, limits: Limits) -> str | None:
     others = sum(
-        (n.offer.usd_per_hour for n in fleet.nodes if n.paid and n.name != node.name),
-        start=node.offer.usd_per_hour,
+        (n.usd_per_hour for n in fleet.nodes if n.paid and n.name != node.name),
+        start=node.usd_per_hour,
     )
     most = limits.cap_usd_per_hour + limits.surge_usd_per_hour
     if others <= most:

@@ -11,10 +11,12 @@ from bouted.perf.shapes import ReplicaShape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeOrder:
-    """An instance to rent, under a name that is the same for every retry."""
+    """An instance to rent, or `instances` equal ones as one group, under a name that is the same for every
+    retry."""
 
     name: str
     offer: Offer
+    instances: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,10 @@ class Launcher(Protocol):
 
     launch and start_replica are idempotent by name: a second call for a name that exists does nothing.
     They return when the request is accepted, not when the thing is up; `seen` tells the rest. They raise
-    NoCapacity, QuotaExceeded, Retryable or Misconfigured. stop_replica and stop_node return when the
-    thing is gone, raise NotYet when it needs more time, and treat a name that does not exist as done.
-    Nothing that this deployment did not launch is ever listed or touched.
+    NoCapacity, QuotaExceeded, Retryable or Misconfigured, the last also for groups where it starts none.
+    stop_replica and stop_node return when the thing is gone, raise NotYet when it needs more time, and
+    treat a name that does not exist as done. Nothing that this deployment did not launch is ever listed or
+    touched.
     """
 
     name: str

@@ -70,19 +70,21 @@ def _launches(
     actions: list[Action] = []
     room = limits.cap_usd_per_hour + limits.surge_usd_per_hour - fleet.committed_usd_per_hour()
     in_launch = sum(node.status is NodeStatus.LAUNCHING for node in fleet.nodes)
-    held = Counter(node.offer.id for node in fleet.nodes if node.live)
+    held = Counter[str]()
+    for running in fleet.nodes:
+        held[running.offer.id] += running.template.instances if running.live else 0
     blocked = False
     for node in _intents(changes, fleet, now, deployment, launcher, plan_id):
         fresh = not any(known.name == node.name for known in fleet.nodes)
-        stock = held[node.offer.id] - (0 if fresh else 1) < node.offer.obtainable
-        if node.offer.usd_per_hour > room or not stock:
+        more = node.template.instances if fresh else 0
+        if node.usd_per_hour > room or held[node.offer.id] + more > node.offer.obtainable:
             blocked = True
             continue
         if in_launch >= limits.max_launches:
             continue
         in_launch += 1
-        room -= node.offer.usd_per_hour
-        held[node.offer.id] += int(fresh)
+        room -= node.usd_per_hour
+        held[node.offer.id] += more
         actions.append(LaunchNode(node=node))
     return actions, blocked
 
@@ -201,5 +203,5 @@ def _stops(
 
 def committed_after(actions: tuple[Action, ...], fleet: FleetState) -> Decimal:
     """Committed $/h once every launch in `actions` was made."""
-    launched = (a.node.offer.usd_per_hour for a in actions if isinstance(a, LaunchNode))
+    launched = (a.node.usd_per_hour for a in actions if isinstance(a, LaunchNode))
     return fleet.committed_usd_per_hour() + sum(launched, Decimal(0))

@@ -77,7 +77,7 @@ def add_node(store: Store, node: Node) -> None:
         session.flush()
         if node.paid:
             start, known = node.launched_at or node.since, node.launched_at is not None
-            open_interval(session, node.name, start, node.offer.usd_per_hour, estimated=not known)
+            open_interval(session, node.name, start, node.usd_per_hour, estimated=not known)
 
 
 def add_replica(store: Store, replica: Replica) -> None:
@@ -175,7 +175,8 @@ def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime)
     """Opens or closes the node's spend interval when it starts or stops to cost."""
     if row.status in NODE_PAID and before not in NODE_PAID:
         start, known = row.launched_at or now, row.launched_at is not None
-        open_interval(session, row.name, start, row.offer.usd_per_hour, estimated=not known)
+        usd_per_hour = row.offer.usd_per_hour * row.template.instances
+        open_interval(session, row.name, start, usd_per_hour, estimated=not known)
     elif row.status not in NODE_PAID and before in NODE_PAID:
         refused = row.reason in _REFUSED and row.launched_at is None
         close_interval(session, row.name, now, refused=refused)

@@ -46,22 +46,25 @@ def committed_usd_per_hour(store: Store) -> Decimal:
 
 
 def reprice(store: Store, node: str, usd_per_hour: Decimal, now: datetime) -> None:
-    """From `now` on the node costs this, and its offer says so: caps count what is believed now.
+    """From `now` on each instance of the node costs this, and its offer says so: caps count what is believed.
 
     Nothing changes when it costs that already, or is not paid for.
     """
     with store.writing() as session:
         running = _running(session, node)
-        if running is None or running.usd_per_hour == usd_per_hour:
+        if running is None:
             return
         row = session.get_one(Nodes, node)
+        total = usd_per_hour * row.template.instances
+        if running.usd_per_hour == total:
+            return
         row.offer = replace(row.offer, usd_per_hour=usd_per_hour)
         if running.started_at >= now:
-            running.usd_per_hour = usd_per_hour
+            running.usd_per_hour = total
             return
         running.ended_at = now
         session.flush()
-        open_interval(session, node, now, usd_per_hour, estimated=running.estimated)
+        open_interval(session, node, now, total, estimated=running.estimated)
 
 
 def open_interval(

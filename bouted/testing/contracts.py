@@ -5,14 +5,15 @@ Needs pytest, which bouted itself does not install. To read failures in full, ca
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 import pytest
 
 from bouted.clock import Clock
-from bouted.errors import Gone, NoCapacity, NotYet
-from bouted.reconcile.launcher import Launcher, SeenNode, SeenReplica
+from bouted.errors import Gone, Misconfigured, NoCapacity, NotYet
+from bouted.reconcile.launcher import Launcher, NodeOrder, SeenNode, SeenReplica
 from bouted.testing.orders import a_node_order, a_replica_order
 
 
@@ -67,6 +68,13 @@ class LauncherContract:
         assert refused.value.offer_id == order.offer.id
         assert launcher.seen().nodes == ()
         launcher.launch(a_node_order("node-2", region="us-west-2"))
+
+    def test_a_group_is_started_whole_or_refused_with_a_reason(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        order = replace(a_node_order(), instances=2)
+        refusal = _refusal(launcher, order)
+        assert not refusal or "groups" in refusal
+        assert [node.name for node in launcher.seen().nodes] == ([] if refusal else [order.name])
 
     def test_a_sold_out_offer_does_not_disturb_the_node_it_gave_before(self, bench: LauncherBench) -> None:
         launcher = bench.open()
@@ -184,6 +192,15 @@ class LauncherContract:
         _done(bench, lambda: launcher.stop_node("node-1"))
         launcher.renew(("node-1",), bench.clock.now() + timedelta(hours=1))
         assert _ended(launcher)
+
+
+def _refusal(launcher: Launcher, order: NodeOrder) -> str:
+    """Why a launcher does not start this; "" where it does."""
+    try:
+        launcher.launch(order)
+    except Misconfigured as refused:
+        return refused.message
+    return ""
 
 
 def _node(launcher: Launcher) -> SeenNode:

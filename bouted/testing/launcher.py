@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from bouted.clock import Clock
-from bouted.errors import BoutedError, Gone, NoCapacity, NotYet
+from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -139,7 +139,9 @@ class MemoryLauncher:
         self._deadman_s = deadman_s
 
     def launch(self, order: NodeOrder) -> None:
-        """Create the node, unless it is there."""
+        """Create the node, unless it is there. Misconfigured for a group."""
+        if order.instances > 1:
+            raise Misconfigured("launchers.memory", "cannot start groups of instances")
         self._cloud.begin("launch", order.name)
         if self._live(order.name) is None:
             self._cloud.create(self._deployment, order, self._deadman_s)
