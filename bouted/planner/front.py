@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bouted.perf.profile import Metric
 from bouted.planner.classes import classes_shortfall
 from bouted.planner.design import ScoredDesign
-from bouted.planner.judge import SPOT
+from bouted.planner.judge import PLACES
 from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
@@ -29,11 +29,11 @@ def front(scored: Iterable[ScoredDesign], metric: Metric) -> tuple[ScoredDesign,
 def shortfall(problem: PlanningProblem, scored: ScoredDesign) -> float:
     """How far a design is from the floor and the P95 targets, as shares of them, added up.
 
-    A broken budget does not count; too little capacity for the high end of the load, and too much of a model
-    on spot, count 1 each.
+    A broken budget does not count; too little capacity for the high end of the load, and each broken rule on
+    where nodes stand, count 1.
     """
     estimate, targets = scored.estimate, problem.targets
-    total = float("capacity" in scored.violated) + float(SPOT in scored.violated)
+    total = float(sum(name in scored.violated for name in ("capacity", *PLACES)))
     if targets.quality_min > 0:
         total += max(0.0, 1 - estimate.quality_low / targets.quality_min)
     for metric in Metric:

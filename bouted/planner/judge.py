@@ -5,15 +5,19 @@ from decimal import Decimal
 
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.classes import violation
 from bouted.planner.design import ClassEstimate, Design, Estimate, Judge, ScoredDesign
 from bouted.planner.latency import MixedTails, ReplicaLoad, replica_loads
 from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
+from bouted.planner.spread import POOL, ZONE, spread_broken
 from bouted.quality.curve import QualityCurve
 
 # Broken when too much of a model would run on capacity that can be taken away.
 SPOT = "spot_max_share"
+# Rules on where nodes stand.
+PLACES = (SPOT, POOL, ZONE)
 
 
 class ProfilesJudge:
@@ -52,7 +56,8 @@ class ProfilesJudge:
 
     def rules_broken(self, design: Design) -> tuple[str, ...]:
         """Names of the rules on where nodes stand that the design breaks, however fast it is."""
-        return () if self._on_steady_ground(design) else (SPOT,)
+        spot = () if self._on_steady_ground(design) else (SPOT,)
+        return (*spot, *spread_broken(self._problem, design, self._at_most))
 
     def _on_steady_ground(self, design: Design) -> bool:
         """Whether nodes that cannot be taken away carry what spot may not, of each model."""
@@ -60,9 +65,13 @@ class ProfilesJudge:
         for node in design.nodes:
             if node.offer.market is not Market.SPOT:
                 for shape in node.template.replicas:
-                    steady[shape.model] += self._capacities.rate(shape.id, LOOSEST)
+                    steady[shape.model] += self._at_most(shape)
         rate = (1 - self._problem.spot.max_share) * self._problem.workload.rate_per_s
         return all(steady[item.model] >= rate * item.share * (1 - 1e-6) for item in design.shares)
+
+    def _at_most(self, shape: ReplicaShape) -> float:
+        """The requests/s that rules on places count a replica as."""
+        return self._capacities.rate(shape.id, LOOSEST)
 
     def quality(self, design: Design) -> tuple[float, float]:
         """Mean and low quality of the design's split."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from bouted.planner.archive import Archive
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
-from bouted.planner.judge import SPOT
+from bouted.planner.judge import PLACES
 from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.pool import Candidate
 from bouted.planner.problem import PlanningProblem, Rule
@@ -168,7 +168,7 @@ class _Search:
 
     def _near(self, candidate: Candidate) -> bool:
         broken = set(candidate.scored.violated)
-        if broken & {"budget", "capacity", "quality_min", SPOT}:
+        if broken & {"budget", "capacity", "quality_min", *PLACES}:
             return False
         return not self._pieces.cheap or shortfall(self._problem, candidate.scored) <= WORTH_A_LOOK
 

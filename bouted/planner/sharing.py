@@ -12,7 +12,7 @@ from bouted.workload.profile import WorkloadProfile
 # Load for which shares are made even, over the load planned for. At the very load, slow replicas would get
 # next to nothing, and the fast ones no room for chance or growth.
 ROOM = 1.4
-# No replica gets less than this share of what it could carry: it must help when others are lost.
+# No replica is used less than this share of how far the busiest is: it must help when others are lost.
 LEAST = 0.1
 
 
@@ -52,10 +52,10 @@ def _of_one_model(counts: Mapping[str, int], rate_per_s: float, capacities: Capa
         return alone
     carried = {shape_id: capacities.curve(shape_id) for shape_id in counts}
     together = sum((counts[shape_id] * curve for shape_id, curve in carried.items()), np.zeros(1))
-    if together[-1] <= 0:
-        return alone
     share = float(np.interp(rate_per_s, together, SHARES_OF_TARGET))
-    return {
-        shape_id: max(float(np.interp(share, SHARES_OF_TARGET, curve)), LEAST * capacities.max_rate(shape_id))
-        for shape_id, curve in carried.items()
-    }
+    rates = {shape_id: float(np.interp(share, SHARES_OF_TARGET, carried[shape_id])) for shape_id in counts}
+    most = {shape_id: capacities.max_rate(shape_id) for shape_id in counts}
+    busiest = max(rates[shape_id] / most[shape_id] for shape_id in counts)
+    if busiest <= 0:
+        return alone
+    return {shape_id: max(rates[shape_id], LEAST * busiest * most[shape_id]) for shape_id in counts}

@@ -11,10 +11,10 @@ from bouted.market.offers import Market, Offer
 from bouted.perf.profile import QUANTILES, Metric
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Judge, ScoredDesign
+from bouted.planner.front import shortfall
 from bouted.planner.judge import ProfilesJudge
-from bouted.planner.latency import mixed_quantile, replica_loads
-from bouted.planner.problem import ModelShare, PlanningProblem
-from bouted.planner.simulate_judge import SimulatedJudge
+from bouted.planner.latency import FOREVER_S, MixedTails, capped_s, mixed_quantile
+from bouted.planner.problem import ModelShare, PlanningProblem, SpotRules
 from bouted.quality.curve import QualityCurve
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
 from bouted.testing.fleet import an_offer, planned
@@ -77,6 +77,19 @@ def test_each_constraint_is_named_when_broken(changes: dict[str, object], broken
     assert broken in verdict(a_case(**changes), a_design(1, 1, 0.3)).violated  # type: ignore[arg-type]
 
 
+def test_rules_of_spread_are_named_and_count_in_full() -> None:
+    problem = a_case()
+    problem = replace(problem, spot=SpotRules(max_share=1.0, pool_max_share=0.5, zone_max_share=0.5))
+    one_place = verdict(problem, a_design(1, 1, 0.3))
+    assert one_place.violated == ("spot_pool_max_share", "spot_zone_max_share")
+    assert shortfall(problem, one_place) == 2.0
+    nodes = [
+        planned(an_offer(provider), 1, **{model: 1}) for provider in "ab" for model in ("small", "large")
+    ]
+    two_places = replace(one_place.design, nodes=tuple(node for pair in nodes for node in pair))
+    assert verdict(problem, two_places).violated == ()
+
+
 def test_nodes_that_stay_satisfy_the_spot_rule() -> None:
     steady = an_offer(market=Market.ON_DEMAND)
     assert verdict(a_case(spot_max_share=0.5), a_design(1, 1, 0.3, steady)).violated == ()
@@ -90,18 +103,6 @@ def test_a_model_with_queries_but_no_replica_cannot_be_judged() -> None:
 def test_a_shape_without_a_profile_cannot_be_judged() -> None:
     design = a_design(1, 1, 0.3, an_offer(gpu="T4"))
     assert judge(a_case()).score(design) is None
-
-
-def test_replicas_share_their_models_queries_by_what_they_can_carry() -> None:
-    problem = a_case(load=9.0)
-    fast = a_shape("small", tp=2)
-    problem = replace(problem, profiles=a_table({SMALL: 8.0, fast: 16.0, LARGE: 4.0}))
-    nodes = (*planned(an_offer(), 1, small=1), *planned(an_offer(gpu_count=2), 1, small=1))
-    design = Design(nodes=nodes, shares=(ModelShare(model="small", share=1.0),))
-    loads = replica_loads(design, problem.workload, Capacities(problem.profiles, problem.targets))
-    assert sum(load.rate_per_s * load.count for load in loads) == pytest.approx(9.0)
-    by_shape = {load.shape_id: load.rate_per_s for load in loads}
-    assert by_shape[fast.id] == pytest.approx(2 * by_shape[SMALL.id], rel=0.01)
 
 
 @given(
@@ -126,20 +127,7 @@ def test_more_load_never_makes_a_fleet_faster() -> None:
     assert tails == sorted(tails)
 
 
-def test_the_simulator_keeps_cost_and_quality_and_judges_latency_anew() -> None:
-    problem = a_case()
-    cheap = judge(problem)
-    looked_up = verdict(problem, a_design(1, 1, 0.3))
-    simulated = SimulatedJudge(problem, Capacities(problem.profiles, problem.targets), cheap).score(looked_up)
-    assert simulated.estimate.judge is Judge.SIMULATED
-    assert simulated.estimate.usd_per_hour == looked_up.estimate.usd_per_hour
-    assert simulated.estimate.quality_low == looked_up.estimate.quality_low
-    assert simulated.estimate.e2e_p95_s != looked_up.estimate.e2e_p95_s
-    assert simulated.estimate.p95_s(Metric.E2E) > simulated.estimate.p95_s(Metric.TTFT) > 0
-
-
-def test_a_fleet_that_drowns_is_seen_to_drown() -> None:
-    problem = a_case(load=200.0)
-    looked_up = verdict(problem, a_design(1, 1, 0.3))
-    judged = SimulatedJudge(problem, Capacities(problem.profiles, problem.targets), judge(problem))
-    assert {"capacity", "e2e_p95"} <= set(judged.score(looked_up).violated)
+def test_nothing_that_serves_and_figures_that_are_no_numbers_count_as_late_as_can_be() -> None:
+    tails = MixedTails(a_table(RATES))
+    assert tails.p95_s(Metric.E2E, ()) == FOREVER_S
+    assert capped_s(np.array([1.0, np.nan, np.inf, 1e9])).tolist() == [1.0, FOREVER_S, FOREVER_S, FOREVER_S]

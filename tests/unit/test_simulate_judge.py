@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
 from bouted.planner.capacity import capacities_of
-from bouted.planner.design import Design, ScoredDesign
+from bouted.planner.design import Design, Judge, ScoredDesign
 from bouted.planner.front import shortfall
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.latency import FOREVER_S
@@ -159,3 +159,18 @@ def test_a_class_of_which_nothing_comes_is_not_judged() -> None:
     found = simulated(a_case(wanted=wanted), fleet(2, 2))
     assert found.estimate.classes == ()
     assert found.violated == ()
+
+
+def test_the_simulator_keeps_cost_and_quality_and_judges_latency_anew() -> None:
+    problem, wanted = a_case(), fleet(3, 2)
+    found = simulated(problem, wanted).estimate
+    mean, low = QualityCurve.from_model(problem.quality, problem.seed).mean_low([0.7, 0.3])[0]
+    assert found.judge is Judge.SIMULATED
+    assert found.usd_per_hour == wanted.usd_per_hour
+    assert (found.quality, found.quality_low) == (mean, low)
+    assert found.e2e_p95_s > found.ttft_p95_s > 0
+
+
+def test_a_fleet_that_drowns_is_seen_to_drown() -> None:
+    found = simulated(a_case(load=500.0), fleet(1, 1))
+    assert {"capacity", "e2e_p95"} <= set(found.violated)
