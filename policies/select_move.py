@@ -8,7 +8,7 @@ from math import inf, isinf
 
 from bouted.market.offers import Market
 from bouted.planner.design import Design
-from bouted.planner.moving import Fetching
+from bouted.planner.moving import Fetching, drop_usd, start_usd
 from bouted.planner.problem import PlannedNode, PlanningProblem
 
 
@@ -50,10 +50,8 @@ def move_to(to: Design, old: Design, problem: PlanningProblem) -> Move:
 def moving_cost(design: Design, running: Sequence[PlannedNode], problem: PlanningProblem) -> Decimal:
     """Dollars that a move costs once: starting new nodes, fetching weights, keeping dropped ones a while."""
     started, dropped = changed(design, running)
-    overlap_h = Decimal(str(problem.switching.overlap_h))
-    starting = sum((node.usd_per_hour * _start_h(node, problem) for node in started), Decimal(0))
-    dropping = sum((node.usd_per_hour * overlap_h for node in dropped), Decimal(0))
-    return starting + dropping + fetching_cost(design, running, problem)
+    starting = sum((start_usd(node, problem) for node in started), Decimal(0))
+    return starting + sum((drop_usd(node, problem) for node in dropped), Decimal(0))
 
 
 def fetching_cost(design: Design, running: Sequence[PlannedNode], problem: PlanningProblem) -> Decimal:
@@ -86,11 +84,3 @@ def changed(
     present = {node.slot: node for node in running}
     started = tuple(node for slot, node in wanted.items() if slot not in present)
     return started, tuple(node for slot, node in present.items() if slot not in wanted)
-
-
-def _start_h(node: PlannedNode, problem: PlanningProblem) -> Decimal:
-    """Hours from a node's launch until it serves: the start, and fetching the weights of its models."""
-    models = {shape.model for shape in node.template.replicas}
-    gib = sum(weights.gib for weights in problem.weights if weights.model in models)
-    fetch_h = Decimal(str(problem.switching.fetch_h_per_gib)) * Decimal(str(gib))
-    return Decimal(str(problem.switching.start_h)) + fetch_h
