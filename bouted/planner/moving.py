@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from decimal import Decimal
 from math import log2
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -70,8 +69,9 @@ def models_on(node: PlannedNode) -> tuple[str, ...]:
 def start_usd(node: PlannedNode, problem: PlanningProblem) -> Decimal:
     """Dollars for starting this node: its price until it serves, and bringing its weights there."""
     fetching = Fetching(problem)
-    gib = sum(fetching.gib(model) for model in models_on(node))
-    hours = Decimal(str(starting_h(gib, problem.switching)))
+    gib = sum((Decimal(str(fetching.gib(model))) for model in models_on(node)), Decimal(0))
+    fetch_h = Decimal(str(problem.switching.fetch_h_per_gib)) * gib
+    hours = Decimal(str(problem.switching.start_h)) + fetch_h
     return node.usd_per_hour * hours + fetching.nodes_usd((node,))
 
 
@@ -80,12 +80,8 @@ def drop_usd(node: PlannedNode, problem: PlanningProblem) -> Decimal:
     return node.usd_per_hour * Decimal(str(problem.switching.overlap_h))
 
 
-@overload
-def starting_h(gib: float, switching: SwitchingCosts) -> float: ...
-@overload
-def starting_h(gib: Floats, switching: SwitchingCosts) -> Floats: ...
-def starting_h(gib: float | Floats, switching: SwitchingCosts) -> float | Floats:
-    """Hours that a started node costs money before it serves, if it fetches `gib` GiB."""
+def starting_h(gib: Floats, switching: SwitchingCosts) -> Floats:
+    """Hours that nodes cost money before they serve, if they fetch so many GiB; as `start_usd` has it."""
     return switching.start_h + switching.fetch_h_per_gib * gib
 
 
