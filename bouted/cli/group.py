@@ -11,6 +11,8 @@ import click
 COMMANDS: tuple[str, ...] = (
     "check",
     "plan",
+    "why",
+    "pareto",
     "apply",
     "run",
     "gateway",
@@ -18,6 +20,7 @@ COMMANDS: tuple[str, ...] = (
     "history",
     "prices",
     "perf",
+    "router",
     "doctor",
     "pause",
     "resume",

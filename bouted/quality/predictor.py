@@ -67,8 +67,13 @@ def _cross_fit(x: csr_matrix, scores: Floats, penalty: float, seed: int) -> Pred
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
     done = cross_validate(ridge, x, scores, cv=folds, return_estimator=True, return_indices=True)
     predicted = np.zeros_like(scores)
-    for model, held in zip(done["estimator"], done["indices"]["test"], strict=True):
-        predicted[held] = model.predict(x[held]).reshape(len(held), -1)
+    # A fold's mean without the held prompts errs against theirs: all folds are put on one level, or pooled
+    # predictions would rank prompts worse than a coin where there is nothing to learn.
+    level = scores.mean(axis=0)
+    indices = zip(done["estimator"], done["indices"]["train"], done["indices"]["test"], strict=True)
+    for model, seen, held in indices:
+        shift = level - scores[seen].mean(axis=0)
+        predicted[held] = model.predict(x[held]).reshape(len(held), -1) + shift
     return Predictor(
         weights=np.mean([model.coef_.reshape(scores.shape[1], -1).T for model in done["estimator"]], axis=0),
         intercepts=np.mean([np.atleast_1d(model.intercept_) for model in done["estimator"]], axis=0),
