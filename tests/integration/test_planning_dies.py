@@ -184,7 +184,9 @@ def test_a_search_starts_from_what_the_last_one_taught_about_the_same_models(dae
             await daemon.plan(0.72)
             assert daemon.worker.asked.past == taught.judged
             assert daemon.worker.asked.incumbent is not None
-            assert daemon.restarted().maker.taught.judged == daemon.worker.found.judged != ()
+            latest = daemon.worker.found
+            assert latest is not None
+            assert daemon.restarted().maker.taught.judged == latest.judged != ()
         finally:
             await daemon.worker.close()
 
