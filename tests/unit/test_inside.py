@@ -1,6 +1,7 @@
 """The integer programme: the cheapest fleet, its bound, and every rule it must keep."""
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 
@@ -9,8 +10,18 @@ from hypothesis import strategies as st
 
 from bouted.market.offers import Market, Offer
 from bouted.perf.shapes import ReplicaShape
-from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningProblem, Template
+from bouted.planner.inside import Ask, Fleet, Inside, TooDear
+from bouted.planner.problem import (
+    Budget,
+    Incumbent,
+    ModelShare,
+    PlannedNode,
+    PlanningProblem,
+    PriceLife,
+    Quota,
+    SpotRules,
+    Template,
+)
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer
 
@@ -201,3 +212,143 @@ def test_nodes_of_an_offer_that_is_sold_out_may_stay_but_not_grow() -> None:
     fleet = Inside(problem).cheapest_fleet(ask(1.0, switching=True))
     assert isinstance(fleet, Fleet)
     assert Counter(node.offer.provider for node in fleet.nodes) == {"gone": 2, "dear": 1}
+
+
+def bought(found: object) -> Counter[str]:
+    """How many nodes of each cloud."""
+    assert isinstance(found, Fleet)
+    return Counter(node.offer.provider for node in found.nodes)
+
+
+def a_quota(provider: str, gpus: int, market: Market = Market.SPOT) -> Quota:
+    return Quota(provider=provider, region="us-*", gpu="L4", market=market, gpus=gpus)
+
+
+def test_offers_under_one_quota_hold_no_more_gpus_than_it_allows() -> None:
+    cheap = an_offer("cheap", usd_per_hour="1")
+    wide = an_offer("cheap", gpu_count=2, usd_per_hour="2")
+    dear = an_offer("dear", usd_per_hour="3")
+    case = replace(one_gpu_problem([cheap, wide, dear]), quotas=(a_quota("cheap", 2),))
+    fleet = Inside(case).cheapest_fleet(ask(1.0))
+    assert isinstance(fleet, Fleet)
+    assert sum(node.offer.gpu_count for node in fleet.nodes if node.offer.provider == "cheap") == 2
+    assert bought(fleet)["dear"] == 1
+
+
+def test_a_quota_says_nothing_of_another_market_or_place() -> None:
+    cheap = an_offer("cheap", usd_per_hour="1")
+    for quota in (
+        a_quota("cheap", 0, Market.ON_DEMAND),
+        replace(a_quota("cheap", 0), region="eu-*"),
+        replace(a_quota("cheap", 0), gpu="T4"),
+    ):
+        case = replace(one_gpu_problem([cheap]), quotas=(quota,))
+        assert bought(Inside(case).cheapest_fleet(ask(1.0))) == {"cheap": 3}
+
+
+def test_nodes_that_run_may_stay_whatever_a_quota_says_now() -> None:
+    old, dear = an_offer("old", usd_per_hour="1"), an_offer("dear", usd_per_hour="9")
+    case = replace(one_gpu_problem([old, dear], incumbent=running(old, 2)), quotas=(a_quota("old", 0),))
+    assert bought(Inside(case).cheapest_fleet(ask(1.0, switching=True))) == {"old": 2, "dear": 1}
+
+
+def test_a_second_pool_is_used_once_losing_the_first_would_leave_too_little() -> None:
+    offers = [an_offer("cheap", usd_per_hour="1"), an_offer("dear", usd_per_hour="2")]
+    for share, wanted in (
+        (1.0, {"cheap": 3}),
+        (0.6, {"cheap": 2, "dear": 1}),
+        (0.5, {"cheap": 2, "dear": 2}),
+    ):
+        case = replace(one_gpu_problem(offers), spot=SpotRules(max_share=1.0, pool_max_share=share))
+        assert bought(Inside(case).cheapest_fleet(ask(1.0))) == wanted
+
+
+def test_two_pools_of_one_zone_are_no_spread_over_zones() -> None:
+    here = [an_offer("cheap", usd_per_hour="1"), replace(an_offer("cheap"), instance_type="other")]
+    away = an_offer("dear", usd_per_hour="5")
+    case = replace(one_gpu_problem([*here, away]), spot=SpotRules(max_share=1.0, zone_max_share=0.5))
+    assert bought(Inside(case).cheapest_fleet(ask(1.0)))["dear"] == 2
+
+
+def test_a_fleet_that_cannot_be_spread_is_no_fleet() -> None:
+    case = replace(one_gpu_problem([an_offer()]), spot=SpotRules(max_share=1.0, pool_max_share=0.5))
+    assert Inside(case).cheapest_fleet(ask(1.0)) is None
+
+
+def test_new_nodes_must_fit_beside_the_old_ones_until_they_serve() -> None:
+    """Moving all three at once takes $9/h; what budget and surge leave pays for one new node."""
+    old, new = an_offer("old", usd_per_hour="2"), an_offer("new", usd_per_hour="1")
+    case = one_gpu_problem([old, new], start_h=0.0, overlap_h=0.0, incumbent=running(old, 3), budget="6")
+    for surge, wanted in (("3", {"new": 3}), ("1.5", {"new": 1, "old": 2}), ("0.5", {"old": 3})):
+        budget = Budget(usd_per_hour=Decimal(6), surge_usd_per_hour=Decimal(surge))
+        fleet = Inside(replace(case, budget=budget)).cheapest_fleet(ask(1.0, switching=True))
+        assert bought(fleet) == wanted
+        assert isinstance(fleet, Fleet)
+        assert not fleet.over_surge
+
+
+def test_owned_nodes_fit_beside_anything() -> None:
+    old = an_offer("old", usd_per_hour="2")
+    rack = an_offer("rack", usd_per_hour="0", market=Market.OWNED)
+    case = one_gpu_problem([old, rack], incumbent=running(old, 3), budget="6")
+    case = replace(case, budget=Budget(usd_per_hour=Decimal(6), surge_usd_per_hour=Decimal(0)))
+    fleet = Inside(case).cheapest_fleet(ask(1.0, switching=True))
+    assert set(bought(fleet)) == {"rack"}
+
+
+def test_a_fleet_that_cannot_be_reached_beside_the_old_one_says_so() -> None:
+    old = an_offer("old", usd_per_hour="2", obtainable=1)
+    new = an_offer("new", usd_per_hour="2")
+    case = one_gpu_problem([old, new], incumbent=running(old, 1), budget="4")
+    case = replace(case, budget=Budget(usd_per_hour=Decimal(4), surge_usd_per_hour=Decimal(0)))
+    fleet = Inside(case).cheapest_fleet(ask(1.0, switching=True))
+    assert bought(fleet) == {"old": 1, "new": 2}
+    assert isinstance(fleet, Fleet)
+    assert fleet.over_surge
+
+
+def test_nodes_where_their_model_may_not_run_any_more_do_not_stay() -> None:
+    old, new = an_offer("old", usd_per_hour="1"), an_offer("new", usd_per_hour="9")
+    case = one_gpu_problem([old, new], incumbent=running(old, 3))
+    case = replace(case, models=(rules("small", clouds=("new",)),))
+    assert bought(Inside(case).cheapest_fleet(ask(1.0, switching=True))) == {"new": 3}
+
+
+def test_a_saving_that_does_not_last_is_not_moved_for() -> None:
+    old, new = an_offer("old", usd_per_hour="2.00"), an_offer("new", usd_per_hour="1.50")
+    case = one_gpu_problem([old, new], start_h=1.0, overlap_h=0.0, incumbent=running(old, 3))
+    for hours, wanted in ((1.0, "old"), (48.0, "new")):
+        lives = (PriceLife(offer_id=new.id, hours=hours),)
+        fleet = Inside(replace(case, price_lives=lives)).cheapest_fleet(ask(1.0, switching=True))
+        assert bought(fleet) == {wanted: 3}
+
+
+def test_one_pipeline_over_two_instances_where_only_small_ones_are_sold() -> None:
+    over = replace(a_shape("large", pp=2), instances=2)
+    single = an_offer(usd_per_hour="1", obtainable=5)
+    case = a_problem([single], a_table({over: 4.0}), (rules("large"),), workload=a_workload(8.0))
+    assert Inside(case).cheapest_fleet(ask(1.0)) is None
+    fleet = Inside(replace(case, groups=2)).cheapest_fleet(ask(1.0))
+    assert isinstance(fleet, Fleet)
+    assert [(node.template.instances, node.usd_per_hour) for node in fleet.nodes] == [(2, Decimal(2))] * 2
+    assert fleet.usd_per_hour == 4
+    tight = replace(case, groups=2, offers=(replace(single, obtainable=3),))
+    assert Inside(tight).cheapest_fleet(ask(1.0)) is None
+
+
+def test_an_answer_does_not_depend_on_what_was_asked_before() -> None:
+    offers = [an_offer(f"c{i}", gpu_count=1 + i % 2, usd_per_hour=f"{1 + i * 0.37:.2f}") for i in range(4)]
+    problem = a_problem(offers, a_table({SMALL: 4.0, LARGE: 2.0}), BOTH)
+    many = [ask(share, 1 - share, spot=spot) for share in (0.2, 0.5, 0.8) for spot in (0.4, 1.0)]
+    forwards, backwards = Inside(problem), Inside(problem)
+    there = [forwards.cheapest_fleet(one) for one in many]
+    back = [backwards.cheapest_fleet(one) for one in reversed(many)]
+    assert there == back[::-1]
+
+
+def test_what_costs_more_than_the_ceiling_is_known_to() -> None:
+    inside = Inside(one_gpu_problem([an_offer(usd_per_hour="2")]))
+    dear = inside.cheapest_fleet(ask(1.0), ceiling=5.5)
+    assert isinstance(dear, TooDear)
+    assert 5.5 < dear.at_least_usd_per_hour <= 6.0
+    assert bought(inside.cheapest_fleet(ask(1.0), ceiling=6.0)) == {"aws": 3}
