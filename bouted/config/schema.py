@@ -80,6 +80,22 @@ class Config(Section):
     alerts: AlertSettings = AlertSettings()
     listen: ListenSettings = ListenSettings()
 
+    @field_validator("models")
+    @classmethod
+    def _classes_are_reached(
+        cls, models: tuple[ModelSettings, ...], info: ValidationInfo
+    ) -> tuple[ModelSettings, ...]:
+        longest = min(model.context_tokens for model in models)
+        targets = info.data.get("targets")
+        for one in targets.classes if targets is not None else ():
+            if one.prompt_tokens_from >= longest:
+                raise refusal(
+                    f"have contexts of {longest} tokens, but targets.classes has {one.name} from"
+                    f" {one.prompt_tokens_from} prompt tokens",
+                    "no request is that long: raise context_tokens, or leave the class out",
+                )
+        return models
+
     @field_validator("workload")
     @classmethod
     def _requests_fit(cls, workload: WorkloadSettings, info: ValidationInfo) -> WorkloadSettings:

@@ -273,6 +273,9 @@ WRONG = [
     ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: a, prompt_tokens_from: 1, ttft_p95_ms: 900},"
      " {name: a, prompt_tokens_from: 2, ttft_p95_ms: 800}]",
      "bouted.yaml:4 targets.classes[1].name: 'a' is taken by an earlier one (names must differ)"),
+    ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: long, prompt_tokens_from: 4096, ttft_p95_ms: 9}]",
+     "bouted.yaml:6 models: have contexts of 4096 tokens, but targets.classes has long from 4096 prompt"
+     " tokens (no request is that long: raise context_tokens, or leave the class out)"),
     ("e2e_p95_s: 12", "e2e_p95_s: 12, classes: [{name: a, prompt_tokens_from: 1, ttft_p95_s: 2}]",
      "bouted.yaml:4 targets.classes[0].ttft_p95_s: unknown key (did you mean ttft_p95_ms?)"),
     ("routing:", "supply: {spot: {max_share_per_zone: 50}}\nrouting:",
