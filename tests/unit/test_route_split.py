@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from time import perf_counter
 
 import numpy as np
@@ -19,7 +20,7 @@ from bouted.gateway.query import Query, read_query
 from bouted.gateway.scoring import HARDEST, draw_of, judged, models_for
 from bouted.gateway.table import Route, RouteTable
 from bouted.quality.curve import QualityCurve
-from bouted.quality.evals import declared_quality
+from bouted.quality.evals import EvalRecord, declared_quality
 from bouted.quality.features import SIZE
 from bouted.quality.fit import fit_scorer
 from bouted.quality.route_split import Judged, RouteRule, RouteSplit
@@ -208,3 +209,42 @@ def test_a_split_is_told_in_words(split: RouteSplit, line: str, columns: list[st
     told = in_columns(split)
     assert [column[0] for column in told] == columns
     assert all(len(column) == 1 + len(split.models) for column in told)
+
+
+KINDS = (
+    "translate a text on",
+    "prove a theorem of",
+    "write a Python function for",
+    "summarise what is known of",
+)
+
+
+def specialist_records(seed: int, count: int) -> tuple[EvalRecord, ...]:
+    """Prompts of four kinds in turn, and four models of which each answers one kind well."""
+    rng = Random(seed)
+    kinds = [k % 4 for k in range(count)]
+    topics = ("whales", "rivers", "steam engines", "tax law", "maps", "bread", "tides", "glass", "chess")
+    return tuple(
+        EvalRecord(
+            prompt=f"{KINDS[kind]} {rng.choice(topics)} {rng.choice(topics)}, please {rng.randrange(100)}",
+            scores=tuple(
+                (name, 0.4 + 0.5 * (m == kind) + 0.1 * rng.random()) for m, name in enumerate("abcd")
+            ),
+        )
+        for kind in kinds
+    )
+
+
+def test_models_with_specialties_are_routed_by_prices_all_the_way_to_the_gateway() -> None:
+    scorer, quality = fit_scorer(specialist_records(1, 300), ("a", "b", "c", "d"), 1)
+    assert quality.predicted, "the evals support a price per model"
+    curve = QualityCurve.from_model(quality, 1)
+    split = curve.route_split((0.25, 0.25, 0.25, 0.25))
+    fresh = specialist_records(2, 400)
+    table = a_table(split)
+    queries = [a_query(record.prompt) for record in fresh]
+    firsts = [models_for(table, query, judged(scorer, query))[0] for query in queries]
+    assert [firsts.count(m) / 400 for m in split.models] == pytest.approx(split.shares, abs=0.08)
+    got = np.mean([dict(record.scores)[model] for record, model in zip(fresh, firsts, strict=True)])
+    assert float(got) == pytest.approx(curve.mean(split.shares), abs=0.05)
+    assert got > 0.85, "lots get 0.575"
