@@ -1,5 +1,6 @@
 """Which layouts the planner is offered: all that start, pipelines too, and why the others do not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -77,3 +78,27 @@ def test_a_failed_start_takes_its_layout_and_tighter_ones_off_the_table() -> Non
     assert {(shape.gpu, others[shape]) for shape in lost} == {("H100-80GB", Rule.LEARNED)}
     assert {(shape.tp, shape.pp) for shape in lost} >= {(4, 1), (2, 1), (2, 2)}
     assert (8, 1) in {(shape.tp, shape.pp) for shape in after if shape.gpu == "H100-80GB"}
+
+
+def test_pipelines_over_several_instances_are_offered_only_where_groups_may_be() -> None:
+    spec, card = CATALOG.model("llama-3.1-70b"), (CATALOG.gpu("H100-80GB"),)
+    alone = candidate_shapes("m", spec, card, Precision.BF16, Engine.VLLM, 4096)
+    assert {shape.instances for shape, _ in alone} == {1}
+    grouped = candidate_shapes("m", spec, card, Precision.BF16, Engine.VLLM, 4096, groups=2)
+    over = {(shape.tp, shape.pp): shape for shape, _ in grouped if shape.instances == 2}
+    assert {(1, 4), (2, 2), (4, 2), (8, 2)} <= set(over)  # on instances of 2, 2, 4 and 8
+    assert all(shape.pp % 2 == 0 and shape.gpu_count <= 16 for shape in over.values())
+    assert not {(shape.tp, shape.pp) for shape in over.values()} & {(1, 1), (8, 1)}
+    assert len({shape.id for shape, _ in grouped}) == len(grouped)
+
+
+def test_stages_hand_on_more_slowly_between_instances() -> None:
+    spec, card = CATALOG.model("llama-3.1-70b"), (CATALOG.gpu("H100-80GB"),)
+    costs = dict(candidate_shapes("m", spec, card, Precision.BF16, Engine.VLLM, 4096, groups=4))
+    for within in [shape for shape in costs if shape.instances == 1 and shape.pp > 1]:
+        for instances in (n for n in (2, 4) if within.pp % n == 0):
+            over = costs[replace(within, instances=instances)]
+            message = 2 * spec.hidden * 1024 / 1.25e9
+            more = over.step_s(1024, 0, 0) - costs[within].step_s(1024, 0, 0)
+            assert 0 < more <= (instances - 1) * (message + 50e-6) + 1e-9
+            assert over.kv_capacity_tokens == costs[within].kv_capacity_tokens

@@ -26,9 +26,10 @@ def layouts(
     *gpus: str,
     precision: Precision = Precision.BF16,
     lengths: tuple[RequestLength, ...] = LENGTHS,
+    groups: int = 1,
 ) -> Layouts:
     cards: tuple[GpuSpec, ...] = tuple(CATALOG.gpu(gpu) for gpu in gpus)
-    return layouts_of((wanted(spec, precision),), cards, lengths, ())
+    return layouts_of((wanted(spec, precision),), cards, lengths, (), groups)
 
 
 def cuts(found: Layouts) -> set[tuple[int, int]]:
@@ -69,3 +70,14 @@ def test_a_model_without_a_layout_says_what_is_in_the_way(
     assert found.shapes == ()
     assert [one.model for one in found.without] == ["m"]
     assert re.search(says, found.without[0].reason), found.without[0].reason
+
+
+def test_a_model_too_large_for_one_instance_is_planned_over_two() -> None:
+    """405B in bf16 needs more than eight H100s, which is as large as an instance gets."""
+    assert layouts("llama-3.1-405b", "H100-80GB").shapes == ()
+    found = layouts("llama-3.1-405b", "H100-80GB", groups=2)
+    assert {(shape.tp, shape.pp, shape.instances) for shape, _ in found.shapes} == {(8, 2, 2), (4, 4, 2)}
+
+
+def test_groups_add_nothing_for_a_model_that_one_gpu_serves_well() -> None:
+    assert layouts("llama-3.1-8b", "H100-80GB", groups=4) == layouts("llama-3.1-8b", "H100-80GB")

@@ -18,11 +18,19 @@ from bouted.market.egress import FREE, Egress, parse_place
 from bouted.market.offers import Market, Offer
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
 from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.moving import Fetching, download_gib
+from bouted.planner.moving import Fetching, Lives, download_gib, drop_usd, start_usd
 from bouted.planner.plan import Choice, Trigger
 from bouted.planner.plan_from import make_plan
 from bouted.planner.pools import pools
-from bouted.planner.problem import Incumbent, ModelShare, ModelWeights, PlannedNode, PlanningProblem
+from bouted.planner.problem import (
+    Incumbent,
+    ModelShare,
+    ModelWeights,
+    PlannedNode,
+    PlanningProblem,
+    PriceLife,
+    SwitchingCosts,
+)
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
 from bouted.testing.fleet import a_template, an_offer, planned
 
@@ -255,3 +263,26 @@ def test_a_template_is_fetched_for_by_its_models_not_its_replicas() -> None:
     template = a_template("L4", 4, small=4)
     node = PlannedNode(offer=an_offer("gcp", gpu_count=4), template=template, ordinal=0)
     assert Fetching(problem()).nodes_usd([node]) == 9
+
+
+def test_starting_takes_longer_where_more_is_fetched() -> None:
+    """$2/h for 0.1 h and 100 GiB at 0.01 h each, and $9 of egress; a group pays for each instance."""
+    case = replace(problem(), switching=SwitchingCosts(start_h=0.1, overlap_h=0.5, fetch_h_per_gib=0.01))
+    (node,) = planned(an_offer("gcp", usd_per_hour="2"), 1, small=1)
+    assert start_usd(node, case) == Decimal("2.2") + 9
+    assert drop_usd(node, case) == Decimal("1.0")
+    (other,) = planned(an_offer("gcp", usd_per_hour="2"), 1, another=1)
+    assert start_usd(other, case) == Decimal("0.2")
+    group = replace(node, template=replace(node.template, instances=3))
+    assert (start_usd(group, case), drop_usd(group, case)) == (3 * start_usd(node, case), Decimal(3))
+
+
+@pytest.mark.parametrize(
+    ("learned_h", "hours"), [(None, 6.0), (6.0, 6.0), (7.0, 6.0), (11.0, 12.0), (1.0, 0.75), (100.0, 96.0)]
+)
+def test_a_price_lives_as_long_as_was_learned_to_a_power_of_two(
+    learned_h: float | None, hours: float
+) -> None:
+    offer = an_offer()
+    lives = () if learned_h is None else (PriceLife(offer_id=offer.id, hours=learned_h),)
+    assert Lives(replace(problem(offer), price_lives=lives)).hours(offer) == hours

@@ -1,6 +1,7 @@
 """diff and order, on fleets in memory: they reach the plan, stay reached, and every prefix is safe."""
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from bouted.planner.problem import PlannedNode
 from bouted.reconcile.actions import DrainReplica, LaunchNode, StopNode
 from bouted.reconcile.diff import diff
 from bouted.reconcile.states import NodeStatus, Reason
-from bouted.testing.fleet import FleetWorld, an_offer, limits, planned
+from bouted.testing.fleet import FleetWorld, a_template, an_offer, limits, planned
 
 L4 = an_offer("aws", gpu="L4", usd_per_hour="0.80")
 L4_GCP = an_offer("gcp", gpu="L4", usd_per_hour="0.70")
@@ -230,3 +231,17 @@ def test_an_offer_that_was_refused_twice_is_not_asked_again_at_once() -> None:
         world.do(launch)
         world.lose(launch.node.name)
     assert world.decide(wanted) == ()
+
+
+def test_every_instance_of_a_group_counts_for_caps_and_stock() -> None:
+    over = a_template("A100-80GB", 4, large=1)
+    group = replace(over, instances=2)
+    scarce = replace(A100, obtainable=3)
+    wanted = tuple(PlannedNode(offer=scarce, template=group, ordinal=n) for n in range(2))
+    world = FleetWorld(limits())
+    world.converge(wanted[:1])
+    assert world.fleet().committed_usd_per_hour() == 16
+    assert not any(isinstance(action, LaunchNode) for action in world.decide(wanted))
+    poor = FleetWorld(limits("10", "5"))
+    assert not any(isinstance(action, LaunchNode) for action in poor.decide(wanted[:1]))
+    assert any(isinstance(a, LaunchNode) for a in FleetWorld(limits("10", "6")).decide(wanted[:1]))

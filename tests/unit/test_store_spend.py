@@ -171,3 +171,14 @@ def test_a_clock_that_steps_back_never_makes_negative_money(store: Store) -> Non
 def test_an_adopted_node_costs_from_when_it_was_launched(store: Store) -> None:
     add_node(store, replace(a_node(usd_per_hour="6.00"), status=N.UP, launched_at=later(-60)))
     assert spend_usd(store, later(-120), START) == Decimal(6)
+
+
+def test_a_group_costs_what_all_its_instances_cost(store: Store) -> None:
+    node = a_node(usd_per_hour="6.00")
+    add_node(store, replace(node, template=replace(node.template, instances=2)))
+    move_node(store, "t-1", N.LAUNCHING, Reason.PLAN, later(0))
+    assert committed_usd_per_hour(store) == Decimal(12)
+    reprice(store, "t-1", Decimal("5.00"), later(30))
+    reprice(store, "t-1", Decimal("5.00"), later(45))
+    assert committed_usd_per_hour(store) == Decimal(10)
+    assert spend_usd(store, START, later(60)) == Decimal(11)
