@@ -27,6 +27,7 @@ from bouted.store.events import list_events
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
+from bouted.testing.builders import a_problem, a_shape, a_table, rules
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
 from bouted.testing.fleet import an_offer
@@ -201,6 +202,12 @@ def test_a_price_that_is_no_number_is_refused_before_any_search(daemon: Daemon) 
             assert isinstance(daemon.replanner.failure, Misconfigured)
             assert f"offer {free.id}: usd_per_hour Infinity" in daemon.replanner.error
             assert daemon.worker.asked is None
+            risky = replace(OFFERS[0], hazard_per_hour=-0.1)
+            problem = a_problem((risky,), a_table({a_shape("small", "L40S"): 5.0}), (rules("small"),))
+            pid = daemon.worker.pid
+            with pytest.raises(Misconfigured, match=f"offer {risky.id}: hazard_per_hour -0.1"):
+                await daemon.worker.propose(problem, lambda _: None)
+            assert daemon.worker.pid == pid, "the worker refuses it too, and lives"
         finally:
             await daemon.worker.close()
 
