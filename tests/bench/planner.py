@@ -13,7 +13,7 @@ import torch
 from planner_ablation import ablation_rows
 from planner_again import again_rows
 from planner_anytime import anytime_rows, warm
-from planner_exhaustive import exhaustive_rows
+from planner_exhaustive import Grid, exhaustive_rows
 from planner_independent import independent_rows
 from planner_paper import paper_rows
 from planner_timed import timed_rows
@@ -31,8 +31,9 @@ class Extent:
     seconds: float
     seeds: tuple[int, ...]
     joint_s: float
+    pieces_s: float
     found_s: float
-    grid: tuple[int, int]
+    grid: Grid
     reference_s: float
     most_s: float | None
     warm_s: float
@@ -47,28 +48,30 @@ def extent(environment: Mapping[str, str]) -> Extent:
         seconds=float(environment.get("SECONDS", "4" if quick else "60")),
         seeds=tuple(range(1, count + 1)),
         joint_s=3.0 if quick else 15.0,
+        pieces_s=5.0 if quick else 30.0,
         found_s=10.0 if quick else 60.0,
-        grid=(11, 3) if quick else (26, 7),
+        grid=Grid(shares=11, factors=3, loads=3) if quick else Grid(shares=26, factors=6, loads=6),
         reference_s=8.0 if quick else 600.0,
         most_s=4.0 if quick else None,
-        warm_s=0.5 if quick else 3.0,
+        warm_s=0.0 if quick else 3.0,
     )
 
 
 def anytime(bench: Bench, how: Extent) -> None:
     """The anytime rows, after everybody has loaded what they need."""
-    warm(how.warm_s)
+    if how.warm_s:
+        warm(how.warm_s)
     anytime_rows(bench, how.seconds, how.seeds)
 
 
 PARTS: Mapping[str, Callable[[Bench, Extent], None]] = {
     "paper": lambda bench, how: paper_rows(bench, how.quick),
     "independent": lambda bench, how: independent_rows(bench, how.joint_s, quick=how.quick),
-    "exhaustive": lambda bench, how: exhaustive_rows(bench, how.found_s, *how.grid),
+    "exhaustive": lambda bench, how: exhaustive_rows(bench, how.found_s, how.grid),
     "anytime": anytime,
     "timed": lambda bench, how: timed_rows(bench, how.reference_s, how.most_s, live=not how.quick),
     "again": lambda bench, how: again_rows(bench),
-    "ablation": lambda bench, how: ablation_rows(bench, how.seconds, how.seeds),
+    "ablation": lambda bench, how: ablation_rows(bench, how.pieces_s, how.seeds),
 }
 
 

@@ -40,10 +40,10 @@ def gradient(arena: Arena, space: Space, seed: int) -> None:
             if arena.late():
                 return
             known.append((point, arena.judge(space.design(point))))
-        points = _next(known[-MOST_KNOWN:], seed)
+        points = _next(known[-MOST_KNOWN:], seed, arena.left_s())
 
 
-def _next(known: list[tuple[Floats, Verdict]], seed: int) -> list[Floats]:
+def _next(known: list[tuple[Floats, Verdict]], seed: int, most_s: float) -> list[Floats]:
     """Where to look next. Objectives are negated: BoTorch maximises. Infeasible means above zero short."""
     inputs = torch.tensor(np.array([point for point, _ in known]), dtype=torch.double)
     told = np.array([(*(min(x, 2.0) for x in v.objectives), min(v.short, 2.0)) for _, v in known])
@@ -66,6 +66,7 @@ def _next(known: list[tuple[Floats, Verdict]], seed: int) -> list[Floats]:
         raw_samples=RAW,
         options={"maxiter": FIT_STEPS},
         sequential=True,
+        timeout_sec=max(most_s, 1.0),
     )
     return list(found.numpy())
 

@@ -32,7 +32,7 @@ CELLS = (
     THREE,
     replace(THREE, name="the same, floor 0.76", floor=0.76),
     replace(THREE, name="the same, floor 0.86", floor=0.86),
-    replace(THREE, name="the same, half the load and the money", rate_per_s=40.0, budget_usd_per_hour=30.0),
+    replace(THREE, name="the same, half the load and the money", rate_per_s=25.0, budget_usd_per_hour=25.0),
     TWO,
     replace(TWO, name="the same, floor 0.86", floor=0.86),
     FOUR,
@@ -41,7 +41,7 @@ CELLS = (
 # One GPU type with one good layout, and a floor that the smallest model meets: nothing to decide together.
 HONEST = (
     replace(TWO, name="2 models, 8 H100 only", gpus=("H100-80GB",), budget_usd_per_hour=26.4),
-    replace(TWO, name="2 models, no floor", floor=0.5, budget_usd_per_hour=12.0),
+    replace(TWO, name="2 models, no floor", floor=0.5, budget_usd_per_hour=8.0),
 )
 QUICK_CELLS = (THREE, TWO)
 QUICK_HONEST = HONEST[1:]

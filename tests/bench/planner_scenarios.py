@@ -102,8 +102,8 @@ TWO = Scenario(
     name="2 models, 3 types/24 GPUs",
     models=("llama-3.1-8b", "llama-3.1-70b"),
     gpus=THREE_TYPES,
-    rate_per_s=50.0,
-    budget_usd_per_hour=60.0,
+    rate_per_s=30.0,
+    budget_usd_per_hour=45.0,
     target_p95_s=20.0,
     floor=0.80,
 )
@@ -111,8 +111,8 @@ THREE = Scenario(
     name="3 models, 3 types/24 GPUs",
     models=("llama-3.1-8b", "qwen2.5-32b", "llama-3.1-70b"),
     gpus=THREE_TYPES,
-    rate_per_s=80.0,
-    budget_usd_per_hour=60.0,
+    rate_per_s=50.0,
+    budget_usd_per_hour=50.0,
     target_p95_s=20.0,
     floor=0.80,
 )
@@ -120,8 +120,8 @@ FOUR = Scenario(
     name="4 models, 6 types/48 GPUs",
     models=("llama-3.1-8b", "qwen2.5-14b", "qwen2.5-32b", "llama-3.1-70b"),
     gpus=SIX_TYPES,
-    rate_per_s=120.0,
-    budget_usd_per_hour=90.0,
+    rate_per_s=80.0,
+    budget_usd_per_hour=70.0,
     target_p95_s=20.0,
     floor=0.80,
 )
