@@ -172,6 +172,8 @@ def _told_cost(move: Move) -> str:
 
 
 def _hours(hours: float) -> str:
+    if hours >= 48:
+        return f"{hours / 24:.0f} days"
     return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.3g} h"
 
 

@@ -4,10 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bouted.market.offers import Market
 from bouted.perf.profile import Interval, Metric
 from bouted.planner.design import Design, Frontier, Judge, ScoredDesign
 from bouted.planner.plan import Plan
 from bouted.planner.problem import PlanningProblem
+
+_MARKETS = {Market.SPOT: " spot", Market.OWNED: " owned", Market.ON_DEMAND: ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +62,14 @@ def front_of(plan: Plan, problem: PlanningProblem, frontier: Frontier) -> Front:
 
 
 def fleet_text(design: Design) -> str:
-    """The GPUs of a fleet, e.g. `2x 4xL4 spot, 1xB200`."""
+    """The GPUs of a fleet, e.g. `2x 4xL4 spot, 1xB200`; what is neither spot nor owned is on demand."""
     counts = Counter(
-        (node.offer.gpu_count, node.offer.gpu, node.offer.market.replace("_", "-"))
+        (node.offer.gpu_count, node.offer.gpu, _MARKETS[node.offer.market])
         for node in design.nodes
         for _ in range(node.template.instances)
     )
     parts = [
-        f"{f'{count}x ' if count > 1 else ''}{gpus}x{gpu} {market}"
+        f"{f'{count}x ' if count > 1 else ''}{gpus}x{gpu}{market}"
         for (gpus, gpu, market), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
     return ", ".join(parts) or "no nodes"

@@ -1,4 +1,4 @@
-"""The front as an SVG picture: $/h to the right, P95 up, darker for better quality, ranges as thin lines."""
+"""The front as an SVG picture: $/h to the right, P95 up, stronger for better quality, ranges thin."""
 
 from dataclasses import dataclass
 from html import escape

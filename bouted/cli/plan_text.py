@@ -79,7 +79,7 @@ def _latency(proposed: Proposed, metric: Metric) -> str:
 def _bound(plan: Plan) -> str:
     estimate = plan.estimate
     least = usd(estimate.bound_usd_per_hour)
-    return f"{share(estimate.gap_to_bound)} above the least that any swept design could cost ({least}/h)"
+    return f"{share(estimate.gap_to_bound)} above {least}/h, the least by profile look-ups"
 
 
 def _split(plan: Plan) -> list[str]:

@@ -23,6 +23,7 @@ def why(place: Place, plan_id: str | None, gpu: str | None, as_json: bool) -> No
     takes some seconds; nothing is started or stored.
     """
     from bouted.cli.progress import ProgressLine
+    from bouted.cli.unheard import solvers_unheard
     from bouted.cli.which_plan import stored_plan
     from bouted.cli.why_document import why_document
     from bouted.cli.why_text import why_text
@@ -31,10 +32,10 @@ def why(place: Place, plan_id: str | None, gpu: str | None, as_json: bool) -> No
 
     with closing(place.store()) as store:
         found = stored_plan(store, plan_id)
-    if gpu is not None:
-        told = why_not(found.problem, found.plan, named(found.problem, gpu))
-    else:
-        with ProgressLine() as line:
+    with ProgressLine() as line, solvers_unheard():
+        if gpu is not None:
+            told = why_not(found.problem, found.plan, named(found.problem, gpu))
+        else:
             told = answers(
                 found.problem,
                 found.frontier,

@@ -6,6 +6,7 @@ from bouted.planner.assumed import Assumed, LoadAssumed, MovingAssumed, QualityA
 from bouted.workload.profile import WorkloadSource
 
 LABEL = 9
+WIDEST = 46
 
 
 def assumed_lines(assumed: Assumed) -> list[str]:
@@ -22,14 +23,25 @@ def assumed_lines(assumed: Assumed) -> list[str]:
 
 
 def _prices(assumed: Assumed) -> list[str]:
-    rows = [("ASSUMED PRICE", "NODES", "$/H EACH", "SOURCE", "AGE", "TRUST", "LOST/H", "HOLDS")]
+    rows = [("ASSUMED PRICE OF", "NODES", "$/H EACH", "AGE", "TRUST", "LOST/H", "HOLDS")]
     for item in assumed.prices:
-        holds = "always" if item.holds_h is None else f"{item.holds_h:.3g} h"
-        lost = f"{item.hazard_per_hour:.2%}".replace("%", " %")
-        each = usd(item.usd_per_hour)
-        seen = age(item.age_s)
-        rows.append((item.offer, str(item.count), each, item.source, seen, item.confidence, lost, holds))
-    return columns(rows, right=frozenset({1, 2, 4, 6, 7}))
+        lost, each = f"{100 * item.hazard_per_hour:.2g} %", usd(item.usd_per_hour)
+        holds, offer = _holds(item.holds_h), shorten_offer(item.offer)
+        rows.append((offer, str(item.count), each, age(item.age_s), item.confidence, lost, holds))
+    sources = dict.fromkeys(item.source for item in assumed.prices)
+    told = paragraph("sources".ljust(LABEL), "; ".join(sources)) if sources else []
+    return [*columns(rows, right=frozenset({1, 2, 3, 5, 6})), *told]
+
+
+def _holds(hours: float | None) -> str:
+    if hours is None:
+        return "always"
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.3g} h"
+
+
+def shorten_offer(offer: str) -> str:
+    """The id of an offer, its middle left out where it is long."""
+    return offer if len(offer) <= WIDEST else f"{offer[: WIDEST - 20]}...{offer[-17:]}"
 
 
 def _steps(assumed: Assumed) -> list[str]:
@@ -61,7 +73,9 @@ def _quality(quality: QualityAssumed) -> str:
 
 
 def _moving(moving: MovingAssumed) -> str:
-    costs = f"a started node costs {moving.start_h:g} h of its price, a dropped one {moving.overlap_h:g} h"
+    costs = (
+        f"a started node costs {moving.start_h:.2g} h of its price, a dropped one {moving.overlap_h:.2g} h"
+    )
     if moving.fetch_h_per_gib:
         costs += f", each GiB of weights {moving.fetch_h_per_gib * 3600:.3g} s"
     gib = ", ".join(f"{model} {size:.0f} GiB" for model, size in moving.weights_gib)

@@ -1,11 +1,10 @@
 """`bouted why` for people: what binds, why no other GPU, what was assumed. Pure; at most 100 columns wide."""
 
 from decimal import Decimal
-from textwrap import shorten
 
-from bouted.cli.columns import columns, paragraph
+from bouted.cli.columns import columns, cut, paragraph
 from bouted.cli.units import count, seconds, share, usd
-from bouted.cli.why_assumed import assumed_lines
+from bouted.cli.why_assumed import assumed_lines, shorten_offer
 from bouted.planner.plan import Plan
 from bouted.planner.problem import PlanningProblem, Rule
 from bouted.planner.relax import Unit
@@ -56,8 +55,9 @@ def _binds(found: WhatIf, problem: PlanningProblem) -> list[str]:
 
 def _row(item: Bought, problem: PlanningProblem) -> tuple[str, ...]:
     now = "-" if item.now is None else _figure(item.now, item, item.limit)
-    limit, step = _figure(item.limit, item, item.limit), _figure(item.step, item, item.limit)
-    return (shorten(item.name, 46, placeholder="..."), now, limit, step, _buys(item, problem))
+    limit = "-" if item.limit is None else _figure(item.limit, item, item.limit)
+    step = _figure(item.step, item, item.limit)
+    return (cut(item.name, 60), now, limit, step, _buys(item, problem))
 
 
 def _buys(item: Bought, problem: PlanningProblem) -> str:
@@ -66,7 +66,7 @@ def _buys(item: Bought, problem: PlanningProblem) -> str:
     return f"{usd(item.saves_usd_per_hour)}/h" if item.saves_usd_per_hour > 0 else "nothing"
 
 
-def _figure(value: float, item: Bought, like: float) -> str:
+def _figure(value: float, item: Bought, like: float | None) -> str:
     match item.unit:
         case Unit.SECONDS:
             return seconds(value, like=like)
@@ -112,7 +112,7 @@ def _gpus(told: Why) -> list[str]:
         priced = sorted(
             unused, key=lambda item: (item.more_usd_per_hour is None, item.more_usd_per_hour or 0)
         )
-        rows = [("WHY NOT", "ONE NODE", "OF OFFER"), *(_gpu(item, told.problem) for item in priced)]
+        rows = [("WHY NOT", "A NODE ADDS", "OF OFFER"), *(_gpu(item, told.problem) for item in priced)]
         lines = columns(rows, right=frozenset({1}))
     if used and told.what_if is None:
         lines += paragraph("used".ljust(LABEL), f"{', '.join(used)}: in the plan")
@@ -124,7 +124,8 @@ def _gpus(told: Why) -> list[str]:
 def _gpu(item: WhyNot, problem: PlanningProblem) -> tuple[str, str, str]:
     if item.more_usd_per_hour is not None:
         cheap = item.verdict is Verdict.AS_CHEAP
-        return item.gpu, "no dearer" if cheap else f"+{usd(item.more_usd_per_hour)}/h", item.offer
+        adds = "no dearer" if cheap else f"+{usd(item.more_usd_per_hour)}/h"
+        return item.gpu, adds, shorten_offer(item.offer)
     return item.gpu, "-", _unfit(item, problem)
 
 

@@ -1,14 +1,13 @@
 """Every constraint of a problem, each eased a little: what the shadow prices are measured by. Pure."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
-from bouted.market.offers import Offer
 from bouted.perf.profile import Metric
+from bouted.planner.beyond import QUOTAS, STOCK, replicas_of
 from bouted.planner.design import Design, Estimate
 from bouted.planner.problem import ClassTargets, ModelRules, PlanningProblem, Targets
 
@@ -18,8 +17,6 @@ STEP_S = 0.1
 STEP_SHARE = 0.1
 STEP_QUALITY = 0.01
 STEP_USD = Decimal(1)
-# Of what is sold out, only the dearest few are looked at.
-MOST_OFFERS = 3
 
 
 class Unit(StrEnum):
@@ -34,7 +31,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eased:
-    """One constraint: how much of it the plan uses (None: not known), its limit, and a step.
+    """One constraint: how much of it the plan uses and its limit (None: no one figure), and a step.
 
     `problem` is the same problem with that limit moved by the step, the way that allows more.
     """
@@ -42,7 +39,7 @@ class Eased:
     name: str
     unit: Unit
     now: float | None
-    limit: float
+    limit: float | None
     step: float
     problem: PlanningProblem
 
@@ -62,8 +59,8 @@ def eased(problem: PlanningProblem, design: Design, estimate: Estimate) -> Itera
         problem=replace(problem, budget=replace(budget, usd_per_hour=budget.usd_per_hour + STEP_USD)),
     )
     yield from _spot(problem)
-    yield from _stock(problem, design)
-    yield from _quotas(problem, design)
+    yield from _stock(problem)
+    yield from _quotas(problem)
     yield from _replicas(problem, design)
 
 
@@ -143,41 +140,23 @@ def _more(share: float) -> float:
     return min(1.0, share + STEP_SHARE)
 
 
-def _stock(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
-    """Offers of which the plan takes all there are."""
-    taken = Counter[str]()
-    for node in design.nodes:
-        taken[node.offer.id] += node.template.instances
-    used_up = [offer for offer in problem.offers if taken[offer.id] >= max(1, offer.obtainable)]
-    for offer in sorted(used_up, key=lambda item: (-item.usd_per_hour, item.id))[:MOST_OFFERS]:
-        more = replace(offer, obtainable=offer.obtainable + 1)
-        yield _count(
-            f"stock of {offer.id}", taken[offer.id], offer.obtainable, 1, _with(problem, offer, more)
-        )
+def _stock(problem: PlanningProblem) -> Iterator[Eased]:
+    """One more of every offer at once; which of them the better fleet takes says `beyond`."""
+    offers = tuple(replace(offer, obtainable=offer.obtainable + 1) for offer in problem.offers)
+    yield _count(STOCK, None, None, 1, replace(problem, offers=offers))
 
 
-def _quotas(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
-    """Quotas that leave no room for another instance of the smallest kind they cover."""
-    for at, quota in enumerate(problem.quotas):
-        covered = [offer for offer in problem.offers if quota.covers(offer)]
-        if not covered:
-            continue
-        held = sum(
-            node.template.instances * node.offer.gpu_count
-            for node in design.nodes
-            if quota.covers(node.offer)
-        )
-        smallest = min(offer.gpu_count for offer in covered)
-        if held + smallest > quota.gpus:
-            more = replace(quota, gpus=quota.gpus + smallest)
-            quotas = (*problem.quotas[:at], more, *problem.quotas[at + 1 :])
-            name = f"quota of {quota.provider} {quota.region} {quota.gpu} {quota.market.replace('_', '-')}"
-            yield _count(name, held, quota.gpus, smallest, replace(problem, quotas=quotas))
+def _quotas(problem: PlanningProblem) -> Iterator[Eased]:
+    """Room for one more instance of the largest kind in every quota at once."""
+    if problem.quotas:
+        most = max(offer.gpu_count for offer in problem.offers)
+        quotas = tuple(replace(quota, gpus=quota.gpus + most) for quota in problem.quotas)
+        yield _count(QUOTAS, None, None, most, replace(problem, quotas=quotas))
 
 
 def _replicas(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
     """Models that run no more replicas than they must."""
-    running = Counter(shape.model for node in design.nodes for shape in node.template.replicas)
+    running = replicas_of(design)
     for at, rules in enumerate(problem.models):
         if rules.min_replicas and running[rules.name] <= rules.min_replicas:
             fewer: ModelRules = replace(rules, min_replicas=rules.min_replicas - 1)
@@ -186,11 +165,12 @@ def _replicas(problem: PlanningProblem, design: Design) -> Iterator[Eased]:
             yield _count(name, running[rules.name], rules.min_replicas, 1, replace(problem, models=models))
 
 
-def _count(name: str, now: int, limit: int, step: int, problem: PlanningProblem) -> Eased:
+def _count(name: str, now: int | None, limit: int | None, step: int, problem: PlanningProblem) -> Eased:
     return Eased(
-        name=name, unit=Unit.COUNT, now=float(now), limit=float(limit), step=float(step), problem=problem
+        name=name,
+        unit=Unit.COUNT,
+        now=None if now is None else float(now),
+        limit=None if limit is None else float(limit),
+        step=float(step),
+        problem=problem,
     )
-
-
-def _with(problem: PlanningProblem, offer: Offer, other: Offer) -> PlanningProblem:
-    return replace(problem, offers=tuple(other if item.id == offer.id else item for item in problem.offers))

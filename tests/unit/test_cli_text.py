@@ -1,5 +1,6 @@
 """Numbers, tables and paragraphs as people read them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -95,5 +96,8 @@ def test_colour_changes_no_letter() -> None:
 def test_progress_tells_the_stage_the_count_and_the_best_so_far() -> None:
     progress = Progress(stage="sweep", done=12, total=256, best_usd_per_hour=16.1, seconds=3.24)
     assert progress_text(progress) == "planning: sweep 12 of 256, best $16.10/h, 3.2 s"
+    known = replace(progress, bound_usd_per_hour=15.48, deadline_s=43.0)
+    told = "planning: sweep 12 of 256, best $16.10/h, 4 % above the bound, 3.2 s, 40 s left"
+    assert progress_text(known) == told
     early = Progress(stage="profiles", done=0, total=0, best_usd_per_hour=None, seconds=0.0)
     assert progress_text(early) == "planning: profiles, 0.0 s"
