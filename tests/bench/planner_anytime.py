@@ -1,12 +1,12 @@
 """Three and four models: every searcher for a minute, alone, read at a sixth, a half and the end of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from planner_charts import Line, line_chart
-from planner_run import OURS, Run, run
+from planner_compared import Cell
+from planner_run import Run, run
 from planner_scenarios import FOUR, THREE, Scenario
 from planner_searchers import SEARCHERS
 
@@ -17,33 +17,6 @@ READ_AT = (1 / 6, 1 / 2, 1.0)
 MOST_BELOW = 0.5
 CELLS_BEST = 50.0
 STEPS = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One scenario at one time: each searcher's hypervolumes, one a seed."""
-
-    scenario: str
-    seconds: float
-    volumes: dict[str, list[float]]
-
-    @property
-    def ours(self) -> float:
-        """Our mean over seeds."""
-        return float(np.mean(self.volumes[OURS]))
-
-    @property
-    def best_peer(self) -> tuple[str, float]:
-        """The peer with the highest mean over seeds."""
-        means = {name: float(np.mean(found)) for name, found in self.volumes.items() if name != OURS}
-        name = max(means, key=lambda one: means[one])
-        return name, means[name]
-
-    @property
-    def below_percent(self) -> float:
-        """How far we are below the best peer, as a percentage of its mean; negative when above."""
-        best = self.best_peer[1]
-        return 100 * (best - self.ours) / best if best > 0 else 0.0
 
 
 def anytime_rows(bench: Bench, seconds: float, seeds: Sequence[int]) -> None:
@@ -58,7 +31,7 @@ def anytime_rows(bench: Bench, seconds: float, seeds: Sequence[int]) -> None:
         _tell(bench, scenario, found, runs)
         _plot(scenario, seconds, runs)
         cells += found
-    best = 100 * float(np.mean([cell.ours > cell.best_peer[1] for cell in cells]))
+    best = 100 * float(np.mean([cell.strictly_best for cell in cells]))
     bench.row("cells (scenario and time) in which we are strictly best", best, "%", CELLS_BEST, "higher")
 
 

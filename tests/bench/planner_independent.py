@@ -4,12 +4,13 @@ Both sides keep the same quality floor and are judged by the same judge. At equa
 the budget counts; at equal targets, the lowest $/h. Some cells are chosen so that nothing can be gained.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from planner_archive import Seen
 from planner_arena import Arena
 from planner_autoscale import Scale, mixed, one_type, scaled, sizes, tuned_split
+from planner_compared import Compared
 from planner_melange import buckets_of
 from planner_ours import ours
 from planner_run import OURS, run
@@ -45,32 +46,6 @@ HONEST = (
 )
 QUICK_CELLS = (THREE, TWO)
 QUICK_HONEST = HONEST[1:]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One cell: seconds and $/h of both sides, None where a side found nothing feasible."""
-
-    name: str
-    ours_p95_s: float | None
-    theirs_p95_s: float | None
-    ours_usd: float | None
-    theirs_usd: float | None
-
-    @property
-    def faster_percent(self) -> float:
-        """How much lower our P95 is at equal spend."""
-        return _less(self.ours_p95_s, self.theirs_p95_s)
-
-    @property
-    def cheaper_percent(self) -> float:
-        """How much less we cost at equal targets."""
-        return _less(self.ours_usd, self.theirs_usd)
-
-    @property
-    def gain_percent(self) -> float:
-        """The better of the two."""
-        return max(self.faster_percent, self.cheaper_percent)
 
 
 def independent_rows(bench: Bench, seconds: float, *, quick: bool) -> None:
@@ -129,13 +104,6 @@ def _least_p95(seen: tuple[Seen, ...]) -> float | None:
 
 def _least_usd(seen: tuple[Seen, ...]) -> float | None:
     return min((item.usd_per_hour for item in seen if item.feasible), default=None)
-
-
-def _less(mine: float | None, theirs: float | None) -> float:
-    """How much less, as a percentage. Alone feasible is 100, alone infeasible -100, neither 0."""
-    if mine is None or theirs is None:
-        return 100.0 * ((mine is not None) - (theirs is not None))
-    return 100 * (1 - mine / theirs)
 
 
 def _told(value: float | None) -> str:
