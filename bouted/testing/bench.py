@@ -18,11 +18,23 @@ class Bench:
     notes: list[str] = field(default_factory=list)
     began: float = field(default_factory=monotonic)
 
-    def row(self, name: str, value: float | None, unit: str, target: float | None, better: str) -> None:
-        """A figure; `better` is "lower" or "higher". None as value says that it could not be measured."""
+    def row(
+        self,
+        name: str,
+        value: float | None,
+        unit: str,
+        target: float | None,
+        better: str,
+        *,
+        provided: bool = True,
+    ) -> None:
+        """A figure; `better` is "lower" or "higher". None as value says that it could not be measured.
+
+        `provided` is what must be true besides for the target to count as met.
+        """
         held = None
         if value is not None and target is not None:
-            held = value <= target if better == "lower" else value >= target
+            held = provided and (value <= target if better == "lower" else value >= target)
         shown = None if value is None else float(f"{value:.6g}")
         self.rows.append(
             {"name": name, "value": shown, "unit": unit, "target": target, "better": better, "ok": held}

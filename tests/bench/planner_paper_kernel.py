@@ -15,7 +15,7 @@ from torch import Tensor
 STRONGEST = 3.0
 
 
-class Suited(Kernel):
+class Suited(Kernel):  # type: ignore[misc]
     """`base` weighed on both sides by exp(beta x suitability), which is column `column` of the inputs."""
 
     has_lengthscale = False
@@ -32,10 +32,11 @@ class Suited(Kernel):
         """The weighed covariance."""
         w1 = torch.exp(self.beta * x1[..., self.column])
         w2 = torch.exp(self.beta * x2[..., self.column])
-        base = self.base.forward(
+        base: Tensor = self.base.forward(
             self.base_inputs(x1), self.base_inputs(x2), diag=diag, last_dim_is_batch=last_dim_is_batch
         )
-        return base * (w1 * w2 if diag else w1.unsqueeze(-1) * w2.unsqueeze(-2))
+        weight: Tensor = w1 * w2 if diag else w1.unsqueeze(-1) * w2.unsqueeze(-2)
+        return base * weight
 
     def base_inputs(self, x: Tensor) -> Tensor:
         """The columns that `base` looks at."""

@@ -7,7 +7,7 @@ some loads, a multiple-choice knapsack takes at most one option per type so that
 from dataclasses import dataclass
 
 import numpy as np
-from planner_paper_baselines import GPUS, Means
+from planner_paper_allocate import GPUS, Means
 from planner_paper_judge import Rates
 from planner_paper_parameters import RATE_PER_S, USD_PER_HOUR
 

@@ -18,13 +18,13 @@ from botorch.exceptions.errors import ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms.outcome import Standardize
-from botorch.optim import optimize_acqf_discrete
+from botorch.optim.optimize import optimize_acqf_discrete
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
-    FastNondominatedPartitioning,
+    NondominatedPartitioning,
 )
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from planner_paper_baselines import GPUS, Means
+from planner_paper_allocate import GPUS, Means
 from planner_paper_judge import MODELS, Fleet, FleetJudge, Rates, fleet
 from planner_paper_kernel import paper_kernel
 from planner_paper_lists import Candidate, candidates
@@ -33,7 +33,7 @@ from planner_paper_world import Floats
 from torch import Tensor
 
 LOOK_UPS, FIRST, BATCH = 64, 24, 4
-POOL, SAMPLES, FIT_STEPS = 192, 32, 40
+POOL, SAMPLES, FIT_STEPS = 128, 16, 20
 BELOW_FLOOR = 0.01
 SUITED_AT_S = 60.0
 
@@ -115,7 +115,7 @@ def _most_promising(
     growth = qLogExpectedHypervolumeImprovement(
         model=_fitted(known, speed),
         ref_point=worst,
-        partitioning=FastNondominatedPartitioning(
+        partitioning=NondominatedPartitioning(
             torch.tensor(worst, dtype=torch.double), torch.cat([speed, known[:, :1]], dim=1)
         ),
         sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=SEED),

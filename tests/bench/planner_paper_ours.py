@@ -10,9 +10,9 @@ from decimal import Decimal
 from time import monotonic
 
 import numpy as np
-from planner_paper_baselines import GPUS, Means
+from planner_paper_allocate import GPUS, Means
 from planner_paper_judge import MODELS, Fleet, FleetJudge, fleet
-from planner_paper_parameters import EVALUATIONS, LARGE, RATE_PER_S, SEED, USD_PER_HOUR
+from planner_paper_parameters import LARGE, RATE_PER_S, SEED, USD_PER_HOUR
 from planner_paper_world import World
 
 from bouted.market.offers import Confidence, Market, Offer
@@ -37,8 +37,8 @@ from bouted.workload.profile import WorkloadProfile, WorkloadSource
 SIZES = (1, 2, 4, 8)
 WHEN = datetime(2026, 11, 1, tzinfo=UTC)
 SLOWEST_S = 2000.0
-FASTER = 0.97
-MOST_ASKS = 12
+FASTER, SLIGHTEST = 0.08, 0.009
+MOST_ASKS = 14
 SWEEP = 64
 DEADLINE_S = 20.0
 
@@ -70,31 +70,44 @@ def straight(points: tuple[tuple[float, float], tuple[float, float]]) -> Quality
     )
 
 
-def ours(judge: FleetJudge, question: Question) -> Fleet | None:
-    """The best of the fleets our planner thinks fastest, judged like everybody's; None when it has none."""
-    found = proposed(judge.world, question)[:EVALUATIONS]
-    return min(found, key=judge.p95_s, default=None)
+def ours(judge: FleetJudge, question: Question) -> list[Fleet]:
+    """Fleets of ours that are worth judging: within the budget and on the floor, fastest by the profiles
+    first."""
+    found = proposed(judge.world, question)
+    return sorted(found, key=lambda item: found[item])
 
 
-def proposed(world: World, question: Question, *, best_s: float = SLOWEST_S) -> list[Fleet]:
-    """Fleets within the budget that meet the floor, fastest first as the planner sees them."""
+def proposed(world: World, question: Question) -> dict[Fleet, float]:
+    """Every fleet of every front, with the P95 that the planner expects.
+
+    Each target is a little below the best P95 so far; when that is too much to ask, half as much is.
+    """
     seconds: dict[Fleet, float] = {}
-    target_s = best_s
+    best_s, step = SLOWEST_S, FASTER
     for _ in range(MOST_ASKS):
-        front = propose(_problem(world, question, target_s), _quietly, monotonic)
+        front = propose(_problem(world, question, best_s * (1 - step)), _quietly, monotonic)
         for item in front.designs:
             seconds.setdefault(_as_fleet(item.design), item.estimate.e2e_p95_s)
-        if not front.designs:
+        if front.designs:
+            best_s = min(item.estimate.e2e_p95_s for item in front.designs)
+        else:
+            step /= 2
+        if step < SLIGHTEST:
             break
-        target_s = FASTER * min(item.estimate.e2e_p95_s for item in front.designs)
-    return sorted(seconds, key=lambda item: seconds[item])
+    return seconds
+
+
+def cheap(world: World, question: Question, target_s: float) -> list[Fleet]:
+    """Fleets that the planner thinks are in time, cheapest first."""
+    front = propose(_problem(world, question, target_s, Rule.CHEAPEST), _quietly, monotonic)
+    return [_as_fleet(item.design) for item in front.designs]
 
 
 def _quietly(_: object) -> None:
     """Nobody watches."""
 
 
-def _problem(world: World, question: Question, target_s: float) -> PlanningProblem:
+def _problem(world: World, question: Question, target_s: float, rule: Rule = Rule.FASTEST) -> PlanningProblem:
     means = question.means
     return PlanningProblem(
         offers=tuple(sorted(_offers(means), key=lambda offer: offer.id)),
@@ -127,7 +140,7 @@ def _problem(world: World, question: Question, target_s: float) -> PlanningProbl
             Quota(provider="paper", region="*", gpu=gpu, market=Market.ON_DEMAND, gpus=count)
             for gpu, count in zip(GPUS, means.available, strict=True)
         ),
-        preference=Preference(rule=Rule.FASTEST),
+        preference=Preference(rule=rule),
     )
 
 

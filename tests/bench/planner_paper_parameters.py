@@ -6,7 +6,7 @@ type, floors. Prices are the middle of the ranges that it states.
 Not in the paper, so chosen here: token lengths, the length of the run, and how fast GPUs are.
 - Lengths: means of a GSM8K question answered step by step, and of MT-Bench's two turns, log-normal.
 - GPUs: our own step costs, with H100 slowed per model until the paper's one equal-money test holds: 24 RTX
-  5090 against 8 H100 serve the 8B model about 1.5 times, and the 70B model half, as fast. The bench checks it.
+  5090 against 8 H100 serve the 8B model about 1.5 times, and the 70B model half, as fast. The bench checks.
 - RouteLLM's "uniform GPU split": half of the money and half of the GPUs of each type for either model, each
   half used as well as it can be.
 - The run: the paper's table 3 has latency fall as money rises, so its fleets carry less than they are

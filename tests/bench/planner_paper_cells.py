@@ -1,0 +1,121 @@
+"""The cells of the paper's table: who is asked what, and what each method answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from planner_paper_allocate import Means
+from planner_paper_baselines import baseline
+from planner_paper_judge import Fleet, FleetJudge
+from planner_paper_method import paper_method
+from planner_paper_ours import Question, ours, straight
+from planner_paper_parameters import AVAILABLE, EVALUATIONS, UNLIMITED, WORKLOADS, Workload
+from planner_paper_published import BASELINES, Method
+from planner_paper_world import world
+
+from bouted.quality.evals import QualityModel
+
+AVAILABILITIES = (AVAILABLE, UNLIMITED)
+METHODS = (*BASELINES, Method.FIXED, Method.PAPER, Method.OURS)
+FLOOR_SLACK = 1e-4
+ROUNDED = 2e-3
+"""Our planner keeps this much above any floor, for shares are rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One column of the table: a floor of a data set, with so many GPUs of each type."""
+
+    workload: Workload
+    floor: float
+    available: int
+
+    @property
+    def means(self) -> Means:
+        """The paper's money, and these GPUs."""
+        return Means.of(gpus=self.available)
+
+    @property
+    def large_share(self) -> float:
+        """The least share on 70B that meets the floor."""
+        shares, scores = zip(*self.workload.curve, strict=True)
+        return float(np.interp(self.floor, scores, shares))
+
+    @property
+    def quality(self) -> QualityModel:
+        """The straight line from no 70B through the floor's share.
+
+        At the floor it says what the data set's curve says. The curve itself would not do: our planner mixes
+        routes where a curve sags below its chord, which is the router's gain and not the planner's.
+        """
+        full = self.workload.full_score
+        return straight(
+            ((0.0, self.workload.curve[0][1] / full), (self.large_share, self.floor / full)),
+        )
+
+    @property
+    def question(self) -> Question:
+        """What our planner is asked."""
+        floor = self.floor / self.workload.full_score - FLOOR_SLACK
+        return Question(quality=self.quality, floor=floor, means=self.means)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """A method's fleet for a cell, its P95, and all fleets that were judged on the way to it."""
+
+    fleet: Fleet
+    p95_s: float
+    judged: tuple[Fleet, ...]
+
+
+def cells(available: int) -> tuple[Cell, ...]:
+    """The six of the table."""
+    return tuple(
+        Cell(workload=workload, floor=floor, available=available)
+        for workload in WORKLOADS
+        for floor in workload.floors
+    )
+
+
+@cache
+def judge_of(workload: Workload) -> FleetJudge:
+    """One judge per data set, for everybody."""
+    return FleetJudge(world(workload))
+
+
+@cache
+def answer(method: Method, cell: Cell) -> Answer | None:
+    """What the method answers; None when it finds no fleet."""
+    judge = judge_of(cell.workload)
+    match method:
+        case Method.PAPER:
+            fleets: Sequence[Fleet] = paper_method(judge, cell.large_share, cell.means)
+        case Method.OURS:
+            fleets = [on_floor(fleet, cell) for fleet in ours(judge, cell.question)]
+        case _:
+            found = baseline(method, judge, cell.large_share, cell.means)
+            fleets = [found] if found is not None else []
+    judged = tuple(fleets[:EVALUATIONS])
+    if not judged:
+        return None
+    best = min(judged, key=judge.p95_s)
+    return Answer(fleet=best, p95_s=judge.p95_s(best), judged=judged)
+
+
+def on_floor(fleet: Fleet, cell: Cell) -> Fleet:
+    """The fleet with no less on 70B than the floor asks for: what rounding took off is put back."""
+    if fleet.large_share < cell.large_share - ROUNDED:
+        raise ValueError(f"{fleet} is below the floor of {cell.floor:g}")
+    return replace(fleet, large_share=max(fleet.large_share, cell.large_share))
+
+
+def table(available: int) -> dict[Method, tuple[float | None, ...]]:
+    """P95 in seconds by method and cell, with so many GPUs of each type."""
+    return {
+        method: tuple(
+            found.p95_s if (found := answer(method, cell)) is not None else None for cell in cells(available)
+        )
+        for method in METHODS
+    }
