@@ -61,7 +61,7 @@ class QualityCurve:
         splits, rng = self._simplex.splits, np.random.default_rng(seed)
         mean, samples = routing.judged(splits, rng, resamples)
         self._mixes = mixes(splits, mean, samples)
-        self._mean, self._samples = mean.copy(), samples.astype(np.float32)
+        self._mean, self._samples = mean.copy(), samples.astype(np.float64)
         for at, mix in self._mixes.items():
             self._mean[at] = mix.weights @ mean[mix.splits]
             self._samples[at] = mix.weights @ samples[mix.splits]
@@ -94,10 +94,9 @@ class QualityCurve:
     def mean_low(self, shares: npt.ArrayLike, confidence: float = CONFIDENCE) -> Floats:
         """`mean` and `low` of many splits: `n x M` shares in, `n x 2` out."""
         corners, weights = self._simplex.corners(shares)
-        part = weights.astype(np.float32)
-        samples = part[:, :1] * self._samples[corners[:, 0]]
+        samples = weights[:, :1] * self._samples[corners[:, 0]]
         for m in range(1, corners.shape[1]):
-            samples += part[:, m : m + 1] * self._samples[corners[:, m]]
+            samples += weights[:, m : m + 1] * self._samples[corners[:, m]]
         low = np.quantile(samples, (1 - confidence) / 2, axis=1)
         return np.column_stack([np.sum(weights * self._mean[corners], axis=1), low])
 

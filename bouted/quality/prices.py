@@ -16,9 +16,10 @@ NEVER = -10.0
 SMOOTHING = (0.5, 0.15, 0.05, 0.015, 0.004)
 STEPS = 6
 # The worst share may be off by this much of the smoothing.
-HELD = 0.02
+HELD = 0.1
 LONGEST_STEP = 4.0
-ROUGH_ROWS, FEW_FROM = 400, 0.1
+# While the smoothing is above this, so many of the prompts do.
+FEW_FROM, FEW_ROWS = 0.02, 600
 # Numbers worked on at once: what a cache holds.
 BLOCK = 60_000
 
@@ -29,7 +30,7 @@ def prices_for(predicted: Floats, shares: Floats) -> Floats:
     The shares are then held up to prompts that the predictions cannot tell apart. The prices of the models
     that have a share average zero.
     """
-    few = predicted[:: max(1, len(predicted) // ROUGH_ROWS)]
+    few = predicted[:: max(1, len(predicted) // FEW_ROWS)]
     size = max(1, BLOCK // predicted.size)
     blocks = np.split(shares, range(size, len(shares), size))
     return np.vstack([_solved(predicted, few, block) for block in blocks])

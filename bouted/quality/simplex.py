@@ -10,7 +10,7 @@ Ints = npt.NDArray[np.intp]
 
 # Steps from no share to all of it, by the number of models: some hundred splits each.
 FINE = {1: 1, 2: 128, 3: 32, 4: 14, 5: 8}
-ROUGH = {1: 1, 2: 64, 3: 20, 4: 10, 5: 7}
+ROUGH = {1: 1, 2: 64, 3: 24, 4: 12, 5: 7}
 FEWEST_STEPS = 5
 
 

@@ -228,7 +228,8 @@ def test_declared_scores_are_split_by_lot_with_no_interval() -> None:
     curve = QualityCurve.from_model(declared_quality({"large": 0.9, "small": 0.6, "middle": 0.8}), 1)
     assert curve.models == ("small", "middle", "large")
     assert curve.mean((0.5, 0.3, 0.2)) == pytest.approx(0.5 * 0.6 + 0.3 * 0.8 + 0.2 * 0.9)
-    assert curve.low((0.5, 0.3, 0.2)) == pytest.approx(curve.mean((0.5, 0.3, 0.2)), abs=1e-6)
+    assert curve.low((0.5, 0.3, 0.2)) == pytest.approx(curve.mean((0.5, 0.3, 0.2)))
+    assert curve.low((0, 0, 1)) == 0.9, "a floor of just that is met"
     assert (curve.best.name, curve.best.mean) == ("large", 0.9)
     split = curve.route_split((0.5, 0.3, 0.2))
     assert not split.judges

@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouted.codec import dump, parse
+from bouted.gateway.publish import write_table
 from bouted.gateway.query import Query, read_query
 from bouted.gateway.scoring import HARDEST, draw_of, judged, models_for
+from bouted.gateway.state import RouteState
 from bouted.gateway.table import Route, RouteTable
 from bouted.quality.curve import QualityCurve
 from bouted.quality.evals import EvalRecord, declared_quality
@@ -137,6 +139,16 @@ def test_what_has_no_text_is_drawn_by_its_body() -> None:
     queries = [query for body in bodies if (query := read_query("/v1/completions", body)) is not None]
     firsts = [models_for(a_table(LOT), query, HARDEST)[0] for query in queries]
     assert firsts.count("small") / 400 == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_gateway_that_splits_by_lot_misses_no_router(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_table(tmp_path / "routes.json", a_table(LOT))
+    state = RouteState(tmp_path)
+    state.refresh()
+    assert state.table is not None
+    assert not caplog.records
 
 
 def test_an_absent_model_is_neither_offered_nor_chosen() -> None:
