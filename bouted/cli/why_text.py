@@ -63,7 +63,7 @@ def _row(item: Bought, problem: PlanningProblem) -> tuple[str, ...]:
 def _buys(item: Bought, problem: PlanningProblem) -> str:
     if item.faster_s > 0:
         return f"{seconds(item.faster_s)} lower p95 {problem.targets.objective}"
-    return f"{usd(item.saves_usd_per_hour)}/h" if item.saves_usd_per_hour > 0 else "nothing"
+    return f"saves {usd(item.saves_usd_per_hour)}/h" if item.saves_usd_per_hour > 0 else "nothing"
 
 
 def _figure(value: float, item: Bought, like: float | None) -> str:

@@ -101,7 +101,7 @@ def _mixed(fastest: npt.NDArray[np.object_], split: Floats, metric: Metric) -> f
 def _nearest(problem: PlanningProblem, found: ScoredDesign, near: Reach) -> Infeasible:
     broken = tuple(name for name in found.violated if name != "budget")
     usd, budget = found.design.usd_per_hour, problem.budget.usd_per_hour
-    if not broken:
+    if not broken or (near.usd_per_hour is not None and near.usd_per_hour > budget):
         least = near.usd_per_hour or usd.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
         return Infeasible(
             f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h",
