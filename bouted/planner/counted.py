@@ -19,8 +19,10 @@ def counted(requests: int) -> slice:
     return slice(int(WARM * requests), int(LAST * requests))
 
 
-def p95s(times: RequestTimes, unanswered_s: float = FOREVER_S, members: Bools | None = None) -> Floats | None:
-    """P95 of TTFT, TPOT and end-to-end in seconds; None when no request counts.
+def answered(
+    times: RequestTimes, unanswered_s: float = FOREVER_S, members: Bools | None = None
+) -> tuple[Floats, Floats, Floats] | None:
+    """TTFT, TPOT and end-to-end in seconds of every request that counts; None when none does.
 
     Of all requests, or of those that `members` marks. What was never answered took `unanswered_s`; it has
     no gaps between tokens, so TPOT is that of the others as long as there are any.
@@ -31,12 +33,10 @@ def p95s(times: RequestTimes, unanswered_s: float = FOREVER_S, members: Bools | 
         return None
     ttft, tpot, e2e = (seconds[part][kept] for seconds in (times.ttft_s, times.tpot_s, times.e2e_s))
     gaps = tpot[np.isfinite(tpot)] if np.isfinite(tpot).any() else tpot
-    return np.array(
-        [
-            np.quantile(np.where(np.isfinite(seconds), seconds, unanswered_s), 0.95)
-            for seconds in (ttft, gaps, e2e)
-        ]
+    first, between, last = (
+        np.where(np.isfinite(seconds), seconds, unanswered_s) for seconds in (ttft, gaps, e2e)
     )
+    return first, between, last
 
 
 def sampling_error(times: RequestTimes) -> Floats:

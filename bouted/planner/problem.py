@@ -167,14 +167,15 @@ class Risk(StrEnum):
     """What is made of a latency over several scenarios."""
 
     MEAN = "mean"
+    """The P95 of all their requests together, each scenario at its odds."""
     CVAR = "cvar"
-    """The mean of the worst ones."""
+    """The mean P95 of the worst ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Robustness:
-    """Over how many scenarios designs are judged, and what counts: their mean, or that of the worst
-    `tail` share of them."""
+    """Over how many scenarios designs are judged, lost nodes apart, and what counts: all of them, or the
+    worst `tail` share."""
 
     risk: Risk = Risk.MEAN
     tail: float = 0.25

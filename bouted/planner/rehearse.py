@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bouted.perf.simulate import FleetReplica, RequestTimes, simulate_fleet
 from bouted.planner.capacity import Capacities
-from bouted.planner.counted import p95s
+from bouted.planner.counted import answered
 from bouted.planner.design import Design
 from bouted.planner.latency import FOREVER_S
 from bouted.planner.losses import Losses
@@ -31,9 +31,9 @@ class Run:
     odds: float
     unanswered_s: float
 
-    def p95s(self, members: Bools | None = None) -> Floats | None:
-        """P95 of TTFT, TPOT and end-to-end of all requests, or of these; None of none."""
-        return p95s(self.times, self.unanswered_s, members)
+    def answered(self, members: Bools | None = None) -> tuple[Floats, Floats, Floats] | None:
+        """TTFT, TPOT and end-to-end of each request that counts, or of these; None of none."""
+        return answered(self.times, self.unanswered_s, members)
 
 
 class Rehearsal:

@@ -18,7 +18,7 @@ from bouted.planner.judge import ProfilesJudge, violations
 from bouted.planner.latency import replica_loads
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.rehearse import Rehearsal, Run
-from bouted.planner.risk import over_scenarios
+from bouted.planner.risk import LEVEL, over_scenarios
 from bouted.planner.scenarios import usd_spread
 
 Floats = npt.NDArray[np.float64]
@@ -41,13 +41,13 @@ class SimulatedJudge:
         ]
 
     def score(self, scored: ScoredDesign) -> ScoredDesign:
-        """The design judged again: latency is what `problem.robustness` makes of its P95 in each scenario.
+        """The design judged again: latency is what `problem.robustness` makes of its scenarios.
 
         Cost and quality stay those of the planned fleet and split: the floor need only hold for that.
         """
         design, problem = scored.design, self._problem
         runs = self._rehearsal.runs(design)
-        told = self._told([run.p95s() for run in runs], runs)
+        told = self._told([run.answered() for run in runs], runs)
         assert told is not None
         loads = replica_loads(design, problem.workload, self._capacities)
         estimate = replace(
@@ -63,21 +63,27 @@ class SimulatedJudge:
         broken = (*violations(problem, estimate, loads), *self._cheap.rules_broken(design))
         return ScoredDesign(design=design, estimate=estimate, violated=broken)
 
-    def _told(self, rows: Sequence[Floats | None], runs: Sequence[Run]) -> tuple[float, float, float] | None:
-        """TTFT, TPOT and end-to-end over the runs that have a figure; None when none has."""
-        known = [(row, run.odds) for row, run in zip(rows, runs, strict=True) if row is not None]
+    def _told(
+        self, answers: Sequence[tuple[Floats, ...] | None], runs: Sequence[Run]
+    ) -> tuple[float, float, float] | None:
+        """P95 of TTFT, TPOT and end-to-end over the runs that have requests; None when none has."""
+        known = [(answer, run.odds) for answer, run in zip(answers, runs, strict=True) if answer is not None]
         if not known:
             return None
-        seconds, odds = np.array([row for row, _ in known]), np.array([part for _, part in known])
-        ttft, tpot, e2e = over_scenarios(seconds, odds, self._problem.robustness)
-        return float(ttft), float(tpot), float(e2e)
+        odds = np.array([part for _, part in known])
+        ttft, tpot, e2e = (
+            over_scenarios([answer[metric] for answer, _ in known], odds, self._problem.robustness)
+            for metric in range(3)
+        )
+        return ttft, tpot, e2e
 
     def _of_classes(self, runs: list[Run]) -> tuple[ClassEstimate, ...]:
         """Each class over the runs in which it has requests; left out when it has none at all."""
         found: list[ClassEstimate] = []
         for number, item in enumerate(self._problem.targets.classes):
-            rows = [run.p95s(self._classes[run.scenario.number] == number) for run in runs]
-            told = self._told(rows, runs)
+            told = self._told(
+                [run.answered(self._classes[run.scenario.number] == number) for run in runs], runs
+            )
             if told is not None:
                 ttft, tpot, e2e = told
                 found.append(ClassEstimate(name=item.name, ttft_p95_s=ttft, tpot_p95_s=tpot, e2e_p95_s=e2e))
@@ -86,7 +92,8 @@ class SimulatedJudge:
     def _spread(self, costs: float, runs: list[Run], told: tuple[float, float, float]) -> float:
         """Errors of the step costs, of sampling, and of what load may come, taken to be independent."""
         of = list(Metric).index(self._problem.targets.objective)
-        seen = [row[of] for run in runs[: len(self._scenarios)] if (row := run.p95s()) is not None]
+        whole = (run.answered() for run in runs[: len(self._scenarios)])
+        seen = [np.quantile(answer[of], LEVEL) for answer in whole if answer is not None]
         load = max(0.0, float(max(seen)) / max(told[of], 1e-9) - 1)
         sampling = TENTH * float(sampling_error(runs[0].times)[of])
         return float(min(np.sqrt(costs**2 + sampling**2 + load**2), 10.0))

@@ -12,7 +12,7 @@ from bouted.market.offers import Market
 from bouted.planner.losses import Losses
 from bouted.planner.problem import ModelWeights, PlannedNode, PlanningProblem, Risk, Robustness
 from bouted.planner.rehearse import heirs
-from bouted.planner.risk import over_scenarios
+from bouted.planner.risk import mean_of_worst, over_scenarios, pooled
 from bouted.planner.scenarios import scenarios, tilted, usd_spread
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer, planned
@@ -182,7 +182,7 @@ EVEN = np.ones(4)
 @pytest.mark.parametrize(
     ("risk", "tail", "told"),
     [
-        (Risk.MEAN, 0.25, 2.5),
+        (Risk.MEAN, 0.25, 4.0),
         (Risk.CVAR, 0.25, 4.0),
         (Risk.CVAR, 0.01, 4.0),
         (Risk.CVAR, 0.5, 3.5),
@@ -190,30 +190,41 @@ EVEN = np.ones(4)
         (Risk.CVAR, 1.0, 2.5),
     ],
 )
-def test_what_counts_is_the_mean_or_that_of_the_worst(risk: Risk, tail: float, told: float) -> None:
-    seconds = np.array([[2.0], [4.0], [1.0], [3.0]])
-    assert over_scenarios(seconds, EVEN, Robustness(risk=risk, tail=tail)) == pytest.approx([told])
+def test_what_counts_of_scenarios_is_all_requests_or_the_worst(risk: Risk, tail: float, told: float) -> None:
+    seconds = [np.full(40, each) for each in (2.0, 4.0, 1.0, 3.0)]
+    assert over_scenarios(seconds, EVEN, Robustness(risk=risk, tail=tail)) == pytest.approx(told)
 
 
-def test_a_rare_disaster_counts_by_its_odds() -> None:
-    seconds, odds = np.array([[1.0, 5.0], [100.0, 5.0]]), np.array([0.99, 0.01])
-    assert over_scenarios(seconds, odds, Robustness()) == pytest.approx([1.99, 5.0])
+def test_a_rare_disaster_makes_some_requests_late_and_no_more() -> None:
+    usual, disaster = np.linspace(0.0, 1.0, 1001), np.full(100, 360.0)
+    odds = np.array([0.99, 0.01])
+    assert over_scenarios([usual, disaster], odds, Robustness()) == pytest.approx(0.95 / 0.99, rel=2e-3)
     cautious = Robustness(risk=Risk.CVAR, tail=0.1)
-    assert over_scenarios(seconds, odds, cautious) == pytest.approx([10.9, 5.0])
+    assert over_scenarios([usual, disaster], odds, cautious) == pytest.approx(36.0 + 0.9 * 0.95, rel=2e-3)
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0.001, 1.0)), min_size=1, max_size=8),
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0.001, 1.0)), min_size=1, max_size=8),
     st.floats(0.01, 1.0),
 )
 def test_the_mean_of_the_worst_lies_between_the_mean_and_the_worst(
-    rows: list[tuple[float, float, float]], tail: float
+    rows: list[tuple[float, float]], tail: float
 ) -> None:
-    table = np.array(rows)
-    seconds, odds = table[:, :2], table[:, 2]
-    found = over_scenarios(seconds, odds, Robustness(risk=Risk.CVAR, tail=tail))
-    assert np.all(found >= over_scenarios(seconds, odds, Robustness()) * (1 - 1e-9))
-    assert np.all(found <= seconds.max(axis=0) * (1 + 1e-9))
+    values, odds = np.array(rows).T
+    found = mean_of_worst(values, odds, tail)
+    assert float(values @ odds / odds.sum()) * (1 - 1e-9) <= found <= values.max() * (1 + 1e-9)
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 1e3), min_size=1, max_size=30), min_size=1, max_size=5),
+    st.floats(0.01, 1.0),
+)
+def test_the_p95_of_all_lies_among_those_of_the_scenarios_or_between(
+    rows: list[list[float]], odds: float
+) -> None:
+    seconds = [np.array(row) for row in rows]
+    found = pooled(seconds, np.linspace(odds, 1.0, len(rows)))
+    assert min(map(np.min, seconds)) <= found <= max(map(np.max, seconds))
 
 
 @pytest.mark.parametrize(
