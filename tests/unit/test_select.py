@@ -222,37 +222,36 @@ FAST = with_quality(scored(nodes("fast", "8.00"), e2e=2.0), 0.86)
 FRONT = (CHEAP, MIDDLE, FAST)
 
 
-def by(rule: Rule, old: ScoredDesign | None = None, *, budget: str = "1000", **weights: float) -> Choice:
-    preference = Preference(rule=rule, **weights) if weights else Preference(rule=rule)
+def by(rule: Rule | Preference, old: ScoredDesign | None = None, *, budget: str = "1000") -> Choice:
     case = problem(old)
-    case = replace(case, preference=preference, budget=replace(case.budget, usd_per_hour=Decimal(budget)))
+    case = replace(
+        case,
+        preference=rule if isinstance(rule, Preference) else Preference(rule=rule),
+        budget=replace(case.budget, usd_per_hour=Decimal(budget)),
+    )
     return ByRule(min_payback_h=1.0).select(front(*FRONT, old=old), case)
 
 
 @pytest.mark.parametrize(
-    ("rule", "weights", "taken", "why"),
+    ("rule", "taken", "why"),
     [
-        (Rule.CHEAPEST, {}, CHEAP, "cheapest of 3 designs that meet every target"),
-        (Rule.FASTEST, {}, FAST, "fastest within $1000/h of 3 designs that meet every target"),
-        (Rule.KNEE, {}, MIDDLE, "knee of 3 designs that meet every target"),
+        (Rule.CHEAPEST, CHEAP, "cheapest of 3 designs that meet every target"),
+        (Rule.FASTEST, FAST, "fastest within $1000/h of 3 designs that meet every target"),
+        (Rule.KNEE, MIDDLE, "knee of 3 designs that meet every target"),
         (
-            Rule.PREFERENCE,
-            {"cost": 0.0, "quality": 2.0},
+            Preference(rule=Rule.PREFERENCE, cost=0.0, quality=2.0),
             FAST,
             "best by the weights cost 0, latency 0, quality 2 of 3 designs that meet every target",
         ),
         (
-            Rule.PREFERENCE,
-            {"cost": 1.0, "latency": 0.1},
+            Preference(rule=Rule.PREFERENCE, cost=1.0, latency=0.1),
             CHEAP,
             "best by the weights cost 1, latency 0.1, quality 0 of 3 designs that meet every target",
         ),
     ],
 )
-def test_each_rule_takes_its_own_design(
-    rule: Rule, weights: dict[str, float], taken: ScoredDesign, why: str
-) -> None:
-    choice = by(rule, **weights)
+def test_each_rule_takes_its_own_design(rule: Rule | Preference, taken: ScoredDesign, why: str) -> None:
+    choice = by(rule)
     assert choice.chosen == taken.design
     assert choice.why == (why,)
 
