@@ -27,7 +27,8 @@ class Columns:
     and how many instances of that it takes.
 
     The first columns keep what is `held`; then come those of one offer after the other, the cuts of
-    `sources[k]` from column `first[k]` on. `room` is the most instances per offer. `constant` is the part of
+    `sources[k]` from column `first[k]` on. Offers of sources with one number in `pool` differ only in
+    price. `room` is the most instances per offer. `constant` is the part of
     the objective that no choice changes: dropping everything that may stay.
     """
 
@@ -42,6 +43,7 @@ class Columns:
     held: tuple[Held, ...]
     sources: tuple[Cuts, ...]
     first: Ints
+    pool: Ints
     constant: float
 
     @property
@@ -71,8 +73,9 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sold:
-    """The cuts of one offer, and what starting each costs an hour while the price holds."""
+    """The cuts of one offer, its pool's number, and what starting each costs an hour over its life."""
 
+    pool: int
     offer: Offer
     cuts: Cuts
     start_usd_per_hour: Floats
@@ -133,6 +136,7 @@ class ColumnSource:
             held=kept,
             sources=tuple(item.cuts for item in sold),
             first=len(kept) + np.cumsum(sizes) - sizes,
+            pool=np.array([item.pool for item in sold], dtype=np.int64),
             constant=float(drop @ counts),
         )
 
@@ -140,8 +144,13 @@ class ColumnSource:
         self, needs: Floats, factors: tuple[float, ...], switching: bool, losses: tuple[Loss, ...]
     ) -> list[_Sold]:
         return [
-            _Sold(offer=offer, cuts=cuts, start_usd_per_hour=self._starting(pool, offer, cuts, switching))
-            for pool in self._pools_for(switching, losses)
+            _Sold(
+                pool=number,
+                offer=offer,
+                cuts=cuts,
+                start_usd_per_hour=self._starting(pool, offer, cuts, switching),
+            )
+            for number, pool in enumerate(self._pools_for(switching, losses))
             if (found := self._cutting.of(pool, factors))
             for offer in self._enough(pool, found, needs)
             for cuts in found

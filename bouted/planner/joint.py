@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from bouted.planner.cheapest import GAP, worth_having
+from bouted.planner.cheapest import GAP
 from bouted.planner.columns import Columns, ColumnSource
+from bouted.planner.pooling import worth_having
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.programme import NODE_LIMIT
 from bouted.planner.splits import GRAIN

@@ -14,10 +14,11 @@ from scipy.sparse import csr_array
 from bouted.market.offers import Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import Capacities
-from bouted.planner.cheapest import GAP, worth_having
+from bouted.planner.cheapest import GAP
 from bouted.planner.columns import ColumnSource
 from bouted.planner.covering import covering
 from bouted.planner.inside import Ask, Fleet, Inside
+from bouted.planner.pooling import worth_having
 from bouted.planner.problem import PlanningProblem, Quota
 from bouted.planner.programme import Programme, solve
 from bouted.planner.templates import Cuts, cuts, group_layouts, layouts, part, undominated
