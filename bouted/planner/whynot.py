@@ -14,13 +14,17 @@ from bouted.perf.profile import QUANTILES, Profile
 from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.design import Design
 from bouted.planner.inside import Ask, Fleet, Inside
+from bouted.planner.judge import ProfilesJudge
 from bouted.planner.pools import may_run
 from bouted.planner.problem import ModelShare, PlanningProblem
+from bouted.quality.curve import QualityCurve
 
 GIVEN_USD_PER_HOUR = Decimal("0.0001")
 # Fleets are solved to within 0.2 %: smaller differences than this are none.
 AS_CHEAP = Decimal("0.005")
-MOST_SPLITS = 6
+MOST_SPLITS = 4
+# Each replica within the targets, or some beyond them where the whole is not.
+FACTORS = (1.0, LOOSEST)
 P95 = QUANTILES.index(0.95)
 
 
@@ -62,8 +66,11 @@ class Asked:
         self._problem = problem
         self._used = {node.offer.gpu for node in design.nodes}
         self._capacities = Capacities(problem.profiles, problem.targets)
-        shares = [tuple(item.share for item in split) for split in (design.shares, *splits)]
-        self._asks = [_ask(problem, split) for split in list(dict.fromkeys(shares))[:MOST_SPLITS]]
+        self._names = tuple(item.model for item in design.shares)
+        self._judge = ProfilesJudge(
+            problem, self._capacities, QualityCurve.from_model(problem.quality, problem.seed, resamples=1)
+        )
+        self._asks = [_ask(problem, split, factor) for split in _apart(design, splits) for factor in FACTORS]
         self._base = self._cheapest(problem)
 
     def why_not(self, gpu: str) -> WhyNot:
@@ -119,10 +126,19 @@ class Asked:
         return WhyNot(gpu=gpu, verdict=verdict, offer=offer_id, more_usd_per_hour=max(more, Decimal(0)))
 
     def _cheapest(self, problem: PlanningProblem) -> Decimal | None:
-        """The least $/h over the splits, every replica within the targets."""
+        """The least $/h over the splits of a fleet within the targets."""
         inside = Inside(problem, self._capacities)
-        fleets = [inside.cheapest_fleet(ask) for ask in self._asks]
-        return min((fleet.usd_per_hour for fleet in fleets if isinstance(fleet, Fleet)), default=None)
+        fleets = [(inside.cheapest_fleet(ask), ask) for ask in self._asks]
+        found = [fleet for fleet, ask in fleets if isinstance(fleet, Fleet) and self._in_time(fleet, ask)]
+        return min((fleet.usd_per_hour for fleet in found), default=None)
+
+    def _in_time(self, fleet: Fleet, ask: Ask) -> bool:
+        """Whether the whole meets every target, as look-ups say; the split is known to meet the floor."""
+        shares = tuple(
+            ModelShare(model=name, share=share) for name, share in zip(self._names, ask.shares, strict=True)
+        )
+        scored = self._judge.score(Design(nodes=fleet.nodes, shares=shares), (1.0, 1.0))
+        return scored is not None and set(scored.violated) <= {"budget"}
 
 
 def gpus_on_sale(problem: PlanningProblem) -> tuple[str, ...]:
@@ -130,10 +146,19 @@ def gpus_on_sale(problem: PlanningProblem) -> tuple[str, ...]:
     return tuple(sorted({offer.gpu for offer in problem.offers}))
 
 
-def _ask(problem: PlanningProblem, shares: tuple[float, ...]) -> Ask:
+def _apart(design: Design, splits: Sequence[tuple[ModelShare, ...]]) -> list[tuple[float, ...]]:
+    """The split of the design and some others, none much like another."""
+    found: dict[tuple[float, ...], tuple[float, ...]] = {}
+    for split in (design.shares, *splits):
+        shares = tuple(item.share for item in split)
+        found.setdefault(tuple(round(share, 1) for share in shares), shares)
+    return list(found.values())[:MOST_SPLITS]
+
+
+def _ask(problem: PlanningProblem, shares: tuple[float, ...], factor: float) -> Ask:
     return Ask(
         shares=shares,
-        factors=(1.0,) * len(shares),
+        factors=(factor,) * len(shares),
         headroom=0.0,
         spot_share=problem.spot.max_share,
         switching=problem.incumbent is not None,
