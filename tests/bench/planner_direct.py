@@ -4,7 +4,8 @@ Bayesian optimisation over load fractions and an index into each model's candida
 Gaussian process works on its logarithm, with kernels over fractions and over candidates and their product;
 combinations over the budget or the availability are never tried. The paper does not say how the acquisition
 is optimised, how many are tried at once or how candidates are encoded: here it is maximised over a random
-pool, four at once, and a candidate is its model's spend and capacity. Cost and quality are known exactly.
+pool, four at once, and a candidate is its model's spend and capacity. Cost and quality are known exactly,
+and half of the fractions are drawn close to the capacities: with many models both help the method.
 """
 
 from collections import Counter
@@ -36,6 +37,7 @@ from bouted.planner.splits import FloorSplits
 
 Floats = npt.NDArray[np.float64]
 
+CLOSE_TO_CAPACITY = 0.3
 FIRST, POOL, BATCH, SAMPLES, FIT_STEPS, MOST_KNOWN = 24, 256, 4, 32, 50, 200
 
 
@@ -86,12 +88,20 @@ def _pool(arena: Arena, lists: list[tuple[Listed, ...]], n: int, rng: np.random.
         fits = usd <= arena.box.budget_usd_per_hour and all(counts[key] <= room[key] for key in counts)
         served = np.array([bool(fleet.options) for fleet in fleets])
         if fits and served.any():
-            found.append(_at(arena, fleets, usd, rng.dirichlet(np.ones(len(lists))) * served))
+            found.append(_at(arena, fleets, usd, _weights(fleets, rng) * served))
             if found[-1].quality > 1:
                 found.pop()
         if len(found) == n:
             break
     return found
+
+
+def _weights(fleets: tuple[Listed, ...], rng: np.random.Generator) -> Floats:
+    """Any fractions half of the time; else about as the fleets' capacities, which seldom overloads one."""
+    if rng.random() < 0.5:
+        return rng.dirichlet(np.ones(len(fleets)))
+    rates = np.array([fleet.rate_per_s for fleet in fleets])
+    return np.asarray(rates * rng.lognormal(0.0, CLOSE_TO_CAPACITY, len(fleets)))
 
 
 def _at(arena: Arena, fleets: tuple[Listed, ...], usd: float, weights: Floats) -> _Point:

@@ -1,7 +1,8 @@
 """Candidate fleets per model, as BOute (2602.10729, section 5.2) makes them, for any number of models.
 
 For each of some intermediate budgets a multiple-choice knapsack takes at most one homogeneous option from
-each offer, so that one model's fleet carries the most within the budget.
+each offer, so that one model's fleet carries the most within the budget. Beside those over all GPU types
+there are those of each type alone and without each type: else all models would want the same GPUs.
 """
 
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class Listed:
         return sum(float(item.offer.usd_per_hour) * item.count for item in self.options)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it is made of, for a fixed order."""
+        return tuple(f"{item.count} {item.offer.id} {item.template.id}" for item in self.options)
+
+    @property
     def rate_per_s(self) -> float:
         """What it carries with every replica at the P95 target."""
         return sum(item.rate_per_s for item in self.options)
@@ -52,12 +58,15 @@ class Listed:
 def listed(arena: Arena, model: int) -> tuple[Listed, ...]:
     """The candidate list of one model, cheapest first; the first is no fleet at all."""
     groups = _groups(arena, model)
-    found = [Listed(options=())]
-    for budget in np.linspace(1 / BUDGETS, 1.0, BUDGETS):
-        fleet = _knapsack(groups, round(float(budget) / GRAIN))
-        if fleet.options and fleet not in found:
-            found.append(fleet)
-    return tuple(found)
+    types = sorted({options[0].offer.gpu for options in groups})
+    alone = [frozenset({gpu}) for gpu in types]
+    without = [frozenset(types) - {gpu} for gpu in types]
+    found = {Listed(options=())}
+    for allowed in (frozenset(types), *alone, *without):
+        some = [options for options in groups if options[0].offer.gpu in allowed]
+        for budget in np.linspace(1 / BUDGETS, 1.0, BUDGETS):
+            found.add(_knapsack(some, round(float(budget) / GRAIN)))
+    return tuple(sorted(found, key=lambda fleet: (fleet.usd_per_hour, fleet.rate_per_s, fleet.names)))
 
 
 def _groups(arena: Arena, model: int) -> list[list[Option]]:

@@ -104,16 +104,27 @@ def test_live_like_offers_are_as_many_as_asked_of_twenty_types_with_ids_of_their
     assert many_zones(500, 5) == offers
 
 
-def test_candidate_lists_ascend_in_money_and_in_what_they_carry() -> None:
+def test_candidate_lists_ascend_in_money_up_to_all_that_can_be_had_and_have_each_type_alone() -> None:
     arena = Arena(_problem(), 60.0)
     for model in range(2):
         fleets = listed(arena, model)
         assert fleets[0].options == ()
         assert all(fleet.usd_per_hour <= 20.0 for fleet in fleets)
-        rates = [fleet.rate_per_s for fleet in fleets]
-        assert rates == sorted(rates)
+        spent = [fleet.usd_per_hour for fleet in fleets]
+        assert spent == sorted(spent)
         # With all the money, everything: six of each.
         assert sum(option.count for option in fleets[-1].options) == 12
+        for gpu in ("L4", "L40S"):
+            assert any({option.offer.gpu for option in fleet.options} == {gpu} for fleet in fleets)
+
+
+def test_a_candidate_carries_no_less_than_any_other_of_its_price() -> None:
+    arena = Arena(_problem(), 60.0)
+    fleets = [fleet for fleet in listed(arena, 1) if fleet.usd_per_hour == 10.0]
+    # Five L40S carry most of all that is to be had for $10.
+    assert max(fleet.rate_per_s for fleet in fleets) == pytest.approx(
+        5 * max(arena.capacities.rate(p.shape.id, 1.0) for p in arena.problem.profiles.profiles[3:])
+    )
 
 
 def test_the_tuned_router_uses_the_large_model_no_more_than_the_floor_needs() -> None:
