@@ -36,7 +36,7 @@ table { border-collapse: collapse; font-size: .85rem; width: 100%; font-variant-
 caption { text-align: left; color: var(--soft); padding-bottom: .4rem; }
 th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap; }
-td:last-child { white-space: normal; }
+td:last-child { white-space: normal; min-width: 16rem; }
 th.n, td.n { text-align: right; }
 tr.marked td { font-weight: 600; }
 """

@@ -23,6 +23,7 @@ def plan(place: Place, as_json: bool) -> int:
     from bouted.cli.plan_document import plan_document
     from bouted.cli.plan_text import Proposed, plan_text
     from bouted.cli.progress import ProgressLine
+    from bouted.cli.unheard import solvers_unheard
     from bouted.config.load import load_config
     from bouted.daemon.once import propose
 
@@ -30,7 +31,7 @@ def plan(place: Place, as_json: bool) -> int:
     place.hand_on()
     path = place.config_path()
     config = load_config(path)
-    with ProgressLine() as line:
+    with ProgressLine() as line, solvers_unheard():
         made = propose(path, line)
     proposed = Proposed(
         plan=made.plan,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bouted.cli.columns import columns, paragraph
+from bouted.cli.columns import columns, paragraph, whole
 from bouted.cli.plan_changes import node_lines
 from bouted.cli.units import seconds, share, usd, usd_change
 from bouted.perf.profile import Metric
@@ -118,4 +118,5 @@ def _next(proposed: Proposed) -> str:
         return f"nothing: plan {proposed.current.id} stays in force"
     if not proposed.changed:
         return "nothing: this is what runs"
-    return f"bouted apply {proposed.plan.id}"
+    apply, why = whole(f"bouted apply {proposed.plan.id}"), whole(f"bouted why {proposed.plan.id}")
+    return f"{apply}  (why: {why})"
