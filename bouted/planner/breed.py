@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Bought = tuple[Offer, Template]
 
 # Each round: asks near good ones, anywhere, and with fleet and split chosen together; changed designs.
-NEAR, ANYWHERE, TOGETHER, CHANGED = 5, 2, 1, 64
+NEAR, ANYWHERE, TOGETHER, CHANGED = 5, 2, 1, 400
 STEPS = (0.2, 0.08, 0.03)
 # What a split moves by, at most; and the odds that a changed design has its fleet or its split changed.
 SHARE_MOVES = (0.01, 0.05, 0.2)
@@ -54,10 +54,9 @@ class Breeder:
         self._change(parents)
 
     def _ask_near(self, parents: Sequence[Candidate]) -> None:
-        points = [item.point for item in parents if item.point is not None]
-        if not points:
+        if not parents:
             return
-        chosen = np.array([points[self.rng.integers(len(points))] for _ in range(NEAR)])
+        chosen = np.array([self._point(self._any(parents)) for _ in range(NEAR)])
         step = STEPS[self.rng.integers(len(STEPS))]
         self._answer(self.cube.near(chosen, NEAR, step, self.rng))
 
@@ -95,7 +94,7 @@ class Breeder:
         if not parents:
             return
         known = self._known(parents)
-        chosen = [parents[int(self.rng.integers(len(parents)))] for _ in range(CHANGED)]
+        chosen = [self._any(parents) for _ in range(CHANGED)]
         fleets = [self._other_fleet(item, known) for item in chosen]
         splits = np.array(
             [self._other_split(item, nodes) for item, nodes in zip(chosen, fleets, strict=True)]
@@ -107,19 +106,20 @@ class Breeder:
                 return
             ask = replace(item.ask, shares=tuple(float(x) for x in split))
             if low >= floor and self.allowed(Design(nodes=nodes, shares=self._shares(ask))):
-                self.pool.add(nodes, ask, self._point(item, split), None, (float(mean), float(low)))
+                self.pool.add(nodes, ask, None, None, (float(mean), float(low)))
+
+    def _any(self, parents: Sequence[Candidate]) -> Candidate:
+        return parents[int(self.rng.integers(len(parents)))]
 
     def _shares(self, ask: Ask) -> tuple[ModelShare, ...]:
         rules = self.problem.models
         return tuple(ModelShare(model=r.name, share=s) for r, s in zip(rules, ask.shares, strict=True))
 
-    def _point(self, parent: Candidate, split: Floats) -> Floats | None:
-        """The parent's point, moved to this split."""
-        if parent.point is None:
-            return None
-        found = self.cube.point(split, parent.ask.factors)
-        found[2 * self.cube.models + 1 :] = parent.point[2 * self.cube.models + 1 :]
-        return found
+    def _point(self, parent: Candidate) -> Floats:
+        """Where a design lies in the cube, or close to it."""
+        if parent.point is not None:
+            return parent.point
+        return self.cube.point(np.array(parent.ask.shares), parent.ask.factors)
 
     def _known(self, parents: Sequence[Candidate]) -> list[Bought]:
         """Every offer and cut that the parents use, without repeats."""

@@ -5,6 +5,7 @@ expects them to grow the front; the chosen are taken to turn out as believed bef
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ MOST, BEST = 192, 48
 BY_RULE = 0.5
 # Designs on the floor are welcome: the hypervolume is measured from this much of the way below it.
 BELOW_FLOOR = 0.02
+ENDS = (Rule.CHEAPEST, Rule.FASTEST)
 LEAST_WIDTH = 0.01
 
 
@@ -61,18 +63,22 @@ class Chooser:
         if not len(kept):
             return ()
         designs, beliefs = self._learned.believed([open_[i] for i in kept])
+        by_rule = round(BY_RULE * n) if self._problem.preference.rule in ENDS else 0
         chosen: list[int] = []
-        while len(chosen) < min(n, len(kept)):
-            gains = self._gains(known, designs, worst, by_rule=len(chosen) < round(BY_RULE * n))
-            gains[chosen] = -1.0
-            best = int(np.argmax(gains))
-            if gains[best] <= 0 and chosen:
+        for rank in range(min(n, len(kept))):
+            if rank in (0, by_rule):  # gains only shrink as designs are chosen: the best stay the best
+                gains = self._gains(known, designs, worst, by_rule=rank < by_rule)
+                close = np.argsort(-gains, kind="stable")[:BEST]
+            gains = self._gains(known, designs.only(close), worst, by_rule=rank < by_rule)
+            gains[np.isin(close, chosen)] = -1.0
+            best = int(close[np.argmax(gains)])
+            if gains.max() <= 0 and chosen:
                 break
             chosen.append(best)
             seconds = np.exp(designs.mean[best])
             known = np.vstack([known, [designs.usd_per_hour[best], seconds, designs.quality[best]]])
             beliefs = beliefs.given(best)
-            designs = designs.with_width(np.maximum(beliefs.width, LEAST_WIDTH))
+            designs = replace(designs, width=np.maximum(beliefs.width, LEAST_WIDTH))
         return tuple(open_[kept[i]] for i in chosen)
 
     def _value(self, item: Candidate) -> tuple[float, float, float]:
@@ -119,4 +125,4 @@ class Chooser:
         if by_rule and rule is Rule.FASTEST:
             fastest = inside[:, 1].min() if len(inside) else worst.p95_s
             return expected_speedup(float(fastest), designs)
-        return expected_growth(unbeaten(inside), designs, worst)
+        return expected_growth(inside, designs, worst)

@@ -6,13 +6,14 @@ design of the front with that latency covers. The area is a step function of lat
 log-normal, so the expectation has a closed form. A latency beyond the target adds nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,15 @@ class Unsure:
     width: Floats
     odds: Floats
 
-    def with_width(self, width: Floats) -> "Unsure":
-        """The same designs, doubted this much."""
-        return replace(self, width=width)
+    def only(self, rows: Ints) -> "Unsure":
+        """Some of the designs."""
+        return Unsure(
+            usd_per_hour=self.usd_per_hour[rows],
+            quality=self.quality[rows],
+            mean=self.mean[rows],
+            width=self.width[rows],
+            odds=self.odds[rows],
+        )
 
 
 def odds_within(limit_s: float, mean: Floats, width: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """Designs found so far, each once, as the cheap judge sees them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,16 +63,24 @@ class Pool:
         self._on_swept = on_swept
         self._names = tuple(rules.name for rules in problem.models)
         self._found: dict[Design, Candidate] = {}
+        self._order: list[Candidate] = []
         self._budget = float(problem.budget.usd_per_hour)
         self.ruled_out: list[RuledOut] = []
         self.cheapest: float | None = None
         self.bound: float | None = None
         self.swept = 0
 
+    def __len__(self) -> int:
+        return len(self._order)
+
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Everything found so far."""
-        return tuple(self._found.values())
+        return tuple(self._order)
+
+    def since(self, count: int) -> Sequence[Candidate]:
+        """What was found after the first `count`."""
+        return self._order[count:]
 
     def answer(self, point: Floats | None, ask: Ask, ceiling: float | None = None) -> Candidate | None:
         """The design for an ask; None when it has none, none within the ceiling (default: the budget)."""
@@ -107,6 +115,7 @@ class Pool:
             self.bound = bound if self.bound is None else min(self.bound, bound)
         if known is None:
             known = self._found[design] = Candidate(point=point, ask=ask, bound=bound, scored=scored)
+            self._order.append(known)
         if not scored.violated:
             usd = float(scored.design.usd_per_hour)
             self.cheapest = usd if self.cheapest is None else min(usd, self.cheapest)

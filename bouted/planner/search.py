@@ -85,6 +85,8 @@ class _Search:
         self._pieces = pieces
         self._shop: Workshop = workshop(problem, pieces, self._late, self._tell_swept)
         self._archive: Archive = self._shop.archive
+        self._offered: list[Candidate] = []
+        self._seen = 0
 
     def run(self) -> Frontier:
         """Sweep, simulate, learn, and put the front together."""
@@ -161,10 +163,10 @@ class _Search:
 
     def _open(self) -> list[Candidate]:
         """What may be feasible and was not simulated, the latest found."""
-        found = [
-            item for item in self._shop.pool.candidates if item not in self._archive and self._near(item)
-        ]
-        return found[-MOST_OPEN:]
+        self._offered += [item for item in self._shop.pool.since(self._seen) if self._near(item)]
+        self._seen = len(self._shop.pool)
+        self._offered = [item for item in self._offered if item not in self._archive][-MOST_OPEN:]
+        return self._offered
 
     def _near(self, candidate: Candidate) -> bool:
         broken = set(candidate.scored.violated)

@@ -23,9 +23,9 @@ from bouted.planner.kernel import plain_kernel, structured_kernel
 Floats = npt.NDArray[np.float64]
 
 THREADS = 1
-FIT_STEPS = 30
+FIT_STEPS = 12
 # A fit looks at no more rows than this, the latest.
-FIT_ROWS = 96
+FIT_ROWS = 64
 # The least relative error the cheap judge is taken to have: a few equal ratios do not prove it exact.
 LEAST_ERROR = 0.03
 # The least noise, as a share of the variance of what is learned.

@@ -63,7 +63,7 @@ def workshop(
             cube=space,
             pool=pool,
             joined=joined,
-            allowed=Allowed(problem, capacities),
+            allowed=Allowed(problem),
             capacities=capacities,
             rng=np.random.default_rng((problem.seed, 2)),
             stop=stop,
