@@ -109,9 +109,13 @@ def _routed(quality: QualityModel, splits: Floats) -> Floats:
 
 
 def _oracle(scores: Floats, split: Floats) -> float:
-    """What no router can beat at these shares: the value of any prices, here the best ones found."""
+    """What no router can beat at these shares: the value of any prices, here the best ones found.
+
+    Nor can it beat the best model of each prompt, which is nearer where many prompts are scored alike.
+    """
     prices = prices_for(scores, split[None])[0]
-    return float((scores + prices).max(axis=1).mean() - split @ prices)
+    by_prices = (scores + prices).max(axis=1).mean() - split @ prices
+    return float(min(by_prices, scores[:, split > 0].max(axis=1).mean()))
 
 
 def _auc(quality: QualityModel, drawn: Floats) -> Interval | None:

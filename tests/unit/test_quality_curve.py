@@ -13,6 +13,7 @@ from bouted.quality.curve import QualityCurve
 from bouted.quality.evals import QualityModel, declared_quality
 from bouted.quality.mixing import mixes
 from bouted.quality.prices import chosen, prices_for
+from bouted.quality.report import report
 from bouted.quality.route_split import Judged, RouteSplit
 from bouted.quality.simplex import FINE, Simplex
 from bouted.quality.supported import prices_win
@@ -272,3 +273,18 @@ def test_predictions_that_do_not_fit_the_scores_are_refused() -> None:
     )
     with pytest.raises(ValueError, match="a prediction a score"):
         QualityCurve.from_model(wrong, 1)
+
+
+# The report
+
+
+@pytest.mark.parametrize("prompts", [20, 37, 200])
+def test_no_order_of_two_models_beats_the_oracle_and_it_is_near_the_best_order(prompts: int) -> None:
+    scores = np.random.default_rng(prompts).choice([0.0, 0.5, 1.0], (prompts, 2))
+    best = scores[np.argsort(scores[:, 1] - scores[:, 0], kind="stable")]
+    for at in report(by_score(best), 1).at:
+        k = round(at.shares[0] * len(best))
+        exact = float(best[:k, 0].sum() + best[k:, 1].sum()) / len(best)
+        assert at.router.value == pytest.approx(exact, abs=1.01 / len(best))
+        assert at.oracle >= at.router.value - 0.5 / len(best) - 1e-9
+        assert at.oracle <= exact + 1 / len(best) + 0.01
