@@ -5,6 +5,7 @@ from decimal import Decimal
 from bouted.cli.columns import columns, cut, paragraph
 from bouted.cli.units import count, seconds, share, usd
 from bouted.cli.why_assumed import assumed_lines, shorten_offer
+from bouted.planner.design import Ended, Frontier
 from bouted.planner.plan import Plan
 from bouted.planner.problem import PlanningProblem, Rule
 from bouted.planner.relax import Unit
@@ -22,7 +23,7 @@ def why_text(told: Why) -> list[str]:
         parts += [_binds(told.what_if, told.problem), _more(told.what_if, told.plan, told.problem)]
     parts.append(_gpus(told))
     if told.what_if is not None:
-        parts.append(assumed_lines(told.assumed))
+        parts.append([*assumed_lines(told.assumed), *_search(told.frontier)])
     return "\n\n".join("\n".join(part) for part in parts if part).splitlines()
 
 
@@ -35,13 +36,29 @@ def _head(plan: Plan, problem: PlanningProblem) -> list[str]:
         f" p95 {metric} {seconds(estimate.p95_s(metric), like=limit)}{wanted},"
         f" quality {estimate.quality_low:.3f} at the low end, floor {problem.targets.quality_min:.3f}"
     )
+    least = usd(estimate.bound_usd_per_hour)
+    bound = f"{share(estimate.gap_to_bound)} above {least}/h, the least by profile look-ups"
     made = f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, trigger {plan.trigger}"
     lines = [
         f"plan {plan.id}  {made}, rule {problem.preference.rule}",
         *paragraph("costs".ljust(LABEL), figures),
+        *paragraph("bound".ljust(LABEL), bound),
     ]
     lines += [line for reason in plan.why for line in paragraph("why".ljust(LABEL), reason)]
     return lines + (paragraph("runner-up", plan.runner_up) if plan.runner_up else [])
+
+
+def _search(frontier: Frontier | None) -> list[str]:
+    """How far the search went that found the plan."""
+    if frontier is None:
+        return []
+    ended = {
+        Ended.DONE: "done",
+        Ended.DEADLINE: "ended by its deadline",
+        Ended.STOPPED: "stopped by somebody",
+    }[frontier.ended]
+    found = f"{count(frontier.swept, 'ask')} solved, {count(frontier.simulated, 'design')} simulated"
+    return paragraph("search".ljust(LABEL), f"{found} in {frontier.seconds:.1f} s, {ended}")
 
 
 def _binds(found: WhatIf, problem: PlanningProblem) -> list[str]:

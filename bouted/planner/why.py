@@ -16,10 +16,14 @@ OnAsked = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """The answers about `plan`, made of `problem`. `what_if` is None where only GPUs were asked about."""
+    """The answers about `plan`, made of `problem` and chosen from `frontier` (None: it was not kept).
+
+    `what_if` is None where only GPUs were asked about.
+    """
 
     plan: Plan
     problem: PlanningProblem
+    frontier: Frontier | None
     what_if: WhatIf | None
     gpus: tuple[WhyNot, ...]
     assumed: Assumed
@@ -32,7 +36,14 @@ def why(problem: PlanningProblem, frontier: Frontier | None, plan: Plan, on_aske
     scale = scale_of(problem, plan.design, plan.estimate)
     asked = Asked(around(problem, plan.design, scale), plan.design, splits)
     gpus = tuple(asked.why_not(gpu) for gpu in gpus_on_sale(problem))
-    return Why(plan=plan, problem=problem, what_if=found, gpus=gpus, assumed=assumed(problem, plan))
+    return Why(
+        plan=plan,
+        problem=problem,
+        frontier=frontier,
+        what_if=found,
+        gpus=gpus,
+        assumed=assumed(problem, plan),
+    )
 
 
 def why_not(problem: PlanningProblem, plan: Plan, gpus: Sequence[str]) -> Why:
@@ -42,6 +53,7 @@ def why_not(problem: PlanningProblem, plan: Plan, gpus: Sequence[str]) -> Why:
     return Why(
         plan=plan,
         problem=problem,
+        frontier=None,
         what_if=None,
         gpus=tuple(asked.why_not(gpu) for gpu in gpus),
         assumed=assumed(problem, plan),

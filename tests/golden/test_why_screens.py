@@ -217,7 +217,7 @@ ASSUMED = Assumed(
 
 
 def told(**changes: object) -> Why:
-    why = Why(plan=PLAN, problem=problem(), what_if=WHAT_IF, gpus=GPUS, assumed=ASSUMED)
+    why = Why(plan=PLAN, problem=problem(), frontier=frontier(), what_if=WHAT_IF, gpus=GPUS, assumed=ASSUMED)
     return replace(why, **changes)  # type: ignore[arg-type]
 
 
