@@ -122,8 +122,8 @@ def _ours(judge: FleetJudge, goal: Goal) -> Decimal | None:
     """The cheapest of our planner's fleets that is in time."""
     question = replace(goal.cell.question, means=ROOMY)
     found: list[Decimal] = []
-    for times in TIGHTER[:4]:
-        fleets = (on_floor(one, goal.cell) for one in cheap(judge.world, question, goal.target_s * times))
+    for times in TIGHTER[:2]:
+        fleets = (on_floor(one, goal.cell) for one in cheap(judge, question, goal.target_s * times))
         price = _in_time(judge, goal, fleets)
         if price is not None:
             found.append(price)

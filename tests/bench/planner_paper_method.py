@@ -121,7 +121,8 @@ def _most_promising(
         sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=SEED),
         objective=GenericMCMultiOutputObjective(_speed_and_share),
     )
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so do covariances that need a little more on their diagonal
         chosen, _ = optimize_acqf_discrete(growth, q=BATCH, choices=open_, unique=True)
     return [int(torch.nonzero(torch.all(open_ == one, dim=1))[0, 0]) for one in chosen]
 
