@@ -7,6 +7,7 @@ from bouted.planner.design import Frontier, ScoredDesign
 from bouted.planner.plan import Choice
 from bouted.planner.problem import PlanningProblem, Rule
 
+from . import select_held as held
 from . import select_why as why
 from .select_move import Move, move_to
 from .select_rank import preferred, scores
@@ -83,12 +84,12 @@ class ByRule:
         best = max(rated, key=lambda item: item.gain)
         if problem.preference.rule is Rule.CHEAPEST:
             least, payback_h = self._least_saving(old), self._min_payback_h
-            reason, lost = why.kept_cheapest(
+            reason, lost = held.kept_cheapest(
                 best.move, old, problem, min_payback_h=payback_h, least_usd=least
             )
         else:
             dear = best.gain > self._min_gain
-            reason, lost = why.kept(best.gain, best.move, problem, too_dear=dear)
+            reason, lost = held.kept(best.gain, best.move, problem, too_dear=dear)
         runner_up = "" if best.to.design == old.design else f"{why.told(best.to, problem)}: {lost}"
         return Choice(chosen=old.design, estimate=old.estimate, held=True, why=(reason,), runner_up=runner_up)
 

@@ -1,6 +1,5 @@
 """What is said of a choice: why a design was taken, why a plan was held, what came second."""
 
-from decimal import Decimal
 from math import isinf
 
 from bouted.planner.design import Frontier, ScoredDesign
@@ -9,13 +8,14 @@ from bouted.planner.problem import PlanningProblem, Rule
 
 from .select_move import Move, fetching_cost, kept_nodes, move_to
 from .select_rank import scores
+from .select_words import cost_text, hours_text, plan_text, superlative, weights_text
 
 
 def first(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) -> tuple[str, ...]:
     """Why this one, with no plan to hold it against."""
     n = len(frontier.designs)
-    what = "the only design found" if n == 1 else f"{_superlative(problem)} of {n} designs"
-    there = f"; plan {_plan_id(problem)} cannot be judged any more" if problem.incumbent is not None else ""
+    what = "the only design found" if n == 1 else f"{superlative(problem)} of {n} designs"
+    there = f"; {plan_text(problem)} cannot be judged any more" if problem.incumbent is not None else ""
     fetching = fetching_cost(best.design, (), problem)
     once = f"; fetching its weights costs ${fetching:.2f} once" if fetching else ""
     return (f"{what} that meet{'s' if n == 1 else ''} every target{there}{once}",)
@@ -23,7 +23,7 @@ def first(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) -> t
 
 def forced(best: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> tuple[str, ...]:
     """Why the plan in force cannot stay, and what leaving it costs."""
-    plan = f"plan {_plan_id(problem)}"
+    plan = plan_text(problem)
     more = best.design.usd_per_hour - old.design.usd_per_hour
     if more > 0:
         change = f"costs ${more:.2f}/h more than {plan}"
@@ -31,7 +31,7 @@ def forced(best: ScoredDesign, old: ScoredDesign, problem: PlanningProblem) -> t
         change = f"saves ${-more:.2f}/h over {plan}"
     else:
         change = f"costs as much as {plan}"
-    moving = _told_cost(move_to(best.design, old.design, problem))
+    moving = cost_text(move_to(best.design, old.design, problem))
     broken = "; ".join(missed(problem, old, name) for name in old.violated)
     return f"{plan} would miss {broken}", f"{change}; moving costs {moving}"
 
@@ -40,48 +40,17 @@ def gained(best: ScoredDesign, old: ScoredDesign, move: Move, problem: PlanningP
     """What a move gains by the rule, and what it costs."""
     if problem.preference.rule is Rule.CHEAPEST:
         return _saving(move, problem)
-    plan, metric = f"plan {_plan_id(problem)}", problem.targets.objective
+    plan, metric = plan_text(problem), problem.targets.objective
     was, now = old.estimate.p95_s(metric), best.estimate.p95_s(metric)
     change = f"${abs(move.saves_usd_per_hour):.2f}/h {'less' if move.saves_usd_per_hour > 0 else 'more'}"
     if problem.preference.rule is Rule.FASTEST:
         return f"p95 {metric} {now:.3g} s where {plan} takes {was:.3g} s, for {change}; {_spread(move)}"
-    better = "nearer the knee" if problem.preference.rule is Rule.KNEE else f"better by {_weights(problem)}"
+    better = (
+        "nearer the knee" if problem.preference.rule is Rule.KNEE else f"better by {weights_text(problem)}"
+    )
     quality = f"quality {best.estimate.quality:.3f} for {old.estimate.quality:.3f}"
     figures = f"{change}, p95 {metric} {now:.3g} s for {was:.3g} s, {quality}"
     return f"{better} than {plan}: {figures}; {_spread(move)}"
-
-
-def kept_cheapest(
-    move: Move, old: ScoredDesign, problem: PlanningProblem, *, min_payback_h: float, least_usd: Decimal
-) -> tuple[str, str]:
-    """Why the plan in force is held by the cheapest rule, and why the cheapest design lost to it."""
-    plan = f"plan {_plan_id(problem)}"
-    if move.saves_usd_per_hour <= 0:
-        return f"{plan} is still the cheapest that meets the targets", "not cheaper"
-    back, saved = _hours(move.payback_h), f"${move.saves_usd_per_hour:.2f}/h"
-    could = f"{plan} stays: {saved} could be saved, but moving costs {_told_cost(move)}"
-    if move.payback_h > min_payback_h:
-        return f"{could} and would pay back in {back}", f"moving pays back only in {back}"
-    if move.saves_usd_per_hour > least_usd and move.payback_h > move.holds_h:
-        held = _hours(move.holds_h)
-        return f"{could}, pays back in {back}, and prices like these hold {held}", f"its prices hold {held}"
-    share = 100 * float(move.saves_usd_per_hour / old.design.usd_per_hour)
-    return f"{plan} stays: only {saved} ({share:.1f} %) could be saved", f"saves only {saved}"
-
-
-def kept(gain: float, move: Move, problem: PlanningProblem, *, too_dear: bool) -> tuple[str, str]:
-    """Why the plan in force is held by another rule, and why the best design lost to it."""
-    plan, rule = f"plan {_plan_id(problem)}", problem.preference.rule
-    if gain <= 0:
-        return f"{plan} is still the {_best_by(problem)}", "no better once moving is paid for"
-    much = f"{gain:.1%} of its p95" if rule is Rule.FASTEST else f"{gain:.1%} of the front's range"
-    if too_dear:
-        spread = f"${move.spread_usd_per_hour:.2f}/h"
-        return (
-            f"{plan} stays: a better one with moving ({spread}) is beyond the budget",
-            "moving is too dear",
-        )
-    return f"{plan} stays: moving gains only {much}", f"gains only {much}"
 
 
 def runner_up(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) -> str:
@@ -89,7 +58,7 @@ def runner_up(best: ScoredDesign, frontier: Frontier, problem: PlanningProblem) 
     others = [item for item in frontier.designs if item is not best]
     old = frontier.incumbent
     if old is not None and not old.violated:
-        return f"plan {_plan_id(problem)} as it is: {_against(old, best, problem)}"
+        return f"{plan_text(problem)} as it is: {_against(old, best, problem)}"
     if not others:
         return ""
     values = scores(others, problem)
@@ -126,56 +95,22 @@ def _against(second: ScoredDesign, best: ScoredDesign, problem: PlanningProblem)
         return f"{second.estimate.p95_s(metric) - best.estimate.p95_s(metric):.3g} s slower"
     if rule is Rule.KNEE:
         return "further from the knee"
-    return f"worse by {_weights(problem)}" if rule is Rule.PREFERENCE else f"${more:.2f}/h dearer"
-
-
-def _superlative(problem: PlanningProblem) -> str:
-    return {
-        Rule.CHEAPEST: "cheapest",
-        Rule.FASTEST: f"fastest within ${problem.budget.usd_per_hour}/h",
-        Rule.KNEE: "knee",
-        Rule.PREFERENCE: f"best by {_weights(problem)}",
-    }[problem.preference.rule]
-
-
-def _best_by(problem: PlanningProblem) -> str:
-    rule = problem.preference.rule
-    return "nearest to the knee" if rule is Rule.KNEE else _superlative(problem)
-
-
-def _weights(problem: PlanningProblem) -> str:
-    weights = problem.preference
-    return f"the weights cost {weights.cost:g}, latency {weights.latency:g}, quality {weights.quality:g}"
+    return f"worse by {weights_text(problem)}" if rule is Rule.PREFERENCE else f"${more:.2f}/h dearer"
 
 
 def _saving(move: Move, problem: PlanningProblem) -> str:
-    saved = f"saves ${move.saves_usd_per_hour:.2f}/h over plan {_plan_id(problem)}"
+    saved = f"saves ${move.saves_usd_per_hour:.2f}/h over {plan_text(problem)}"
     if not isinf(move.holds_h):
-        saved = f"{saved}, prices like these hold {_hours(move.holds_h)}"
+        saved = f"{saved}, prices like these hold {hours_text(move.holds_h)}"
     if move.costs_usd == 0:
         return f"{saved}; moving costs nothing"
-    return f"{saved}; moving costs {_told_cost(move)}, pays back in {_hours(move.payback_h)}"
+    return f"{saved}; moving costs {cost_text(move)}, pays back in {hours_text(move.payback_h)}"
 
 
 def _spread(move: Move) -> str:
     if move.costs_usd == 0:
         return "moving costs nothing"
     if isinf(move.holds_h):
-        return f"moving costs {_told_cost(move)} once"
-    held = f"the {_hours(move.holds_h)} that prices like these hold"
-    return f"moving costs {_told_cost(move)}: ${move.spread_usd_per_hour:.2f}/h over {held}"
-
-
-def _told_cost(move: Move) -> str:
-    told = f"${move.costs_usd:.2f}"
-    return f"{told} (${move.fetching_usd:.2f} of it to fetch weights)" if move.fetching_usd else told
-
-
-def _hours(hours: float) -> str:
-    if hours >= 48:
-        return f"{hours / 24:.0f} days"
-    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.3g} h"
-
-
-def _plan_id(problem: PlanningProblem) -> str:
-    return problem.incumbent.plan_id if problem.incumbent is not None else ""
+        return f"moving costs {cost_text(move)} once"
+    held = f"the {hours_text(move.holds_h)} that prices like these hold"
+    return f"moving costs {cost_text(move)}: ${move.spread_usd_per_hour:.2f}/h over {held}"

@@ -281,8 +281,8 @@ def test_a_design_less_than_five_percent_faster_is_left(e2e: float, held: bool) 
     choice = by(Rule.FASTEST, old)
     assert choice.held is held
     if held:
-        assert choice.why == ("plan 7f3a2 stays: moving gains only 4.8% of its p95",)
-        assert choice.runner_up.endswith("gains only 4.8% of its p95")
+        assert choice.why == ("plan 7f3a2 stays: moving gains only 4.8 % of its p95",)
+        assert choice.runner_up.endswith("gains only 4.8 % of its p95")
 
 
 def test_the_plan_nearest_to_the_knee_is_kept() -> None:
