@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from planner_paper_allocate import Means
 from planner_paper_baselines import baseline
+from planner_paper_gains import Table
 from planner_paper_judge import Fleet, FleetJudge
 from planner_paper_method import paper_method
 from planner_paper_ours import Question, ours, straight
@@ -25,11 +26,15 @@ ROUNDED = 2e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One column of the table: a floor of a data set, with so many GPUs of each type."""
+    """One column of the table: a floor of a data set, with so many GPUs of each type.
+
+    `thorough` is how often our planner is asked thoroughly.
+    """
 
     workload: Workload
     floor: float
     available: int
+    thorough: int
 
     @property
     def means(self) -> Means:
@@ -58,7 +63,7 @@ class Cell:
     def question(self) -> Question:
         """What our planner is asked."""
         floor = self.floor / self.workload.full_score - FLOOR_SLACK
-        return Question(quality=self.quality, floor=floor, means=self.means)
+        return Question(quality=self.quality, floor=floor, means=self.means, thorough=self.thorough)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,10 +75,19 @@ class Answer:
     judged: tuple[Fleet, ...]
 
 
-def cells(available: int) -> tuple[Cell, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tabled:
+    """The table with so many GPUs of each type: its columns, and P95 in seconds by method and column."""
+
+    available: int
+    cells: tuple[Cell, ...]
+    p95_s: Table
+
+
+def cells(available: int, thorough: int) -> tuple[Cell, ...]:
     """The six of the table."""
     return tuple(
-        Cell(workload=workload, floor=floor, available=available)
+        Cell(workload=workload, floor=floor, available=available, thorough=thorough)
         for workload in WORKLOADS
         for floor in workload.floors
     )
@@ -111,11 +125,16 @@ def on_floor(fleet: Fleet, cell: Cell) -> Fleet:
     return replace(fleet, large_share=max(fleet.large_share, cell.large_share))
 
 
-def table(available: int) -> dict[Method, tuple[float | None, ...]]:
-    """P95 in seconds by method and cell, with so many GPUs of each type."""
-    return {
-        method: tuple(
-            found.p95_s if (found := answer(method, cell)) is not None else None for cell in cells(available)
-        )
-        for method in METHODS
-    }
+def tabled(available: int, thorough: int) -> Tabled:
+    """The table, every cell of every method."""
+    columns = cells(available, thorough)
+    return Tabled(
+        available=available,
+        cells=columns,
+        p95_s={
+            method: tuple(
+                found.p95_s if (found := answer(method, cell)) is not None else None for cell in columns
+            )
+            for method in METHODS
+        },
+    )

@@ -31,12 +31,12 @@ class Goal:
     target_s: float
 
 
-def goals() -> tuple[Goal, ...]:
+def goals(thorough: int) -> tuple[Goal, ...]:
     """The four columns."""
     found: list[Goal] = []
     for name, floor, seconds in COST_CELLS:
         workload = next(one for one in WORKLOADS if one.name == name)
-        cell = Cell(workload=workload, floor=floor, available=UNLIMITED)
+        cell = Cell(workload=workload, floor=floor, available=UNLIMITED, thorough=thorough)
         alone, theirs = answer(Method.ALONE, cell), P95_S[Method.ALONE][CELLS.index((name, floor))]
         if alone is None or theirs is None:
             raise ValueError(f"Stand-Alone-Homo serves nothing in {name}")
@@ -121,10 +121,9 @@ def _listed(judge: FleetJudge, goal: Goal, share: float) -> Decimal | None:
 def _ours(judge: FleetJudge, goal: Goal) -> Decimal | None:
     """The cheapest of our planner's fleets that is in time."""
     question = replace(goal.cell.question, means=ROOMY)
-    found: list[Decimal] = []
-    for times in TIGHTER[:2]:
+    for times in TIGHTER:
         fleets = (on_floor(one, goal.cell) for one in cheap(judge, question, goal.target_s * times))
         price = _in_time(judge, goal, fleets)
         if price is not None:
-            found.append(price)
-    return min(found, default=None)
+            return price
+    return None

@@ -38,7 +38,7 @@ class Labelled:
     p95_s: dict[Method, float]
 
 
-def labelled(name: str, available: int) -> tuple[Labelled, ...]:
+def labelled(name: str, available: int, thorough: int) -> tuple[Labelled, ...]:
     """The table of one set; floors that no split surely meets are left out."""
     quality = _trained(name)
     curve = QualityCurve.from_model(quality, SEED)
@@ -48,28 +48,23 @@ def labelled(name: str, available: int) -> tuple[Labelled, ...]:
         floor = all_small + part * (all_large - all_small)
         share = _least_share(curve, floor)
         if share is not None:
-            found.append(_cell(name, quality, curve, floor, part, share, available))
+            question = Question(
+                quality=quality, floor=floor, means=Means.of(gpus=available), thorough=thorough
+            )
+            found.append(_cell(name, question, curve, part, share))
     return tuple(found)
 
 
-def _cell(
-    name: str,
-    quality: QualityModel,
-    curve: QualityCurve,
-    floor: float,
-    part: float,
-    share: float,
-    available: int,
-) -> Labelled:
-    judge, means = judge_of(GSM8K), Means.of(gpus=available)
+def _cell(name: str, question: Question, curve: QualityCurve, part: float, share: float) -> Labelled:
+    judge, floor = judge_of(GSM8K), question.floor
     p95_s: dict[Method, float] = {}
     for method in (*BASELINES, Method.FIXED):
-        best = baseline(method, judge, share, means)
+        best = baseline(method, judge, share, question.means)
         if best is not None:
             p95_s[method] = judge.p95_s(best)
     fleets = [
         one
-        for one in ours(judge, Question(quality=quality, floor=floor, means=means))[:EVALUATIONS]
+        for one in ours(judge, question)[:EVALUATIONS]
         if curve.low([1 - one.large_share, one.large_share]) >= floor - 1e-6
     ]
     if fleets:

@@ -42,18 +42,21 @@ MOST_ASKS, FASTER, HARDLY = 12, 0.92, 0.995
 """Each quick ask is for a target so much below the best; the last hardly found anything faster."""
 NEARLY = 1.03
 """Then thorough asks, for targets so much above the best: near the edge little is feasible."""
-QUICK_SWEEP, SWEEP = 64, 300
-SEEDS = (SEED, SEED + 1, SEED + 2)
+QUICK_SWEEP, SWEEP = 64, 400
 DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: a floor on quality for a router of this quality, and what a fleet may be made of."""
+    """What is asked: a floor on quality for a router of this quality, and what a fleet may be made of.
+
+    It is asked thoroughly so many times, each with another seed.
+    """
 
     quality: QualityModel
     floor: float
     means: Means
+    thorough: int
 
 
 def straight(points: tuple[tuple[float, float], tuple[float, float]]) -> QualityModel:
@@ -84,8 +87,8 @@ def ours(judge: FleetJudge, question: Question) -> list[Fleet]:
         before, best_s = best_s, min(found.values(), default=best_s)
         if best_s > before * HARDLY:
             break
-    for seed in SEEDS:
-        found |= _asked(judge.world, question, Rule.FASTEST, best_s * NEARLY, SWEEP, seed)
+    for n in range(question.thorough):
+        found |= _asked(judge.world, question, Rule.FASTEST, best_s * NEARLY, SWEEP, SEED + n)
         best_s = min(found.values(), default=best_s)
     return sorted(found, key=lambda item: found[item])
 
@@ -93,8 +96,8 @@ def ours(judge: FleetJudge, question: Question) -> list[Fleet]:
 def cheap(judge: FleetJudge, question: Question, target_s: float) -> list[Fleet]:
     """Fleets that the planner thinks are in time, cheapest first."""
     found: dict[Fleet, float] = {}
-    for seed in SEEDS:
-        found |= _asked(judge.world, question, Rule.CHEAPEST, target_s, SWEEP, seed)
+    for n in range(question.thorough):
+        found |= _asked(judge.world, question, Rule.CHEAPEST, target_s, SWEEP, SEED + n)
     return sorted(found, key=lambda item: item.usd_per_hour)
 
 

@@ -1,13 +1,13 @@
 """The figures that the paper's scenario is asked for, one function each."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
 from planner_paper_anchor import PAPER, anchors
-from planner_paper_cells import METHODS, answer, cells, judge_of
+from planner_paper_cells import METHODS, Tabled, answer, judge_of
 from planner_paper_costs import goals, least_usd_per_hour
 from planner_paper_gains import (
-    Table,
     gains_percent,
     hypervolume,
     mean_gain_percent,
@@ -16,7 +16,7 @@ from planner_paper_gains import (
 )
 from planner_paper_milp import quickest
 from planner_paper_ours import ours, straight
-from planner_paper_parameters import AVAILABLE, EVALUATIONS, GSM8K, WORKLOADS, Workload
+from planner_paper_parameters import EVALUATIONS, GSM8K, WORKLOADS, Workload
 from planner_paper_published import (
     BASELINES,
     CELLS,
@@ -50,9 +50,9 @@ def anchor_row(bench: Bench) -> None:
     )
 
 
-def reproduction_rows(bench: Bench, found: Table) -> bool:
+def reproduction_rows(bench: Bench, found: Tabled) -> bool:
     """How near our baselines are to the paper's; the answer is whether near enough."""
-    errors = ratio_errors_percent(found)
+    errors = ratio_errors_percent(found.p95_s)
     middle, (worst, at) = median(errors.values()), max(errors, key=lambda key: errors[key])
     name, floor = CELLS[at]
     title = "our baselines v the paper's, P95 ratios over BOute"
@@ -63,21 +63,21 @@ def reproduction_rows(bench: Bench, found: Table) -> bool:
     return middle <= WITHIN_PERCENT
 
 
-def gain_rows(bench: Bench, available: int, found: Table, reproduced: bool) -> None:
+def gain_rows(bench: Bench, found: Tabled, reproduced: bool) -> None:
     """The table, and the paper's two headlines on it."""
-    tell_cells(bench, available, found)
-    gains = gains_percent(found)
+    tell_cells(bench, found)
+    gains = gains_percent(found.p95_s)
     for what, value, target in (
         ("mean gain over its baselines", mean_gain_percent(gains), MEAN_GAIN_PERCENT),
         ("largest gain", max(gains.values()), MAX_GAIN_PERCENT),
     ):
-        name = f"paper scenario, {where(available)}, {what}"
+        name = f"paper scenario, {where(found.available)}, {what}"
         bench.row(name, value, "%", target, "higher", provided=reproduced)
 
 
-def cost_rows(bench: Bench, reproduced: bool) -> None:
+def cost_rows(bench: Bench, thorough: int, reproduced: bool) -> None:
     """Table 3 and what it saves."""
-    columns = goals()
+    columns = goals(thorough)
     costs: dict[Method, tuple[float | None, ...]] = {}
     for method in METHODS:
         usd = [least_usd_per_hour(method, goal) for goal in columns]
@@ -89,24 +89,24 @@ def cost_rows(bench: Bench, reproduced: bool) -> None:
         bench.row(name, savings_percent(costs, over), "%", target, "higher", provided=reproduced)
 
 
-def method_rows(bench: Bench, tables: dict[int, Table]) -> None:
+def method_rows(bench: Bench, tables: Sequence[Tabled]) -> None:
     """Ours against the paper's own method, with the same profiles and as many fleets judged."""
-    volumes = [_volumes(workload, available) for available in tables for workload in WORKLOADS]
+    volumes = [_volumes(workload, found) for found in tables for workload in WORKLOADS]
     least = min(mine / theirs for mine, theirs in volumes)
     bench.row("v the paper's own method, hypervolume, least of ours over its", least, "x", 1.0, "higher")
-    for available, found in tables.items():
-        pairs = zip(found[Method.PAPER], found[Method.OURS], strict=True)
+    for found in tables:
+        pairs = zip(found.p95_s[Method.PAPER], found.p95_s[Method.OURS], strict=True)
         ratios = [theirs / mine for theirs, mine in pairs if theirs is not None and mine is not None]
-        name = f"v the paper's own method, {where(available)}, best P95 at each floor"
+        name = f"v the paper's own method, {where(found.available)}, best P95 at each floor"
         bench.row(f"{name}, least of its over ours", min(ratios), "x", 1.0, "higher")
         better = sum(ratio > BETTER for ratio in ratios)
         bench.row(f"{name}, ours better", better, "of 6", 4, "higher")
 
 
-def _volumes(workload: Workload, available: int) -> tuple[float, float]:
+def _volumes(workload: Workload, table: Tabled) -> tuple[float, float]:
     """Hypervolume of P95 and share on 70B over all fleets judged at the data set's floors: ours, theirs."""
     judge = judge_of(workload)
-    columns = [cell for cell in cells(available) if cell.workload is workload]
+    columns = [cell for cell in table.cells if cell.workload is workload]
     alone = answer(Method.ALONE, columns[0])
     if alone is None:
         raise ValueError(f"Stand-Alone-Homo serves nothing in {workload.name}")
@@ -128,13 +128,13 @@ def toy_row(bench: Bench) -> None:
     bench.row(name, seconds, "s", LEAST_S + 0.01, "lower")
 
 
-def router_row(bench: Bench, found: Table) -> None:
+def router_row(bench: Bench, found: Tabled) -> None:
     """GSM8K with a router as good as a coin, which beats the paper's: what that alone is worth."""
     (x0, y0), (x1, y1) = GSM8K.curve[0], GSM8K.curve[-1]
     chord = straight(((x0, y0 / GSM8K.full_score), (x1, y1 / GSM8K.full_score)))
     judge = judge_of(GSM8K)
     gains: list[float] = []
-    for cell, before in zip(cells(AVAILABLE), found[Method.OURS], strict=True):
+    for cell, before in zip(found.cells, found.p95_s[Method.OURS], strict=True):
         if cell.workload is GSM8K and before is not None:
             fleets = ours(judge, replace(cell.question, quality=chord))[:EVALUATIONS]
             gains.append(100 * (before / min(map(judge.p95_s, fleets), default=before) - 1))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from planner_paper_cells import METHODS, answer, cells
+from planner_paper_cells import METHODS, Tabled, answer
 from planner_paper_gains import Table, gains_percent
 from planner_paper_parameters import AVAILABLE
 from planner_paper_published import BASELINES, CELLS, COST_CELLS, COST_USD_PER_HOUR, P95_S, Method
@@ -19,18 +19,20 @@ def where(available: int) -> str:
     return f"{available} GPUs of each type" if available == AVAILABLE else "unlimited GPUs"
 
 
-def tell_cells(bench: Bench, available: int, found: Table) -> None:
+def tell_cells(bench: Bench, found: Tabled) -> None:
     """P95 over ours, the fleets behind it, and the gains by baseline."""
-    bench.note(f"P95 over ours at $30/h, {where(available)} (in brackets: over BOute's, in the paper)")
+    title = f"P95 over ours at $30/h, {where(found.available)}"
+    bench.note(f"{title} (in brackets: over BOute's, in the paper)")
+    _line(bench, "", [f"{name} {floor:g}" for name, floor in CELLS], 13)
     for method in METHODS:
-        _line(bench, method.value, [_ratio(found, method, at) for at in range(len(CELLS))], 13)
-    for cell in cells(available):
+        _line(bench, method.value, [_ratio(found.p95_s, method, at) for at in range(len(CELLS))], 13)
+    for cell in found.cells:
         for method in EXPLAINED:
             best = answer(method, cell)
             if best is not None:
                 name = f"{cell.workload.name} {cell.floor:g}"
                 bench.note(f"{name}: {method.value} {best.p95_s:.1f} s with {best.fleet}")
-    gains = gains_percent(found)
+    gains = gains_percent(found.p95_s)
     for method in BASELINES:
         each = [gain for (by, _), gain in gains.items() if by is method]
         bench.note(f"gain over {method.value}: mean {fmean(each):.0f} %, largest {max(each):.0f} %")
