@@ -31,6 +31,7 @@ OVER_TWO = replace(a_shape("large", pp=2), instances=2)
 PLACES = (("aws", "us-1"), ("aws", "us-2"), ("gcp", "eu-1"))
 SHARES = (ModelShare(model="small", share=0.5), ModelShare(model="large", share=0.5))
 
+held_counts = st.sampled_from([0, 0, 1, 1, 2])
 shares_kept = st.sampled_from([1.0, 1.0, 1.0, 0.6, 0.4])
 
 
@@ -56,21 +57,37 @@ def offers(draw: st.DrawFn) -> tuple[Offer, ...]:
 
 
 @st.composite
+def alike(draw: st.DrawFn) -> tuple[Offer, ...]:
+    """Three or four offers of one-GPU instances that differ in their price, and in how long it holds."""
+    market = draw(st.sampled_from([Market.SPOT, Market.ON_DEMAND]))
+    return tuple(
+        replace(
+            an_offer(
+                "aws",
+                market=market,
+                usd_per_hour=str(Decimal(draw(st.integers(50, 300))) / 100),
+                obtainable=draw(st.integers(1, 2)),
+            ),
+            zone=zone,
+        )
+        for zone in "abcd"[: draw(st.integers(3, 4))]
+    )
+
+
+@st.composite
 def incumbents(draw: st.DrawFn, sold: tuple[Offer, ...]) -> Incumbent | None:
     nodes: list[PlannedNode] = []
     for offer in sold:
         cut = tuple(sorted(draw(st.sampled_from([SMALL, LARGE])) for _ in range(offer.gpu_count)))
         template = Template(gpu="L4", gpu_count=offer.gpu_count, replicas=cut)
-        nodes += [
-            PlannedNode(offer=offer, template=template, ordinal=n) for n in range(draw(st.integers(0, 1)))
-        ]
+        nodes += [PlannedNode(offer=offer, template=template, ordinal=n) for n in range(draw(held_counts))]
     return Incumbent(plan_id="old", nodes=tuple(nodes), shares=SHARES) if nodes else None
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> EveryFleet:
+def worlds(draw: st.DrawFn, markets: st.SearchStrategy[tuple[Offer, ...]]) -> EveryFleet:
     """A small problem with any of the rules."""
-    sold = draw(offers())
+    sold = draw(markets)
     rates = {SMALL: draw(st.integers(2, 6)), LARGE: draw(st.integers(0, 3)), LARGE2: draw(st.integers(1, 8))}
     rates[OVER_TWO] = draw(st.integers(1, 7))
     known: dict[ReplicaShape, float] = {s: float(rate) for s, rate in rates.items() if rate}
@@ -88,7 +105,10 @@ def worlds(draw: st.DrawFn) -> EveryFleet:
         workload=a_workload(draw(st.floats(0.5, 4.0))),
         budget=draw(st.sampled_from(["0.5", "1", "3", "8"])),
         incumbent=draw(incumbents(sold)),
-        weights=(ModelWeights(model="large", place=Place(provider="aws"), gib=40.0),),
+        weights=tuple(
+            ModelWeights(model=name, place=Place(provider="aws"), gib=gib)
+            for name, gib in (("small", draw(st.sampled_from([0.0, 90.0]))), ("large", 40.0))
+        ),
     )
     return EveryFleet(
         replace(
@@ -98,9 +118,11 @@ def worlds(draw: st.DrawFn) -> EveryFleet:
             switching=SwitchingCosts(
                 start_h=draw(st.sampled_from([0.1, 1.0])),
                 overlap_h=draw(st.sampled_from([0.0, 0.5, 4.0])),
-                fetch_h_per_gib=0.01,
+                fetch_h_per_gib=draw(st.sampled_from([0.0, 0.02])),
             ),
-            price_lives=(PriceLife(offer_id=sold[0].id, hours=draw(st.floats(0.5, 50.0))),),
+            price_lives=tuple(
+                PriceLife(offer_id=offer.id, hours=draw(st.sampled_from([1.0, 40.0]))) for offer in sold[::2]
+            ),
             groups=draw(st.sampled_from([1, 2])),
         ),
         known,
@@ -121,9 +143,20 @@ asks = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(worlds(), asks)
+@settings(max_examples=120, deadline=None)
+@given(worlds(offers()), asks)
 def test_no_fleet_that_keeps_every_rule_costs_less(world: EveryFleet, wanted: Ask) -> None:
+    check(world, wanted)
+
+
+@settings(max_examples=120, deadline=None)
+@given(worlds(alike()), asks)
+def test_no_fleet_costs_less_where_offers_stand_for_each_other(world: EveryFleet, wanted: Ask) -> None:
+    check(world, wanted)
+
+
+def check(world: EveryFleet, wanted: Ask) -> None:
+    """The fleet found is one of the cheapest of all, and the bound below it is true."""
     found = Inside(world.problem).cheapest_fleet(wanted)
     moving = wanted.switching and world.problem.incumbent is not None
     best = world.cheapest(wanted, surge=moving)
