@@ -35,7 +35,6 @@ class Extent:
     found_s: float
     grid: Grid
     reference_s: float
-    most_s: float | None
     warm_s: float
 
 
@@ -52,7 +51,6 @@ def extent(environment: Mapping[str, str]) -> Extent:
         found_s=10.0 if quick else 60.0,
         grid=Grid(shares=11, factors=3, loads=3) if quick else Grid(shares=26, factors=6, loads=6),
         reference_s=8.0 if quick else 600.0,
-        most_s=4.0 if quick else None,
         warm_s=0.0 if quick else 3.0,
     )
 
@@ -69,7 +67,7 @@ PARTS: Mapping[str, Callable[[Bench, Extent], None]] = {
     "independent": lambda bench, how: independent_rows(bench, how.joint_s, quick=how.quick),
     "exhaustive": lambda bench, how: exhaustive_rows(bench, how.found_s, how.grid),
     "anytime": anytime,
-    "timed": lambda bench, how: timed_rows(bench, how.reference_s, how.most_s, live=not how.quick),
+    "timed": lambda bench, how: timed_rows(bench, how.reference_s, live=not how.quick),
     "again": lambda bench, how: again_rows(bench),
     "ablation": lambda bench, how: ablation_rows(bench, how.pieces_s, how.seeds),
 }

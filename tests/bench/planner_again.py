@@ -21,13 +21,12 @@ EFFORT = PlannerSettings().effort()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """Seconds until the worker could plan, and seconds per step; whether the new plans are feasible."""
+    """Seconds until the worker could plan, and seconds per step. A plan that misses a target counts as twice
+    the time allowed; None where there was no first plan to replan from."""
 
     start_s: float
-    price_s: float
-    load_s: float
-    price_met: bool
-    load_met: bool
+    price_s: float | None
+    load_s: float | None
 
 
 def again_rows(bench: Bench) -> None:
@@ -36,8 +35,8 @@ def again_rows(bench: Bench) -> None:
     bench.row(f"replan after a price step, {FOUR.name}", again.price_s, "s", TARGET_S, "lower")
     bench.row(f"replan after a load step, {FOUR.name}", again.load_s, "s", TARGET_S, "lower")
     bench.note(
-        f"the worker was ready {again.start_s:.1f} s after its start (imports and compiling, once); "
-        f"the new plans {_met(again.price_met)} and {_met(again.load_met)}"
+        f"the planning worker, niced as always, was ready {again.start_s:.1f} s after its start (imports and "
+        f"compiling, once); an answer that misses a target would count as {2 * TARGET_S:g} s or more"
     )
 
 
@@ -48,24 +47,21 @@ async def _measured() -> Again:
         began = monotonic()
         first = await worker.propose(problem, _ignore)
         start_s = monotonic() - began - first.seconds
+        if not first.designs:
+            return Again(start_s=start_s, price_s=None, load_s=None)
         held = replanned(problem, first)
-        price_s, price = await _timed(worker, dearer(held))
-        load_s, load = await _timed(worker, busier(held))
+        price_s = await _timed(worker, dearer(held))
+        load_s = await _timed(worker, busier(held))
     finally:
         await worker.close()
-    return Again(
-        start_s=start_s,
-        price_s=price_s,
-        load_s=load_s,
-        price_met=bool(price.designs),
-        load_met=bool(load.designs),
-    )
+    return Again(start_s=start_s, price_s=price_s, load_s=load_s)
 
 
-async def _timed(worker: PlanningWorker, problem: PlanningProblem) -> tuple[float, Frontier]:
+async def _timed(worker: PlanningWorker, problem: PlanningProblem) -> float:
     began = monotonic()
     found = await worker.propose(problem, _ignore)
-    return monotonic() - began, found
+    seconds = monotonic() - began
+    return seconds if found.designs else max(seconds, 2 * TARGET_S)
 
 
 def replanned(problem: PlanningProblem, found: Frontier) -> PlanningProblem:
@@ -106,10 +102,6 @@ def busier(problem: PlanningProblem) -> PlanningProblem:
             rate_high_per_s=workload.rate_high_per_s * LOAD_STEP,
         ),
     )
-
-
-def _met(is_met: bool) -> str:
-    return "meets every target" if is_met else "misses a target"
 
 
 def _ignore(_: Progress) -> None:

@@ -1,5 +1,6 @@
 """bouted's own search, for as long as the arena lasts."""
 
+from collections.abc import Callable
 from time import monotonic
 
 from planner_arena import Arena
@@ -10,11 +11,19 @@ from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.search import propose
 
 
-def ours(arena: Arena, seed: int, pieces: Pieces = ALL) -> None:
-    """Every design that it simulates goes into the archive."""
+def _never() -> bool:
+    return False
+
+
+def ours(arena: Arena, seed: int, pieces: Pieces = ALL, enough: Callable[[], bool] = _never) -> None:
+    """Every design that it simulates goes into the archive. It ends early when `enough` says so."""
     problem = within(arena.problem, arena.left_s())
     assert problem.seed == seed, "the search's seed is that of its judge"
-    propose(problem, _ignore, monotonic, on_judged=arena.keep, stop=arena.late, pieces=pieces)
+
+    def stop() -> bool:
+        return arena.late() or enough()
+
+    propose(problem, _ignore, monotonic, on_judged=arena.keep, stop=stop, pieces=pieces)
 
 
 def _ignore(_: Progress) -> None:
