@@ -16,6 +16,7 @@ from planner_paper_rows import (
     method_rows,
     reproduction_rows,
     router_row,
+    short_run_row,
     toy_row,
 )
 
@@ -35,6 +36,7 @@ def paper_rows(bench: Bench, quick: bool) -> None:
     tables = [tabled(available, thorough) for available in AVAILABILITIES[: 1 if quick else 2]]
     draw(tables[0].p95_s, CHART)
     reproduced = reproduction_rows(bench, tables[0])
+    short_run_row(bench)
     for found in tables:
         gain_rows(bench, found, reproduced)
     cost_rows(bench, thorough, reproduced)

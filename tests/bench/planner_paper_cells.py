@@ -84,11 +84,11 @@ class Tabled:
     p95_s: Table
 
 
-def cells(available: int, thorough: int) -> tuple[Cell, ...]:
+def cells(available: int, thorough: int, workloads: tuple[Workload, ...] = WORKLOADS) -> tuple[Cell, ...]:
     """The six of the table."""
     return tuple(
         Cell(workload=workload, floor=floor, available=available, thorough=thorough)
-        for workload in WORKLOADS
+        for workload in workloads
         for floor in workload.floors
     )
 

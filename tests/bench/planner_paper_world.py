@@ -18,11 +18,9 @@ from planner_paper_parameters import (
     PROFILE_RATES,
     PROFILE_REQUESTS,
     RATE_PER_S,
-    REQUESTS,
     SEED,
     SLOWER,
     SMALL,
-    TEMPO,
     USD_PER_HOUR,
     Lengths,
     Workload,
@@ -40,8 +38,6 @@ from bouted.workload.profile import RequestLength
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-RUN_S = REQUESTS / RATE_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,20 +64,18 @@ class World:
 def world(workload: Workload) -> World:
     """The scenario of one data set; built once, in seconds."""
     rng = np.random.default_rng(SEED)
-    prompts, outputs = drawn(workload.lengths, REQUESTS, rng)
+    prompts, outputs = drawn(workload.lengths, workload.requests, rng)
     told = drawn(workload.lengths, 256, np.random.default_rng(SEED + 1))
     lengths = tuple(
         RequestLength(prompt_tokens=int(p), output_tokens=int(o)) for p, o in zip(*told, strict=True)
     )
     trace = Trace(
-        arrivals_s=arrivals(RATE_PER_S, ARRIVAL_CV, REQUESTS, SEED),
+        arrivals_s=arrivals(RATE_PER_S, ARRIVAL_CV, workload.requests, SEED),
         prompt_tokens=prompts,
         output_tokens=outputs,
-        draws=rng.random(REQUESTS),
+        draws=rng.random(workload.requests),
     )
-    return World(
-        workload=workload, trace=trace, lengths=lengths, profiles=profiled(workload.lengths, lengths)
-    )
+    return World(workload=workload, trace=trace, lengths=lengths, profiles=profiled(workload, lengths))
 
 
 def drawn(lengths: Lengths, n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -96,7 +90,7 @@ def drawn(lengths: Lengths, n: int, rng: np.random.Generator) -> tuple[Ints, Int
     )
 
 
-def shapes(lengths: tuple[RequestLength, ...]) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
+def shapes(lengths: tuple[RequestLength, ...], tempo: float) -> tuple[tuple[ReplicaShape, StepCosts], ...]:
     """Every layout worth planning of both models on the paper's GPUs, at the scenario's speed."""
     catalog = load_catalog()
     wanted = tuple(
@@ -110,12 +104,12 @@ def shapes(lengths: tuple[RequestLength, ...]) -> tuple[tuple[ReplicaShape, Step
         for name in (SMALL, LARGE)
     )
     found = layouts_of(wanted, tuple(catalog.gpu(name) for name in USD_PER_HOUR), lengths, ())
-    return tuple((shape, at_pace(shape, costs)) for shape, costs in found.shapes)
+    return tuple((shape, at_pace(shape, costs, tempo)) for shape, costs in found.shapes)
 
 
-def at_pace(shape: ReplicaShape, costs: StepCosts) -> StepCosts:
+def at_pace(shape: ReplicaShape, costs: StepCosts, tempo: float) -> StepCosts:
     """Step costs at the scenario's speed: every part of a step as many times as long."""
-    times = TEMPO * SLOWER.get((shape.gpu, shape.model), 1.0)
+    times = tempo * SLOWER.get((shape.gpu, shape.model), 1.0)
     return replace(
         costs,
         tokens_s=tuple(times * seconds for seconds in costs.tokens_s),
@@ -126,11 +120,13 @@ def at_pace(shape: ReplicaShape, costs: StepCosts) -> StepCosts:
     )
 
 
-def profiled(lengths: Lengths, told: tuple[RequestLength, ...]) -> ProfileTable:
+def profiled(workload: Workload, told: tuple[RequestLength, ...]) -> ProfileTable:
     """A finite-horizon profile of every shape."""
-    found = shapes(told)
+    found = shapes(told, workload.tempo)
     with ThreadPoolExecutor(2) as pool:
-        points = pool.map(lambda pair: tuple(_point(pair[1], lengths, rate) for rate in PROFILE_RATES), found)
+        points = pool.map(
+            lambda pair: tuple(_point(pair[1], workload, rate) for rate in PROFILE_RATES), found
+        )
         return ProfileTable(
             profiles=tuple(
                 Profile(shape=shape, costs=costs, points=seen, evidence=costs.evidence)
@@ -139,12 +135,12 @@ def profiled(lengths: Lengths, told: tuple[RequestLength, ...]) -> ProfileTable:
         )
 
 
-def _point(costs: StepCosts, lengths: Lengths, rate_per_s: float) -> LoadPoint:
+def _point(costs: StepCosts, workload: Workload, rate_per_s: float) -> LoadPoint:
     """What requests see in runs at this rate: several runs at once, each on a replica of its own."""
-    each = max(1, round(rate_per_s * RUN_S))
+    each = max(1, round(rate_per_s * workload.requests / RATE_PER_S))
     runs = -(-PROFILE_REQUESTS // each)
     rng = np.random.default_rng((SEED, each))
-    prompts, outputs = drawn(lengths, each * runs, rng)
+    prompts, outputs = drawn(workload.lengths, each * runs, rng)
     times = np.concatenate([arrivals(rate_per_s, ARRIVAL_CV, each, SEED + run) for run in range(runs)])
     order = np.argsort(times, kind="stable")
     index = np.repeat(np.arange(runs), each)[order]
