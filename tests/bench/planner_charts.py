@@ -43,7 +43,7 @@ def line_chart(path: Path, title: str, x_label: str, y_label: str, lines: Sequen
     )
     drawn = [_drawn(scale, line, COLOURS[i % len(COLOURS)]) for i, line in enumerate(lines)]
     legend = [_legend(i, line.name, COLOURS[i % len(COLOURS)]) for i, line in enumerate(lines)]
-    body = "\n".join([_text(LEFT, 22, title), *_axes(scale, x_label, y_label), *drawn, *legend])
+    body = "\n".join([_text(LEFT + 100, 22, title), *_axes(scale, x_label, y_label), *drawn, *legend])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
