@@ -51,7 +51,7 @@ class Breeder:
         self._ask_near(parents)
         self._ask_anywhere(round_)
         self._ask_together()
-        self._change(parents)
+        self.change(parents)
 
     def _ask_near(self, parents: Sequence[Candidate]) -> None:
         if not parents:
@@ -89,7 +89,7 @@ class Breeder:
                 )
                 self.pool.answer(self.cube.point(np.array(shares), factors), ask)
 
-    def _change(self, parents: Sequence[Candidate]) -> None:
+    def change(self, parents: Sequence[Candidate]) -> None:
         """Parents with another fleet, another split or both; only what keeps to every limit and the floor."""
         if not parents:
             return

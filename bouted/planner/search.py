@@ -33,6 +33,8 @@ PERSISTENCE = 3
 # Rounds in a row in which nothing is left to simulate, after which nothing will be.
 IDLE_ROUNDS = 8
 FAVOURED = 4
+# After the sweep, one round of changes for so many of its asks.
+CLIMB_EVERY = 24
 LEAST_BAD = 12
 
 
@@ -87,12 +89,15 @@ class _Search:
         self._archive: Archive = self._shop.archive
         self._offered: list[Candidate] = []
         self._seen = 0
+        self._looked_up: list[Candidate] = []
+        self._looked_at = 0
 
     def run(self) -> Frontier:
         """Sweep, simulate, learn, and put the front together."""
         wanted = self._problem.effort.evaluations
         for _ in self._shop.sweep.steps():
             self._look_early(round(EARLY_SHARE * wanted))
+        self._climb()
         if wanted > 0:
             self._look_early(max(EARLY, round(EARLY_SHARE * wanted)))
             self._learn()
@@ -174,20 +179,41 @@ class _Search:
             return False
         return not self._pieces.cheap or shortfall(self._problem, candidate.scored) <= WORTH_A_LOOK
 
+    def _climb(self) -> None:
+        """Change what looks best again and again before anything dear is asked: a change costs a look-up."""
+        if not self._pieces.cheap:
+            return
+        for _ in range(self._problem.effort.sweep // CLIMB_EVERY):
+            if self._late():
+                return
+            self._shop.breeder.change(self._parents())
+
     def _parents(self) -> list[Candidate]:
-        """What to breed from: the front, and its favoured end more often; with none, what misses least."""
-        candidates = {id(item.scored): item.candidate for item in self._archive.all}
+        """What to breed from: the front as simulated and as looked up, and its favoured end more often; with
+        neither, what misses least."""
         metric = self._problem.targets.objective
+        candidates = {id(item.scored): item.candidate for item in self._archive.all}
         shown = front((item.scored for item in self._archive.good), metric)
-        if not shown:
-            return self._by_cost()[:LEAST_BAD]
-        favoured: list[ScoredDesign] = []
-        if self._problem.preference.rule is Rule.CHEAPEST:
-            favoured = list(shown[:FAVOURED])
-        elif self._problem.preference.rule is Rule.FASTEST:
-            favoured = sorted(shown, key=lambda item: item.estimate.p95_s(metric))[:FAVOURED]
-        repeats = max(1, len(shown) // (2 * FAVOURED))
-        return [candidates[id(item)] for item in (*shown, *favoured * repeats)]
+        found = self._favoured([candidates[id(item)] for item in shown])
+        if self._pieces.cheap:
+            fresh = self._shop.pool.since(self._looked_at)
+            self._looked_at = len(self._shop.pool)
+            own = {id(item.scored): item for item in (*self._looked_up, *fresh)}
+            looked_up = front((item.scored for item in own.values()), metric)
+            self._looked_up = [own[id(item)] for item in looked_up]
+            found += self._favoured(self._looked_up)
+        return found or self._by_cost()[:LEAST_BAD]
+
+    def _favoured(self, shown: list[Candidate]) -> list[Candidate]:
+        """These, and as many again of the end that the rule of choice wants."""
+        metric, rule = self._problem.targets.objective, self._problem.preference.rule
+        if rule is Rule.CHEAPEST:
+            ends = shown[:FAVOURED]
+        elif rule is Rule.FASTEST:
+            ends = sorted(shown, key=lambda item: item.scored.estimate.p95_s(metric))[:FAVOURED]
+        else:
+            ends = []
+        return shown + ends * (len(shown) // (2 * FAVOURED) + 1)
 
     def _simulate(self, candidate: Candidate) -> None:
         if candidate in self._archive:
