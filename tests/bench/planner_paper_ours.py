@@ -13,7 +13,7 @@ from time import monotonic
 import numpy as np
 from planner_paper_allocate import GPUS, Means
 from planner_paper_judge import MODELS, Fleet, FleetJudge, fleet
-from planner_paper_parameters import LARGE, RATE_PER_S, SEED, USD_PER_HOUR
+from planner_paper_parameters import EVALUATIONS, LARGE, RATE_PER_S, SEED, USD_PER_HOUR
 from planner_paper_world import World
 
 from bouted.market.offers import Confidence, Market, Offer
@@ -43,6 +43,7 @@ MOST_ASKS, FASTER, HARDLY = 12, 0.92, 0.995
 NEARLY = 1.03
 """Then thorough asks, for targets so much above the best: near the edge little is feasible."""
 QUICK_SWEEP, SWEEP = 64, 400
+FASTEST = EVALUATIONS * 2 // 3
 DEADLINE_S = 60.0
 
 
@@ -78,8 +79,8 @@ def straight(points: tuple[tuple[float, float], tuple[float, float]]) -> Quality
 
 
 def ours(judge: FleetJudge, question: Question) -> list[Fleet]:
-    """Fleets of ours that are worth judging: within the budget and on the floor, fastest by the profiles
-    first."""
+    """Fleets of ours that are worth judging, within the budget and on the floor: those fastest by the
+    profiles, then some that send more to 70B and take no longer than they must."""
     found: dict[Fleet, float] = {}
     best_s = SLOWEST_S
     for _ in range(MOST_ASKS):
@@ -90,7 +91,14 @@ def ours(judge: FleetJudge, question: Question) -> list[Fleet]:
     for n in range(question.thorough):
         found |= _asked(judge.world, question, Rule.FASTEST, best_s * NEARLY, SWEEP, SEED + n)
         best_s = min(found.values(), default=best_s)
-    return sorted(found, key=lambda item: found[item])
+    ranked = sorted(found, key=lambda item: found[item])
+    better = [
+        one
+        for at, one in enumerate(ranked)
+        if all(one.large_share > faster.large_share for faster in ranked[:at])
+    ]
+    some = better[:: max(1, -(-len(better) // (EVALUATIONS - FASTEST)))]
+    return list(dict.fromkeys([*ranked[:FASTEST], *some, *ranked]))
 
 
 def cheap(judge: FleetJudge, question: Question, target_s: float) -> list[Fleet]:

@@ -115,18 +115,22 @@ def method_rows(bench: Bench, tables: Sequence[Tabled]) -> None:
 
 
 def _volumes(workload: Workload, table: Tabled) -> tuple[float, float]:
-    """Hypervolume of P95 and share on 70B over all fleets judged at the data set's floors: ours, theirs."""
+    """Hypervolume of P95 and share on 70B over all fleets judged at the data set's floors: ours, theirs.
+
+    More than the highest floor asks for counts for nothing.
+    """
     judge = judge_of(workload)
     columns = [cell for cell in table.cells if cell.workload is workload]
     alone = answer(Method.ALONE, columns[0])
     if alone is None:
         raise ValueError(f"Stand-Alone-Homo serves nothing in {workload.name}")
-    worst = (alone.p95_s, columns[0].large_share - BELOW)
+    worst, most = (alone.p95_s, columns[0].large_share - BELOW), columns[-1].large_share
 
     def volume(method: Method) -> float:
         found = [best for cell in columns if (best := answer(method, cell)) is not None]
         fleets = [fleet for best in found for fleet in best.judged]
-        return hypervolume([(judge.p95_s(fleet), fleet.large_share) for fleet in fleets], worst)
+        found_at = [(judge.p95_s(fleet), min(fleet.large_share, most)) for fleet in fleets]
+        return hypervolume(found_at, worst)
 
     return volume(Method.OURS), volume(Method.PAPER)
 
