@@ -50,7 +50,7 @@ class Breeder:
         """Add designs around the parents to the pool, and some from elsewhere."""
         self._ask_near(parents)
         self._ask_anywhere(round_)
-        self._ask_together()
+        self._ask_together(round_)
         self.change(parents)
 
     def _ask_near(self, parents: Sequence[Candidate]) -> None:
@@ -70,24 +70,24 @@ class Breeder:
                 return
             self.pool.answer(point, ask)
 
-    def _ask_together(self) -> None:
+    def _ask_together(self, round_: int) -> None:
+        """Fleet and split chosen together somewhere along the front, every so many rounds."""
+        if self.joined is None or round_ % self.joined.every or self.stop() or not self.cube.splits.met:
+            return
         asked, best = self.problem.targets.quality_min, self.cube.splits.best_low
-        for _ in range(TOGETHER):
-            factor = snap_factor(self.rng.uniform(LEAST_FACTOR, MOST_FACTOR))
-            floor = round(asked + round(self.rng.random() * 16) / 16 * max(0.0, best - asked), 4)
-            if self.joined is None or self.stop() or not self.cube.splits.met:
-                return
+        factor = snap_factor(self.rng.uniform(LEAST_FACTOR, MOST_FACTOR))
+        floor = round(asked + round(self.rng.random() * 16) / 16 * max(0.0, best - asked), 4)
+        found = self.joined.fleet(factor, floor)
+        if found is not None and found.nodes:
             factors = (factor,) * self.cube.models
-            shares = self.joined.shares(factors, floor)
-            if shares is not None:
-                ask = Ask(
-                    shares=shares,
-                    factors=factors,
-                    headroom=0.0,
-                    spot_share=self.problem.spot.max_share,
-                    switching=False,
-                )
-                self.pool.answer(self.cube.point(np.array(shares), factors), ask)
+            ask = Ask(
+                shares=found.shares,
+                factors=factors,
+                headroom=0.0,
+                spot_share=self.problem.spot.max_share,
+                switching=False,
+            )
+            self.pool.add(found.nodes, ask, self.cube.point(np.array(found.shares), factors))
 
     def change(self, parents: Sequence[Candidate]) -> None:
         """Parents with another fleet, another split or both; only what keeps to every limit and the floor."""
@@ -106,7 +106,7 @@ class Breeder:
                 return
             ask = replace(item.ask, shares=tuple(float(x) for x in split))
             if low >= floor and self.allowed(Design(nodes=nodes, shares=self._shares(ask))):
-                self.pool.add(nodes, ask, None, None, (float(mean), float(low)))
+                self.pool.add(nodes, ask, None, (float(mean), float(low)))
 
     def _any(self, parents: Sequence[Candidate]) -> Candidate:
         return parents[int(self.rng.integers(len(parents)))]

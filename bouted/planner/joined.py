@@ -1,43 +1,39 @@
-"""Splits chosen together with their fleet, at any quality floor and latency. The one user of `joint`."""
+"""Fleets and splits chosen together at any floor and latency, as often as a problem's size allows."""
 
-from dataclasses import replace
-
-from bouted.planner.columns import ColumnSource
-from bouted.planner.joint import JointSplit
+from bouted.planner.capacity import Capacities
+from bouted.planner.joint_fleet import Joint, JointFleet
+from bouted.planner.lattice import lattice
 from bouted.planner.problem import PlanningProblem
-from bouted.planner.splits import FloorSplits
 from bouted.quality.curve import QualityCurve
+
+# Variables of all programmes that one sweep solves, about; a large programme, or for little effort, is
+# solved once.
+SWEPT_VARIABLES = 2500
+MOST_SOLVES = 12
+SWEPT_A_SOLVE = 16
+# One more programme in so many rounds of breeding, per so many variables.
+ROUND_VARIABLES = 200
 
 
 class Joined:
-    """Cheap splits of one problem by integer programmes over fleet and split, one programme per floor."""
+    """The integer programmes of one search, each solved once."""
 
-    def __init__(
-        self, problem: PlanningProblem, columns: ColumnSource, curve: QualityCurve, splits: FloorSplits
-    ) -> None:
-        self._problem = problem
-        self._columns = columns
-        self._curve = curve
-        self._splits = splits
-        self._budget = float(problem.budget.usd_per_hour)
-        self._at: dict[float, JointSplit] = {}
-        self._found: dict[tuple[float, tuple[float, ...]], tuple[float, ...] | None] = {}
+    def __init__(self, problem: PlanningProblem, capacities: Capacities, curve: QualityCurve) -> None:
+        self._joint = Joint(problem, capacities, lattice(curve, problem.seed))
+        self._found: dict[tuple[float, float], JointFleet | None] = {}
+        self.every = 1 + self._joint.variables // ROUND_VARIABLES
+        most = min(MOST_SOLVES, problem.effort.sweep // SWEPT_A_SOLVE)
+        self._left = max(1, min(most, SWEPT_VARIABLES // max(1, self._joint.variables)))
 
-    def shares(self, factors: tuple[float, ...], floor: float) -> tuple[float, ...] | None:
-        """Shares of a cheap fleet within the budget that meets `floor` at these factors; None: none found."""
-        if len(factors) == 1:
-            return (1.0,)
-        key = (floor, factors)
+    @property
+    def affordable(self) -> bool:
+        """Whether the sweep may have another programme solved."""
+        return self._left > 0
+
+    def fleet(self, factor: float, floor: float) -> JointFleet | None:
+        """The cheapest fleet and split at this latency factor and floor; None when there is none."""
+        key = (round(factor, 4), round(floor, 6))
         if key not in self._found:
-            self._found[key] = self._solve(factors, floor)
+            self._left -= 1
+            self._found[key] = self._joint.cheapest(*key)
         return self._found[key]
-
-    def _solve(self, factors: tuple[float, ...], floor: float) -> tuple[float, ...] | None:
-        if floor not in self._at:
-            wanted = replace(self._problem.targets, quality_min=floor)
-            problem = replace(self._problem, targets=wanted)
-            self._at[floor] = JointSplit(problem, self._columns, self._curve)
-        found = self._at[floor].split(factors, self._budget)
-        if found is None:
-            return None
-        return tuple(float(x) for x in self._splits.rounded(found[None])[0])

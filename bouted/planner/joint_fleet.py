@@ -8,7 +8,7 @@ the programme's own bound holds for every design: none that meets the floor and 
 judge it, costs less.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -28,8 +28,9 @@ from bouted.planner.problem import PlannedNode, PlanningProblem, Template
 from bouted.planner.programme import solve
 from bouted.planner.splits import FloorSplits
 
-# A solve may stop this close to its optimum; the bound says how close it was.
-GAP = 0.005
+# A solve may stop this close to its optimum, a large one sooner; the bound says how close it was.
+GAP, GAP_OF_MANY = 0.005, 0.01
+MANY = 1000
 NODE_LIMIT = 200
 
 
@@ -55,10 +56,20 @@ class Joint:
         found = pools(problem)
         largest = {pool.gpu: max(p.gpu_count for p in found if p.gpu == pool.gpu) for pool in found}
         self._profiles = tuple(
-            p for p in problem.profiles.profiles if p.shape.gpu_count <= largest.get(p.shape.gpu, 0)
+            p
+            for p in problem.profiles.profiles
+            if p.shape.gpu_count <= largest.get(p.shape.gpu, 0) * p.shape.instances
         )
         self._pools = tuple(_useful(problem, pool, self._profiles) for pool in found)
         self._lines: dict[tuple[int, Metric, float], tuple[Line, ...]] = {}
+
+    @property
+    def variables(self) -> int:
+        """About how large its programmes are."""
+        return sum(
+            len(pool.offers) + sum(profile.shape.gpu == pool.gpu for profile in self._profiles)
+            for pool in self._pools
+        )
 
     def cheapest(self, factor: float, floor: float, *, node_limit: int = NODE_LIMIT) -> JointFleet | None:
         """The cheapest fleet and split with P95s within `factor` x the targets and low quality of `floor`.
@@ -80,7 +91,8 @@ class Joint:
             self._lattice,
             floor,
         )
-        found = solve(joint.programme, gap=GAP, node_limit=node_limit)
+        gap = GAP if self.variables <= MANY else GAP_OF_MANY
+        found = solve(joint.programme, gap=gap, node_limit=node_limit)
         if found is None:
             return None
         if found.x is None:
@@ -111,13 +123,30 @@ class Joint:
                 for offer, variable in zip(pool.offers, joint.bought[p], strict=True)
                 for _ in range(counts[variable])
             ]
-            cuts = packed(placed[p], pool.gpu_count, len(instances))
-            bought += [
-                (offer, Template(gpu=pool.gpu, gpu_count=pool.gpu_count, replicas=cut), 1)
-                for offer, cut in zip(instances, cuts, strict=False)
-                if cut
-            ]
+            groups, left = grouped([shape for shape in placed[p] if shape.instances > 1], instances)
+            cuts = packed([s for s in placed[p] if s.instances == 1], pool.gpu_count, len(left))
+            bought += [(offer, _whole(pool, (shape,), shape.instances), 1) for offer, shape in groups]
+            bought += [(offer, _whole(pool, cut, 1), 1) for offer, cut in zip(left, cuts, strict=True) if cut]
         return numbered(bought, self._problem.incumbent)
+
+
+def grouped(
+    shapes: Sequence[ReplicaShape], instances: Sequence[Offer]
+) -> tuple[list[tuple[Offer, ReplicaShape]], list[Offer]]:
+    """Equal instances for each replica that lies on several, and the instances left; what has none is out."""
+    free = Counter(offer.id for offer in instances)
+    found: list[tuple[Offer, ReplicaShape]] = []
+    for shape in sorted(shapes, key=lambda shape: (-shape.instances, shape)):
+        offer = next((offer for offer in instances if free[offer.id] >= shape.instances), None)
+        if offer is not None:
+            free[offer.id] -= shape.instances
+            found.append((offer, shape))
+    by_id = {offer.id: offer for offer in instances}
+    return found, [by_id[offer_id] for offer_id in free.elements()]
+
+
+def _whole(pool: Pool, cut: tuple[ReplicaShape, ...], instances: int) -> Template:
+    return Template(gpu=pool.gpu, gpu_count=pool.gpu_count, replicas=cut, instances=instances)
 
 
 def packed(

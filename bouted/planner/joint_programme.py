@@ -58,10 +58,7 @@ def joint_programme(
     `lines` bound what one replica of a profile answers in time, for every metric with a target.
     """
     rows = Rows()
-    bought = tuple(
-        tuple(rows.variable(cost=float(o.usd_per_hour), high=o.obtainable, whole=True) for o in pool.offers)
-        for pool in pools
-    )
+    bought = _buy(rows, problem, pools)
     placings = _place(rows, problem, pools, profiles, bought)
     mixed = tuple(rows.variable(high=1.0) for _ in lattice.low)
     _serve(rows, problem, profiles, lines, placings, lattice, mixed)
@@ -73,6 +70,23 @@ def joint_programme(
         floor - lattice.excess,
     )
     return JointProgramme(programme=rows.programme(), bought=bought, placings=placings, mixed=mixed)
+
+
+def _buy(rows: Rows, problem: PlanningProblem, pools: Sequence[Pool]) -> tuple[tuple[int, ...], ...]:
+    """Instances of each offer. Whole numbers of a pool are whole numbers of its offers, cheapest first,
+    unless quotas cut across them."""
+    bought: list[tuple[int, ...]] = []
+    for pool in pools:
+        each = bool(problem.quotas) or len(pool.offers) == 1
+        variables = tuple(
+            rows.variable(cost=float(offer.usd_per_hour), high=offer.obtainable, whole=each)
+            for offer in pool.offers
+        )
+        if not each:
+            together = Term(variable=rows.variable(whole=True), factor=-1.0)
+            rows.equal([*(Term(variable=variable, factor=1.0) for variable in variables), together], 0.0)
+        bought.append(variables)
+    return tuple(bought)
 
 
 def _place(
@@ -89,7 +103,7 @@ def _place(
         here: list[Term] = [Term(variable=v, factor=-float(pool.gpu_count)) for v in bought[p]]
         for s, profile in enumerate(profiles):
             shape = profile.shape
-            fits = shape.gpu == pool.gpu and shape.gpu_count <= pool.gpu_count
+            fits = shape.gpu == pool.gpu and shape.gpu_count <= pool.gpu_count * shape.instances
             if fits and pool.allowed[names.index(shape.model)]:
                 variable = rows.variable(whole=True)
                 found.append(Placing(pool=p, profile=s, variable=variable))

@@ -28,13 +28,11 @@ class Fleets(Protocol):
 class Candidate:
     """A design, and the ask that its fleet answered, or its parent's.
 
-    `point` is where the ask lies in the cube, where known. `bound` is the least $/h of any fleet for the
-    ask, where known.
+    `point` is where the ask lies in the cube, where known.
     """
 
     point: Floats | None
     ask: Ask
-    bound: float | None
     scored: ScoredDesign
 
 
@@ -48,7 +46,11 @@ class RuledOut:
 
 
 class Pool:
-    """Candidates of one problem in the order found. `swept` counts asks, `bound` is the least of theirs."""
+    """Candidates of one problem in the order found. `swept` counts asks.
+
+    `bound` is the least $/h of any design that meets the floor and the targets as the profiles judge it, once
+    somebody proved it.
+    """
 
     def __init__(
         self,
@@ -94,14 +96,13 @@ class Pool:
             )
         if not isinstance(fleet, Fleet):
             return None
-        return self.add(fleet.nodes, ask, point, fleet.bound_usd_per_hour)
+        return self.add(fleet.nodes, ask, point)
 
     def add(
         self,
         nodes: tuple[PlannedNode, ...],
         ask: Ask,
         point: Floats | None,
-        bound: float | None,
         quality: tuple[float, float] | None = None,
     ) -> Candidate | None:
         """The design of these nodes and the ask's split; None when it cannot be judged."""
@@ -111,10 +112,8 @@ class Pool:
         scored = known.scored if known else self._judge.score(design, quality)
         if scored is None:
             return None
-        if bound is not None and set(scored.violated) <= {"budget"}:
-            self.bound = bound if self.bound is None else min(self.bound, bound)
         if known is None:
-            known = self._found[design] = Candidate(point=point, ask=ask, bound=bound, scored=scored)
+            known = self._found[design] = Candidate(point=point, ask=ask, scored=scored)
             self._order.append(known)
         if not scored.violated:
             usd = float(scored.design.usd_per_hour)

@@ -1,6 +1,6 @@
 """The start of a search: asks all over the cube, and where good designs usually lie."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -27,12 +27,14 @@ RESCUED = 24
 RESPLIT_FLEETS = 12
 NEARLY = 0.3
 AT_ONCE = 128
-# Latency factors, alike for all models, for which fleet and split are chosen together; then the best ones'.
-JOINT_FACTORS = (1.2, 1.1, 1.0, 0.8, 0.6)
-JOINT_AGAIN = 4
-# The same for floors this far from the one asked for to the best there is; the last two also for speed.
-HIGHER = (0.35, 0.7, 0.97)
-HIGHER_FACTORS = (1.0, 0.7)
+# Asks that are solved before fleets and splits are chosen together, so that there is something early.
+FIRST = 24
+# Where the fleet found for the target misses it by a hair, as the judge shares out loads: this much tighter.
+JUST_WITHIN = 0.97
+# Where it misses the floor, so many more tries, each for so much more than was missing.
+TRIES, SPARE = 3, 5e-4
+# Latency factors and floors (0: as asked, 1: the best of any split) along the front.
+ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
 SPENT_AT = (0.0, 0.7)
 MOST_SPARE = 4.0
 HALVINGS = 5
@@ -67,12 +69,14 @@ class Sweep:
         if self._problem.incumbent is not None:
             self._start_from(self._problem.incumbent)
             yield "incumbent"
-        self._try_joint([(factor,) * self._cube.models for factor in JOINT_FACTORS])
-        yield "joint"
         wide = self._wide(max(8, int(total * WIDE)))
         plain = self._cube.plain(wide[: len(wide) // 4])
         points = np.vstack([self._cube.corners(), plain, wide[len(plain) :]])[: max(8, total)]
-        for at in range(0, len(points), AT_ONCE):
+        self._solve(points[:FIRST])
+        yield "corners"
+        self._try_together()
+        yield "together"
+        for at in range(FIRST, len(points), AT_ONCE):
             self._solve(points[at : at + AT_ONCE])
             yield "wide"
         self._spend()
@@ -82,11 +86,8 @@ class Sweep:
             if parents:
                 self._solve(self._cube.near(np.array(parents), int(total * part), step, self._rng))
             yield "near"
-        best = sorted(self._pool.candidates, key=self._badness)[: 4 * PARENTS]
-        self._try_joint(list(dict.fromkeys(item.ask.factors for item in best))[:JOINT_AGAIN])
         self._resplit()
         yield "split"
-        self._try_better()
         if not any("budget" not in item.scored.violated for item in self._pool.candidates):
             self._rescue()
 
@@ -103,44 +104,60 @@ class Sweep:
         """The plan in force as it is, its fleet with other splits, its split with other fleets."""
         shares = tuple(item.share for item in incumbent.shares)
         ask = Ask(shares=shares, factors=(1.0,) * len(shares), headroom=0.0, spot_share=1.0, switching=True)
-        self.incumbent = self._pool.add(incumbent.nodes, ask, None, None)
+        self.incumbent = self._pool.add(incumbent.nodes, ask, None)
         if not self._warm:
             return
-        self._try_splits(incumbent.nodes, ask, None)
+        self._try_splits(incumbent.nodes, ask)
         for switching in (True, False):
             for factor in (1.0, 0.9, 1.1):
                 self._answer(shares, (factor,) * len(shares), switching=switching)
 
-    def _try_joint(self, many: Sequence[tuple[float, ...]]) -> None:
-        """Splits on the floor that are cheap together with their fleet."""
-        for factors in many:
-            self._together(factors, self._problem.targets.quality_min)
+    def _try_together(self) -> None:
+        """Fleet and split together where the rule of choice wants them, then along the front."""
+        asked = self._problem.targets.quality_min
+        found = self._together(1.0, asked)
+        if found is not None and found.scored.violated:
+            self._until_good_enough(JUST_WITHIN)
+        for factor, height in ALONG:
+            if self._joined is not None and self._joined.affordable:
+                self._together(factor, self._floor(height))
 
-    def _try_better(self) -> None:
-        """The same for higher floors, so that the front is known along quality too."""
-        for height in HIGHER if self._cube.models > 1 else ():
-            for factor in HIGHER_FACTORS:
-                self._together((factor,) * self._cube.models, self._floor(height))
+    def _until_good_enough(self, factor: float) -> None:
+        """What the programme promises of quality may be a little too much: it is asked for as much more."""
+        asked = self._problem.targets.quality_min
+        floor = asked
+        for _ in range(TRIES):
+            found = self._together(factor, floor)
+            if found is None or "quality_min" not in found.scored.violated:
+                return
+            floor += asked - found.scored.estimate.quality_low + SPARE
 
     def _spend(self) -> None:
         """Tighter and tighter factors until the budget is spent, then more and more headroom."""
+        best = min(self._pool.candidates, key=self._badness, default=None)
         for height in SPENT_AT if self._cube.models > 1 else SPENT_AT[:1]:
-            loose, tight, best = LOOSEST, TIGHTEST, None
+            loose, tight = LOOSEST, TIGHTEST
             for _ in range(HALVINGS):
                 factor = snap_factor((loose + tight) / 2)
-                found = self._together((factor,) * self._cube.models, self._floor(height))
-                if found is None:
+                found = self._faster(factor, self._floor(height), best)
+                if found is None or "budget" in found.scored.violated:
                     tight = factor
                 else:
                     loose, best = factor, found
             if best is not None:
                 self._spend_on_headroom(best.ask)
 
+    def _faster(self, factor: float, floor: float, like: Candidate | None) -> Candidate | None:
+        """The cheapest at this factor: of any split while that can be afforded, then of this one's."""
+        if self._joined is not None and self._joined.affordable:
+            return self._together(factor, floor)
+        return None if like is None else self._answer(like.ask.shares, (factor,) * self._cube.models)
+
     def _spend_on_headroom(self, ask: Ask) -> None:
         within, beyond = 0.0, MOST_SPARE
         for _ in range(HALVINGS):
             headroom = round((within + beyond) / 2, 3)
-            found = self._answer(ask.shares, ask.factors, headroom=headroom)
+        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others."""
             if found is None:
                 beyond = headroom
             else:
@@ -151,11 +168,28 @@ class Sweep:
         asked = self._problem.targets.quality_min
         return round(asked + height * max(0.0, self._cube.splits.best_low - asked), 4)
 
-    def _together(self, factors: tuple[float, ...], floor: float) -> Candidate | None:
+    def _together(self, factor: float, floor: float) -> Candidate | None:
+        """The cheapest fleet and split at this factor and floor as a design, and other splits of the fleet."""
         if self._joined is None or self._stop():
             return None
-        shares = self._joined.shares(factors, floor)
-        return None if shares is None else self._answer(shares, factors)
+        found = self._joined.fleet(factor, floor)
+        if found is not None and (factor, floor) == (1.0, self._problem.targets.quality_min):
+            self._pool.bound = found.bound_usd_per_hour
+        if found is None or not found.nodes:
+            return None
+        factors = (snap_factor(factor),) * self._cube.models
+        ask = Ask(
+            shares=found.shares,
+            factors=factors,
+            headroom=0.0,
+            spot_share=self._problem.spot.max_share,
+            switching=False,
+        )
+        design = self._pool.add(found.nodes, ask, self._cube.point(np.array(found.shares), factors))
+        if design is not None and design.scored.violated:
+            self._try_splits(found.nodes, ask)
+        self._answer(found.shares, factors)
+        return design
 
     def _answer(
         self,
@@ -184,13 +218,13 @@ class Sweep:
                 fleets.setdefault(item.scored.design.nodes, item)
         for nodes, item in list(fleets.items())[:RESPLIT_FLEETS]:
             if not self._stop():
-                self._try_splits(nodes, item.ask, item.bound)
+                self._try_splits(nodes, item.ask)
 
-    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask, bound: float | None) -> None:
+    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
         splits = self._cube.splits.others(np.array(ask.shares), self._rng)
         for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
             other = replace(ask, shares=tuple(float(x) for x in split))
-            self._pool.add(nodes, other, None, bound, (float(mean), float(low)))
+            self._pool.add(nodes, other, None, (float(mean), float(low)))
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour

@@ -52,7 +52,7 @@ def workshop(
     fleets = inside if pieces.inside else DrawnFleets(problem, inside.columns)
     pool = Pool(problem, fleets, cheap, on_swept)
     space = cube(problem, splits)
-    joined = Joined(problem, inside.columns, curve, splits) if pieces.inside else None
+    joined = Joined(problem, capacities, curve) if pieces.inside else None
     describer = Describer(problem, capacities)
     return Workshop(
         splits=splits,

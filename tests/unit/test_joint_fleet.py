@@ -14,7 +14,8 @@ from bouted.market.offers import Market
 from bouted.perf.profile import QUANTILES, Metric, ProfileTable
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, ScoredDesign
-from bouted.planner.joint_fleet import Joint, packed
+from bouted.planner.inside import Ask, Fleet, Inside
+from bouted.planner.joint_fleet import Joint, grouped, packed
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.lattice import lattice
 from bouted.planner.ontime import on_time_lines
@@ -115,6 +116,22 @@ def test_the_fleet_found_serves_its_split_within_the_targets() -> None:
     assert float(scored.design.usd_per_hour) <= found.bound_usd_per_hour * 1.01
 
 
+def test_it_is_no_dearer_than_the_best_of_every_split_on_a_grid() -> None:
+    problem = a_case()
+    curve = QualityCurve.from_model(problem.quality, problem.seed)
+    inside = Inside(problem, Capacities(problem.profiles, problem.targets))
+    asks = [
+        Ask(shares=(1 - x, x), factors=(1.0, 1.0), headroom=0.0, spot_share=1.0, switching=False)
+        for x in np.round(np.linspace(0, 1, 41), 3)
+        if curve.low([1 - x, x]) >= 0.7
+    ]
+    fleets = [inside.cheapest_fleet(ask) for ask in asks]
+    found = joint(problem).cheapest(1.0, 0.7)
+    assert found is not None
+    usd = float(sum(node.usd_per_hour for node in found.nodes))
+    assert usd <= 1.005 * min(float(fleet.usd_per_hour) for fleet in fleets if isinstance(fleet, Fleet))
+
+
 def test_a_slow_model_with_few_queries_may_use_up_the_five_percent() -> None:
     """Replicas that never answer in time serve 4 % of the queries: no replica-by-replica target allows it."""
     fast, slow = a_profile(SMALL, idle_s=0.1, max_rate=4.0), a_profile(LARGE, idle_s=0.6, max_rate=4.0)
@@ -164,6 +181,14 @@ def test_the_envelope_is_nowhere_below_the_curve(models: tuple[str, ...]) -> Non
             -found.low, A_eq=np.vstack([found.splits.T, np.ones(len(found.low))]), b_eq=np.append(split, 1.0)
         )
         assert -best.fun + found.excess >= curve.low(split) - 0.01
+
+
+def test_a_replica_on_two_instances_takes_two_equal_ones() -> None:
+    wide = replace(a_shape("large", tp=2, pp=2), instances=2)
+    one, two = OFFERS
+    groups, left = grouped([wide], [one, two, two, two])
+    assert groups == [(two, wide)]
+    assert left == [one, two]
 
 
 def test_replicas_of_sizes_that_divide_each_other_always_fit() -> None:

@@ -15,7 +15,6 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.explain import explain_infeasible
 from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.joint import JointSplit, boundary_hulls
 from bouted.planner.outside import cube
 from bouted.planner.problem import Incumbent, ModelShare, PlanningProblem
 from bouted.planner.search import propose
@@ -121,39 +120,6 @@ def test_progress_grows_and_ends_at_the_total() -> None:
     propose(a_case(), told.append, lambda: 0.0)
     assert [item.done for item in told] == sorted(item.done for item in told)
     assert told[-1].best_usd_per_hour is not None
-
-
-def test_the_hull_of_the_quality_is_nowhere_below_it() -> None:
-    problem = a_problem(
-        OFFERS, a_table({SMALL: 4.0, LARGE: 3.0}), (rules("small"), rules("middle"), rules("large"))
-    )
-    curve = QualityCurve.from_model(problem.quality, problem.seed)
-    hulls = boundary_hulls(curve)
-    shares = np.random.default_rng(5).dirichlet([1.0, 1.0, 1.0], 200)
-    ends = np.cumsum(shares, axis=1)[:, :-1]
-    above = sum(
-        np.min([slope * ends[:, m] + start for slope, start in hull], axis=0) for m, hull in enumerate(hulls)
-    )
-    assert np.all(curve.mean([0, 0, 1]) + above >= curve.mean_low(shares)[:, 0] - 5e-3)
-
-
-def test_split_and_fleet_chosen_together_meet_the_floor_and_beat_a_grid() -> None:
-    problem = a_case()
-    curve = QualityCurve.from_model(problem.quality, problem.seed)
-    inside = Inside(problem, Capacities(problem.profiles, problem.targets))
-    shares = JointSplit(problem, inside.columns, curve).split((1.0, 1.0), 1000.0)
-    assert shares is not None
-    assert curve.low(shares) >= 0.7
-
-    def price(large: float) -> Decimal:
-        ask = Ask(
-            shares=(1 - large, large), factors=(1.0, 1.0), headroom=0.0, spot_share=1.0, switching=False
-        )
-        fleet = inside.cheapest_fleet(ask)
-        return fleet.usd_per_hour if isinstance(fleet, Fleet) else Decimal(1000)
-
-    grid = [float(x) for x in np.linspace(0, 1, 41) if curve.low([1 - x, x]) >= 0.7]
-    assert price(round(float(shares[1]), 4)) <= min(price(x) for x in grid) * Decimal("1.005")
 
 
 def test_points_are_mapped_to_splits_that_meet_the_floor() -> None:
