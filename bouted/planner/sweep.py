@@ -157,7 +157,7 @@ class Sweep:
         within, beyond = 0.0, MOST_SPARE
         for _ in range(HALVINGS):
             headroom = round((within + beyond) / 2, 3)
-        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others."""
+            found = self._answer(ask.shares, ask.factors, headroom=headroom)
             if found is None:
                 beyond = headroom
             else:
@@ -169,7 +169,7 @@ class Sweep:
         return round(asked + height * max(0.0, self._cube.splits.best_low - asked), 4)
 
     def _together(self, factor: float, floor: float) -> Candidate | None:
-        """The cheapest fleet and split at this factor and floor as a design, and other splits of the fleet."""
+        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others."""
         if self._joined is None or self._stop():
             return None
         found = self._joined.fleet(factor, floor)
