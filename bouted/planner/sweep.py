@@ -31,7 +31,7 @@ AT_ONCE = 128
 FIRST = 24
 # Where the fleet found for the target misses it by a hair, as the judge shares out loads: this much tighter.
 JUST_WITHIN = 0.97
-# Where it misses the floor, so many more tries, each for so much more than was missing.
+# Where it misses the floor, so many more tries, each for half of what was missing and a little more.
 TRIES, SPARE = 3, 5e-4
 # Latency factors and floors (0: as asked, 1: the best of any split) along the front.
 ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
@@ -123,14 +123,14 @@ class Sweep:
                 self._together(factor, self._floor(height))
 
     def _until_good_enough(self, factor: float) -> None:
-        """What the programme promises of quality may be a little too much: it is asked for as much more."""
+        """What the programme promises of quality may be too much: it is asked for more, step by step."""
         asked = self._problem.targets.quality_min
         floor = asked
         for _ in range(TRIES):
             found = self._together(factor, floor)
             if found is None or "quality_min" not in found.scored.violated:
                 return
-            floor += asked - found.scored.estimate.quality_low + SPARE
+            floor += (asked - found.scored.estimate.quality_low) / 2 + SPARE
 
     def _spend(self) -> None:
         """Tighter and tighter factors until the budget is spent, then more and more headroom."""
