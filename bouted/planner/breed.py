@@ -87,7 +87,9 @@ class Breeder:
                 spot_share=self.problem.spot.max_share,
                 switching=False,
             )
-            self.pool.add(found.nodes, ask, self.cube.point(np.array(found.shares), factors))
+            self.pool.add(
+                found.nodes, ask, self.cube.point(np.array(found.shares), factors), sharing=found.sharing
+            )
 
     def change(self, parents: Sequence[Candidate]) -> None:
         """Parents with another fleet, another split or both; only what keeps to every limit and the floor."""
@@ -106,7 +108,9 @@ class Breeder:
                 return
             ask = replace(item.ask, shares=tuple(float(x) for x in split))
             if low >= floor and self.allowed(Design(nodes=nodes, shares=self._shares(ask))):
-                self.pool.add(nodes, ask, None, (float(mean), float(low)))
+                same = nodes is item.scored.design.nodes
+                sharing = item.scored.design.sharing if same else ()
+                self.pool.add(nodes, ask, None, (float(mean), float(low)), sharing)
 
     def _any(self, parents: Sequence[Candidate]) -> Candidate:
         return parents[int(self.rng.integers(len(parents)))]

@@ -16,11 +16,23 @@ class Judge(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeRate:
+    """Requests/s that each replica of a shape gets, relative to the others of its model."""
+
+    shape_id: str
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """A fleet and a split. `shares` follow the problem's model order and sum to 1."""
+    """A fleet and a split. `shares` follow the problem's model order and sum to 1.
+
+    `sharing` is how the replicas of a model share its queries; where it is empty, as `sharing.py` reckons.
+    """
 
     nodes: tuple[PlannedNode, ...]
     shares: tuple[ModelShare, ...]
+    sharing: tuple[ShapeRate, ...] = ()
 
     @property
     def usd_per_hour(self) -> Decimal:

@@ -4,6 +4,7 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.joint_fleet import Joint, JointFleet
 from bouted.planner.lattice import lattice
 from bouted.planner.problem import PlanningProblem
+from bouted.planner.splits import GRAIN
 from bouted.quality.curve import QualityCurve
 
 # Variables of all programmes that one sweep solves, about; a large programme, or for little effort, is
@@ -19,7 +20,8 @@ class Joined:
     """The integer programmes of one search, each solved once."""
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities, curve: QualityCurve) -> None:
-        self._joint = Joint(problem, capacities, lattice(curve, problem.seed))
+        self._lattice = lattice(curve, problem.seed)
+        self._joint = Joint(problem, capacities, self._lattice)
         self._found: dict[tuple[float, float], JointFleet | None] = {}
         self.every = 1 + self._joint.variables // ROUND_VARIABLES
         most = min(MOST_SOLVES, problem.effort.sweep // SWEPT_A_SOLVE)
@@ -30,9 +32,12 @@ class Joined:
         """Whether the sweep may have another programme solved."""
         return self._left > 0
 
-    def fleet(self, factor: float, floor: float) -> JointFleet | None:
-        """The cheapest fleet and split at this latency factor and floor; None when there is none."""
-        key = (round(factor, 4), round(floor, 6))
+    def fleet(self, factor: float, floor: float, *, surely: bool = False) -> JointFleet | None:
+        """The cheapest fleet and split at this latency factor and floor; None when there is none.
+
+        The split may miss the floor by a hair, which keeps the bound true; not so when it must hold `surely`.
+        """
+        key = (round(factor, 4), round(floor + (self._lattice.excess + GRAIN) * surely, 6))
         if key not in self._found:
             self._left -= 1
             self._found[key] = self._joint.cheapest(*key)

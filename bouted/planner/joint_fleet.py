@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+import numpy.typing as npt
 
 from bouted.market.offers import Offer
 from bouted.perf.profile import Metric, Profile
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import Capacities
+from bouted.planner.design import ShapeRate
 from bouted.planner.inside import numbered
 from bouted.planner.joint_programme import JointProgramme, joint_programme
 from bouted.planner.lattice import Lattice
@@ -28,21 +30,25 @@ from bouted.planner.problem import PlannedNode, PlanningProblem, Template
 from bouted.planner.programme import solve
 from bouted.planner.splits import FloorSplits
 
+Floats = npt.NDArray[np.float64]
+
 # A solve may stop this close to its optimum, a large one sooner; the bound says how close it was.
 GAP, GAP_OF_MANY = 0.005, 0.01
 MANY = 1000
+NEXT_TO_NOTHING = 1e-3
 NODE_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointFleet:
-    """Nodes, the split they are to carry, and the least $/h of any design for the same limits.
+    """Nodes, the split they are to carry and how to share it, and the least $/h of any design for the limits.
 
     `nodes` is empty where no fleet was found before the limit on the search's tree: the bound still holds.
     """
 
     nodes: tuple[PlannedNode, ...]
     shares: tuple[float, ...]
+    sharing: tuple[ShapeRate, ...]
     bound_usd_per_hour: float
 
 
@@ -96,15 +102,28 @@ class Joint:
         if found is None:
             return None
         if found.x is None:
-            return JointFleet(nodes=(), shares=(), bound_usd_per_hour=found.bound)
+            return JointFleet(nodes=(), shares=(), sharing=(), bound_usd_per_hour=found.bound)
         x = found.x
         weights = np.clip(x[list(joint.mixed)], 0.0, 1.0)
         shares = FloorSplits.rounded((weights @ self._lattice.splits / weights.sum())[None])[0]
         return JointFleet(
             nodes=self._nodes(joint, np.round(x).astype(np.int64).tolist()),
             shares=tuple(float(share) for share in shares),
+            sharing=self._sharing(joint, x),
             bound_usd_per_hour=found.bound,
         )
+
+    def _sharing(self, joint: JointProgramme, x: Floats) -> tuple[ShapeRate, ...]:
+        """What one replica of each shape gets; next to nothing where the programme gives it no load."""
+        counts = np.zeros(len(self._profiles))
+        for item in joint.placings:
+            counts[item.profile] += round(float(x[item.variable]))
+        found: list[ShapeRate] = []
+        for s in np.flatnonzero(counts).tolist():
+            profile = self._profiles[s]
+            rate = max(float(x[joint.loads[s]] / counts[s]), NEXT_TO_NOTHING * profile.max_rate_per_s)
+            found.append(ShapeRate(shape_id=profile.shape.id, rate_per_s=rate))
+        return tuple(sorted(found, key=lambda item: item.shape_id))
 
     def _line(self, profile: int, metric: Metric, limit_s: float) -> tuple[Line, ...]:
         key = (profile, metric, round(limit_s, 9))

@@ -28,11 +28,13 @@ class Placing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointProgramme:
-    """The programme; which variables are instances (per pool, per offer), replicas, and weights of splits."""
+    """The programme, and which variables are instances (per pool, per offer), replicas, loads (of all
+    replicas of a profile), and weights of splits."""
 
     programme: Programme
     bought: tuple[tuple[int, ...], ...]
     placings: tuple[Placing, ...]
+    loads: tuple[int, ...]
     mixed: tuple[int, ...]
 
 
@@ -61,7 +63,7 @@ def joint_programme(
     bought = _buy(rows, problem, pools)
     placings = _place(rows, problem, pools, profiles, bought)
     mixed = tuple(rows.variable(high=1.0) for _ in lattice.low)
-    _serve(rows, problem, profiles, lines, placings, lattice, mixed)
+    loads = _serve(rows, problem, profiles, lines, placings, lattice, mixed)
     _stand(rows, problem, pools, profiles, capacities, placings, lattice, mixed)
     _quotas(rows, problem, pools, bought)
     rows.equal([Term(variable=v, factor=1.0) for v in mixed], 1.0)
@@ -69,7 +71,9 @@ def joint_programme(
         [Term(variable=v, factor=float(low)) for v, low in zip(mixed, lattice.low, strict=True)],
         floor - lattice.excess,
     )
-    return JointProgramme(programme=rows.programme(), bought=bought, placings=placings, mixed=mixed)
+    return JointProgramme(
+        programme=rows.programme(), bought=bought, placings=placings, loads=loads, mixed=mixed
+    )
 
 
 def _buy(rows: Rows, problem: PlanningProblem, pools: Sequence[Pool]) -> tuple[tuple[int, ...], ...]:
@@ -120,8 +124,8 @@ def _serve(
     placings: tuple[Placing, ...],
     lattice: Lattice,
     mixed: tuple[int, ...],
-) -> None:
-    """Every query is served, no queue grows, and enough are answered in time."""
+) -> tuple[int, ...]:
+    """Every query is served, no queue grows, and enough are answered in time. The loads' variables."""
     workload = problem.workload
     rate = workload.rate_per_s
     surge = max(1.0, workload.rate_high_per_s / rate)
@@ -149,6 +153,7 @@ def _serve(
         share = _share(lattice, mixed, m, -rate)
         if mine or share:
             rows.equal([*mine, *share], 0.0)
+    return tuple(each.load for each in loads)
 
 
 def _stand(

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bouted.planner.design import Design, ScoredDesign
+from bouted.planner.design import Design, ScoredDesign, ShapeRate
 from bouted.planner.inside import Ask, Fleet, TooDear
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem
@@ -104,10 +104,11 @@ class Pool:
         ask: Ask,
         point: Floats | None,
         quality: tuple[float, float] | None = None,
+        sharing: tuple[ShapeRate, ...] = (),
     ) -> Candidate | None:
         """The design of these nodes and the ask's split; None when it cannot be judged."""
         shares = tuple(ModelShare(model=n, share=s) for n, s in zip(self._names, ask.shares, strict=True))
-        design = Design(nodes=nodes, shares=shares)
+        design = Design(nodes=nodes, shares=shares, sharing=sharing)
         known = self._found.get(design)
         scored = known.scored if known else self._judge.score(design, quality)
         if scored is None:

@@ -6,6 +6,8 @@ and nobody interrupts. It can be ended at any time; what it has is the answer.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from bouted.planner.archive import Archive
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
@@ -24,6 +26,9 @@ EARLY = 3
 # Of the simulations, this share at most goes to what looks best before anything is learned.
 EARLY_SHARE = 0.4
 BATCH = 8
+# What simulations say of designs up to this much dearer than the cheapest corrects the latency asked for.
+NEAR_CHEAPEST = 1.3
+CORRECTED = (0.85, 1.15)
 # Designs that look this much too slow may still turn out fast enough: replicas share a queue's luck.
 WORTH_A_LOOK = 0.25
 # Candidates that are weighed in one round: those on offer longest make room for new ones.
@@ -100,6 +105,7 @@ class _Search:
         self._climb()
         if wanted > 0:
             self._look_early(max(EARLY, round(EARLY_SHARE * wanted)))
+            self._correct()
             self._learn()
             self._persist()
         return self._frontier()
@@ -113,6 +119,20 @@ class _Search:
         for candidate in some:
             if len(self._archive) < most and not self._late():
                 self._simulate(candidate)
+
+    def _correct(self) -> None:
+        """Choose fleet and split together once more, at the latency that simulations turn into the target."""
+        cheapest = self._archive.cheapest
+        metric = self._problem.targets.objective
+        near = [
+            item.log_ratio(metric)
+            for item in self._archive.all
+            if cheapest is not None and float(item.scored.design.usd_per_hour) <= NEAR_CHEAPEST * cheapest
+        ]
+        if near and not self._late():
+            factor = float(np.exp(-np.median(near)))
+            self._shop.sweep.until_it_holds(float(np.clip(round(factor, 2), *CORRECTED)))
+            self._look_early(len(self._archive) + EARLY)
 
     def _learn(self) -> None:
         """Breed, choose and simulate until the effort is spent or nothing is left to simulate."""

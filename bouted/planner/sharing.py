@@ -30,6 +30,8 @@ def shared(
     counts: Sequence[Mapping[str, int]], design: Design, workload: WorkloadProfile, capacities: Capacities
 ) -> dict[str, float]:
     """`weights` of a design whose `replica_counts` are known."""
+    if design.sharing:
+        return {item.shape_id: item.rate_per_s for item in design.sharing}
     reckoned_per_s = max(ROOM * workload.rate_per_s, workload.rate_high_per_s)
     found: dict[str, float] = {}
     for item, of_model in zip(design.shares, counts, strict=True):

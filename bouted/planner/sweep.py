@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bouted.planner.capacity import LOOSEST, TIGHTEST, snap_factor
+from bouted.planner.design import ShapeRate
 from bouted.planner.front import front, shortfall
 from bouted.planner.inside import Ask
 from bouted.planner.joined import Joined
@@ -29,10 +30,10 @@ NEARLY = 0.3
 AT_ONCE = 128
 # Asks that are solved before fleets and splits are chosen together, so that there is something early.
 FIRST = 24
-# Where the fleet found for the target misses it by a hair, as the judge shares out loads: this much tighter.
-JUST_WITHIN = 0.97
-# Where it misses the floor, so many more tries, each for half of what was missing and a little more.
-TRIES, SPARE = 3, 5e-4
+# Where the fleet found for the target misses it by a hair, as the judge sees it: this much tighter.
+JUST_WITHIN = 0.985
+# More quality is asked for at most so often, by what lacked and this much.
+TRIES, SPARE = 3, 2e-4
 # Latency factors and floors (0: as asked, 1: the best of any split) along the front.
 ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
 SPENT_AT = (0.0, 0.7)
@@ -117,20 +118,19 @@ class Sweep:
         asked = self._problem.targets.quality_min
         found = self._together(1.0, asked)
         if found is not None and found.scored.violated:
-            self._until_good_enough(JUST_WITHIN)
+            self.until_it_holds(JUST_WITHIN)
         for factor, height in ALONG:
             if self._joined is not None and self._joined.affordable:
                 self._together(factor, self._floor(height))
 
-    def _until_good_enough(self, factor: float) -> None:
-        """What the programme promises of quality may be too much: it is asked for more, step by step."""
-        asked = self._problem.targets.quality_min
-        floor = asked
+    def until_it_holds(self, factor: float) -> None:
+        """Fleet and split together at this factor; as much more quality is asked for as is found to lack."""
+        floor = asked = self._problem.targets.quality_min
         for _ in range(TRIES):
-            found = self._together(factor, floor)
+            found = self._together(factor, floor, surely=True)
             if found is None or "quality_min" not in found.scored.violated:
                 return
-            floor += (asked - found.scored.estimate.quality_low) / 2 + SPARE
+            floor += asked - found.scored.estimate.quality_low + SPARE
 
     def _spend(self) -> None:
         """Tighter and tighter factors until the budget is spent, then more and more headroom."""
@@ -168,12 +168,15 @@ class Sweep:
         asked = self._problem.targets.quality_min
         return round(asked + height * max(0.0, self._cube.splits.best_low - asked), 4)
 
-    def _together(self, factor: float, floor: float) -> Candidate | None:
-        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others."""
+    def _together(self, factor: float, floor: float, *, surely: bool = False) -> Candidate | None:
+        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others.
+
+        The programme promises a little too much quality: `surely` asks for as much more.
+        """
         if self._joined is None or self._stop():
             return None
-        found = self._joined.fleet(factor, floor)
-        if found is not None and (factor, floor) == (1.0, self._problem.targets.quality_min):
+        found = self._joined.fleet(factor, floor, surely=surely)
+        if found is not None and not surely and (factor, floor) == (1.0, self._problem.targets.quality_min):
             self._pool.bound = found.bound_usd_per_hour
         if found is None or not found.nodes:
             return None
@@ -185,8 +188,11 @@ class Sweep:
             spot_share=self._problem.spot.max_share,
             switching=False,
         )
-        design = self._pool.add(found.nodes, ask, self._cube.point(np.array(found.shares), factors))
-        if design is not None and design.scored.violated:
+        point = self._cube.point(np.array(found.shares), factors)
+        design = self._pool.add(found.nodes, ask, point, sharing=found.sharing)
+        # The programme fills replicas to the brim; shared out evenly, the same fleet has room for chance.
+        evenly = self._pool.add(found.nodes, ask, point)
+        if evenly is not None and evenly.scored.violated:
             self._try_splits(found.nodes, ask)
         self._answer(found.shares, factors)
         return design
@@ -220,11 +226,13 @@ class Sweep:
             if not self._stop():
                 self._try_splits(nodes, item.ask)
 
-    def _try_splits(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
+    def _try_splits(
+        self, nodes: tuple[PlannedNode, ...], ask: Ask, sharing: tuple[ShapeRate, ...] = ()
+    ) -> None:
         splits = self._cube.splits.others(np.array(ask.shares), self._rng)
         for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
             other = replace(ask, shares=tuple(float(x) for x in split))
-            self._pool.add(nodes, other, None, (float(mean), float(low)))
+            self._pool.add(nodes, other, None, (float(mean), float(low)), sharing)
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour

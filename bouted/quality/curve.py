@@ -83,6 +83,15 @@ class QualityCurve:
         index = len(means) - 1 - int(np.argmax(means[::-1]))
         return BestModel(name=self.models[index], mean=float(means[index]))
 
+    @property
+    def lattice(self) -> Floats:
+        """The splits that the curve is linear between, `n x M`."""
+        return self._simplex.splits
+
+    def around(self, shares: npt.ArrayLike) -> tuple[npt.NDArray[np.intp], Floats]:
+        """For each split (`n x M`) the `M` places in `lattice` around it, and their weights."""
+        return self._simplex.corners(shares)
+
     def mean(self, shares: npt.ArrayLike) -> float:
         """Expected quality of these shares, 0..1."""
         return float(self.mean_low(shares)[0, 0])
