@@ -72,7 +72,7 @@ class Breeder:
 
     def _ask_together(self, round_: int) -> None:
         """Fleet and split chosen together somewhere along the front, every so many rounds."""
-        if self.joined is None or round_ % self.joined.every or self.stop() or not self.cube.splits.met:
+        if self.joined is None or (round_ + 1) % self.joined.every or self.stop() or not self.cube.splits.met:
             return
         asked, best = self.problem.targets.quality_min, self.cube.splits.best_low
         factor = snap_factor(self.rng.uniform(LEAST_FACTOR, MOST_FACTOR))

@@ -9,7 +9,7 @@ from bouted.quality.curve import QualityCurve
 
 # Variables of all programmes that one sweep solves, about; a large programme, or for little effort, is
 # solved once.
-SWEPT_VARIABLES = 2500
+SWEPT_VARIABLES = 1500
 MOST_SOLVES = 12
 SWEPT_A_SOLVE = 16
 # One more programme in so many rounds of breeding, per so many variables.
