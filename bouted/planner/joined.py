@@ -22,6 +22,7 @@ class Joined:
     def __init__(self, problem: PlanningProblem, capacities: Capacities, curve: QualityCurve) -> None:
         self._lattice = lattice(curve, problem.seed)
         self._joint = Joint(problem, capacities, self._lattice)
+        self._classes = bool(problem.targets.classes)
         self._found: dict[tuple[float, float], JointFleet | None] = {}
         self.every = 1 + self._joint.variables // ROUND_VARIABLES
         most = min(MOST_SOLVES, problem.effort.sweep // SWEPT_A_SOLVE)
@@ -42,3 +43,12 @@ class Joined:
             self._left -= 1
             self._found[key] = self._joint.cheapest(*key)
         return self._found[key]
+
+    def bound(self, floor: float) -> float | None:
+        """The least $/h of any design within the targets at this floor, by the profiles; None without any.
+
+        Targets of classes are left out: what the profiles know of them is an estimate.
+        """
+        whole = self._joint.cheapest(1.0, floor, classes=False) if self._classes else None
+        found = whole or self.fleet(1.0, floor)
+        return None if found is None else found.bound_usd_per_hour

@@ -77,10 +77,13 @@ class Joint:
             for pool in self._pools
         )
 
-    def cheapest(self, factor: float, floor: float, *, node_limit: int = NODE_LIMIT) -> JointFleet | None:
+    def cheapest(
+        self, factor: float, floor: float, *, classes: bool = True, node_limit: int = NODE_LIMIT
+    ) -> JointFleet | None:
         """The cheapest fleet and split with P95s within `factor` x the targets and low quality of `floor`.
 
-        None when there is none at all, whatever it costs.
+        None when there is none at all, whatever it costs. Targets of `classes` are kept replica by replica,
+        by an estimate of how much later a class is; then the bound only holds for designs that do so.
         """
         lines = {
             (s, metric): self._line(s, metric, factor * limit)
@@ -96,6 +99,7 @@ class Joint:
             self._capacities,
             self._lattice,
             floor,
+            [self._most_per_s(profile, factor, classes) for profile in self._profiles],
         )
         gap = GAP if self.variables <= MANY else GAP_OF_MANY
         found = solve(joint.programme, gap=gap, node_limit=node_limit)
@@ -112,6 +116,15 @@ class Joint:
             sharing=self._sharing(joint, x),
             bound_usd_per_hour=found.bound,
         )
+
+    def _most_per_s(self, profile: Profile, factor: float, classes: bool) -> float:
+        """The highest load of one replica: the expected one, at whose high end no queue may grow."""
+        workload = self._problem.workload
+        surge = max(1.0, workload.rate_high_per_s / workload.rate_per_s)
+        most = profile.max_rate_per_s / surge
+        if classes and self._problem.targets.classes:
+            most = min(most, self._capacities.rate(profile.shape.id, factor))
+        return most
 
     def _sharing(self, joint: JointProgramme, x: Floats) -> tuple[ShapeRate, ...]:
         """What one replica of each shape gets; next to nothing where the programme gives it no load."""

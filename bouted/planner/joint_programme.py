@@ -54,16 +54,18 @@ def joint_programme(
     capacities: Capacities,
     lattice: Lattice,
     floor: float,
+    most_per_s: Sequence[float],
 ) -> JointProgramme:
     """The programme whose least value no design for these lines and this floor is below.
 
-    `lines` bound what one replica of a profile answers in time, for every metric with a target.
+    `lines` bound what one replica of a profile answers in time, for every metric with a target; `most_per_s`
+    is the highest load of one replica of each.
     """
     rows = Rows()
     bought = _buy(rows, problem, pools)
     placings = _place(rows, problem, pools, profiles, bought)
     mixed = tuple(rows.variable(high=1.0) for _ in lattice.low)
-    loads = _serve(rows, problem, profiles, lines, placings, lattice, mixed)
+    loads = _serve(rows, problem, profiles, lines, placings, lattice, mixed, most_per_s)
     _stand(rows, problem, pools, profiles, capacities, placings, lattice, mixed)
     _quotas(rows, problem, pools, bought)
     rows.equal([Term(variable=v, factor=1.0) for v in mixed], 1.0)
@@ -124,19 +126,19 @@ def _serve(
     placings: tuple[Placing, ...],
     lattice: Lattice,
     mixed: tuple[int, ...],
+    most_per_s: Sequence[float],
 ) -> tuple[int, ...]:
     """Every query is served, no queue grows, and enough are answered in time. The loads' variables."""
     workload = problem.workload
     rate = workload.rate_per_s
-    surge = max(1.0, workload.rate_high_per_s / rate)
     metrics = tuple(metric for metric in Metric if problem.targets.of(metric) is not None)
     loads: list[_Loads] = []
-    for s, profile in enumerate(profiles):
+    for s in range(len(profiles)):
         count = [Term(variable=p.variable, factor=1.0) for p in placings if p.profile == s]
         found = _Loads(load=rows.variable(), in_time={metric: rows.variable() for metric in metrics})
         loads.append(found)
-        busy = [Term(variable=found.load, factor=surge)]
-        rows.at_most([*busy, *_times(count, -profile.max_rate_per_s)], 0.0)
+        busy = [Term(variable=found.load, factor=1.0)]
+        rows.at_most([*busy, *_times(count, -most_per_s[s])], 0.0)
         for metric in metrics:
             answered = Term(variable=found.in_time[metric], factor=1.0)
             for line in lines[s, metric]:

@@ -116,6 +116,8 @@ class Sweep:
     def _try_together(self) -> None:
         """Fleet and split together where the rule of choice wants them, then along the front."""
         asked = self._problem.targets.quality_min
+        if self._joined is not None and not self._stop():
+            self._pool.bound = self._joined.bound(asked)
         found = self._together(1.0, asked)
         if found is not None and found.scored.violated:
             self.until_it_holds(JUST_WITHIN)
@@ -176,8 +178,6 @@ class Sweep:
         if self._joined is None or self._stop():
             return None
         found = self._joined.fleet(factor, floor, surely=surely)
-        if found is not None and not surely and (factor, floor) == (1.0, self._problem.targets.quality_min):
-            self._pool.bound = found.bound_usd_per_hour
         if found is None or not found.nodes:
             return None
         factors = (snap_factor(factor),) * self._cube.models
