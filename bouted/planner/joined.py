@@ -13,7 +13,7 @@ SWEPT_VARIABLES = 1500
 MOST_SOLVES = 12
 SWEPT_A_SOLVE = 16
 # One more programme in so many rounds of breeding, per so many variables.
-ROUND_VARIABLES = 200
+ROUND_VARIABLES = 60
 
 
 class Joined:

@@ -25,6 +25,8 @@ Stop = Callable[[], bool]
 EARLY = 3
 # Of the simulations, this share at most goes to what looks best before anything is learned.
 EARLY_SHARE = 0.4
+# And of the looked-up front, one for every so many simulations to spend.
+MOST_AT_ONCE, ENOUGH_FOR_ONE = 16, 32
 BATCH = 8
 # What simulations say of designs up to this much dearer than the cheapest corrects the latency asked for.
 NEAR_CHEAPEST = 1.3
@@ -115,10 +117,17 @@ class _Search:
         incumbent = self._shop.sweep.incumbent
         if incumbent is not None and most > 0:
             self._simulate(incumbent)
-        some = [item for item in self._ranked() if item not in self._archive][:EARLY]
-        for candidate in some:
+        ranked = [item for item in self._ranked() if item not in self._archive]
+        for candidate in (*ranked[:EARLY], *self._along(ranked[EARLY:])):
             if len(self._archive) < most and not self._late():
                 self._simulate(candidate)
+
+    def _along(self, ranked: list[Candidate]) -> list[Candidate]:
+        """With many simulations to spend, some of the looked-up front at once, evenly spread."""
+        wanted = min(MOST_AT_ONCE, self._problem.effort.evaluations // ENOUGH_FOR_ONE)
+        shown = front((item.scored for item in ranked), self._problem.targets.objective)
+        own = {id(item.scored): item for item in ranked}
+        return [own[id(item)] for item in shown[:: max(1, len(shown) // max(1, wanted))]][:wanted]
 
     def _correct(self) -> None:
         """Choose fleet and split together once more, at the latency that simulations turn into the target."""

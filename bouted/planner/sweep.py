@@ -14,7 +14,7 @@ from bouted.planner.inside import Ask
 from bouted.planner.joined import Joined
 from bouted.planner.outside import Cube
 from bouted.planner.pool import Candidate, Pool
-from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem
+from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Rule
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,15 +27,14 @@ RESCUED = 24
 # Other splits are tried on the fleet that runs now and on this many of the cheapest.
 RESPLIT_FLEETS = 12
 NEARLY = 0.3
-AT_ONCE = 128
-# Asks that are solved before fleets and splits are chosen together, so that there is something early.
-FIRST = 24
+AT_ONCE = 24
 # Where the fleet found for the target misses it by a hair, as the judge sees it: this much tighter.
 JUST_WITHIN = 0.985
 # More quality is asked for at most so often, by what lacked and this much.
 TRIES, SPARE = 3, 2e-4
 # Latency factors and floors (0: as asked, 1: the best of any split) along the front.
 ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
+MANY = 200
 SPENT_AT = (0.0, 0.7)
 MOST_SPARE = 4.0
 HALVINGS = 5
@@ -73,13 +72,11 @@ class Sweep:
         wide = self._wide(max(8, int(total * WIDE)))
         plain = self._cube.plain(wide[: len(wide) // 4])
         points = np.vstack([self._cube.corners(), plain, wide[len(plain) :]])[: max(8, total)]
-        self._solve(points[:FIRST])
-        yield "corners"
-        self._try_together()
-        yield "together"
-        for at in range(FIRST, len(points), AT_ONCE):
+        for at in range(0, len(points), AT_ONCE):
             self._solve(points[at : at + AT_ONCE])
             yield "wide"
+        self._try_together()
+        yield "together"
         self._spend()
         yield "spend"
         for part, step in ROUNDS:
@@ -121,7 +118,8 @@ class Sweep:
         found = self._together(1.0, asked)
         if found is not None and found.scored.violated:
             self.until_it_holds(JUST_WITHIN)
-        for factor, height in ALONG:
+        # A long search comes back to the rest of the front when it breeds.
+        for factor, height in ALONG if self._problem.effort.evaluations < MANY else ():
             if self._joined is not None and self._joined.affordable:
                 self._together(factor, self._floor(height))
 
@@ -150,8 +148,9 @@ class Sweep:
                 self._spend_on_headroom(best.ask)
 
     def _faster(self, factor: float, floor: float, like: Candidate | None) -> Candidate | None:
-        """The cheapest at this factor: of any split while that can be afforded, then of this one's."""
-        if self._joined is not None and self._joined.affordable:
+        """The cheapest at this factor: of any split if that is wanted and affordable, else of this one's."""
+        wanted = self._problem.preference.rule is not Rule.CHEAPEST
+        if wanted and self._joined is not None and self._joined.affordable:
             return self._together(factor, floor)
         return None if like is None else self._answer(like.ask.shares, (factor,) * self._cube.models)
 

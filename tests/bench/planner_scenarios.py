@@ -79,7 +79,7 @@ class Scenario:
             spot=SpotRules(max_share=0.5),
             switching=SwitchingCosts(start_h=0.1, overlap_h=0.1),
             incumbent=None,
-            effort=effort or Effort(sweep=256, evaluations=ENDLESS, deadline_s=60.0),
+            effort=effort or Effort(sweep=96, evaluations=ENDLESS, deadline_s=60.0),
             seed=seed,
         )
 
