@@ -15,10 +15,10 @@ from bouted.planner.allowed import Allowed
 from bouted.planner.capacity import Capacities, snap_factor
 from bouted.planner.design import Design
 from bouted.planner.inside import Ask, numbered
-from bouted.planner.joined import Joined
 from bouted.planner.outside import Cube
 from bouted.planner.pool import Candidate, Pool
 from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem, Template
+from bouted.planner.together import Together
 
 Floats = npt.NDArray[np.float64]
 Bought = tuple[Offer, Template]
@@ -40,7 +40,7 @@ class Breeder:
     problem: PlanningProblem
     cube: Cube
     pool: Pool
-    joined: Joined | None
+    together: Together | None
     allowed: Allowed
     capacities: Capacities
     rng: np.random.Generator
@@ -72,24 +72,12 @@ class Breeder:
 
     def _ask_together(self, round_: int) -> None:
         """Fleet and split chosen together somewhere along the front, every so many rounds."""
-        if self.joined is None or (round_ + 1) % self.joined.every or self.stop() or not self.cube.splits.met:
+        if self.together is None or not self.together.due(round_):
             return
         asked, best = self.problem.targets.quality_min, self.cube.splits.best_low
         factor = snap_factor(self.rng.uniform(LEAST_FACTOR, MOST_FACTOR))
-        floor = round(asked + round(self.rng.random() * 16) / 16 * max(0.0, best - asked), 4)
-        found = self.joined.fleet(factor, floor)
-        if found is not None and found.nodes:
-            factors = (factor,) * self.cube.models
-            ask = Ask(
-                shares=found.shares,
-                factors=factors,
-                headroom=0.0,
-                spot_share=self.problem.spot.max_share,
-                switching=False,
-            )
-            self.pool.add(
-                found.nodes, ask, self.cube.point(np.array(found.shares), factors), sharing=found.sharing
-            )
+        height = round(self.rng.random() * 16) / 16
+        self.together.design(factor, round(asked + height * max(0.0, best - asked), 4))
 
     def change(self, parents: Sequence[Candidate]) -> None:
         """Parents with another fleet, another split or both; only what keeps to every limit and the floor."""

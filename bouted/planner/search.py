@@ -10,11 +10,11 @@ import numpy as np
 
 from bouted.planner.archive import Archive
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
-from bouted.planner.front import front, nearest, shortfall, with_bound
-from bouted.planner.judge import PLACES
+from bouted.planner.front import front, nearest, with_bound
 from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.pool import Candidate
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.standing import Standing
 from bouted.planner.workshop import Workshop, workshop
 
 OnProgress = Callable[[Progress], None]
@@ -25,24 +25,16 @@ Stop = Callable[[], bool]
 EARLY = 3
 # Of the simulations, this share at most goes to what looks best before anything is learned.
 EARLY_SHARE = 0.4
-# And of the looked-up front, one for every so many simulations to spend.
-MOST_AT_ONCE, ENOUGH_FOR_ONE = 16, 32
 BATCH = 8
 # What simulations say of designs up to this much dearer than the cheapest corrects the latency asked for.
 NEAR_CHEAPEST = 1.3
 CORRECTED = (0.85, 1.15)
-# Designs that look this much too slow may still turn out fast enough: replicas share a queue's luck.
-WORTH_A_LOOK = 0.25
-# Candidates that are weighed in one round: those on offer longest make room for new ones.
-MOST_OPEN = 1500
 # With nothing feasible after all, up to this many times the simulations asked for.
 PERSISTENCE = 3
 # Rounds in a row in which nothing is left to simulate, after which nothing will be.
 IDLE_ROUNDS = 8
-FAVOURED = 4
 # After the sweep, one round of changes for so many of its asks.
 CLIMB_EVERY = 24
-LEAST_BAD = 12
 
 
 def _ignore(_: ScoredDesign) -> None:
@@ -94,10 +86,7 @@ class _Search:
         self._pieces = pieces
         self._shop: Workshop = workshop(problem, pieces, self._late, self._tell_swept)
         self._archive: Archive = self._shop.archive
-        self._offered: list[Candidate] = []
-        self._seen = 0
-        self._looked_up: list[Candidate] = []
-        self._looked_at = 0
+        self._standing = Standing(problem, self._shop.pool, self._archive, pieces)
 
     def run(self) -> Frontier:
         """Sweep, simulate, learn, and put the front together."""
@@ -117,17 +106,9 @@ class _Search:
         incumbent = self._shop.sweep.incumbent
         if incumbent is not None and most > 0:
             self._simulate(incumbent)
-        ranked = [item for item in self._ranked() if item not in self._archive]
-        for candidate in (*ranked[:EARLY], *self._along(ranked[EARLY:])):
+        for candidate in self._standing.first(EARLY):
             if len(self._archive) < most and not self._late():
                 self._simulate(candidate)
-
-    def _along(self, ranked: list[Candidate]) -> list[Candidate]:
-        """With many simulations to spend, some of the looked-up front at once, evenly spread."""
-        wanted = min(MOST_AT_ONCE, self._problem.effort.evaluations // ENOUGH_FOR_ONE)
-        shown = front((item.scored for item in ranked), self._problem.targets.objective)
-        own = {id(item.scored): item for item in ranked}
-        return [own[id(item)] for item in shown[:: max(1, len(shown) // max(1, wanted))]][:wanted]
 
     def _correct(self) -> None:
         """Choose fleet and split together once more, at the latency that simulations turn into the target."""
@@ -138,9 +119,10 @@ class _Search:
             for item in self._archive.all
             if cheapest is not None and float(item.scored.design.usd_per_hour) <= NEAR_CHEAPEST * cheapest
         ]
-        if near and not self._late():
+        together = self._shop.together
+        if near and together is not None and not self._late():
             factor = float(np.exp(-np.median(near)))
-            self._shop.sweep.until_it_holds(float(np.clip(round(factor, 2), *CORRECTED)))
+            together.until_it_holds(float(np.clip(round(factor, 2), *CORRECTED)))
             self._look_early(len(self._archive) + EARLY)
 
     def _learn(self) -> None:
@@ -155,7 +137,7 @@ class _Search:
         idle = round_ = 0
         while idle < IDLE_ROUNDS and len(self._archive) < self._problem.effort.evaluations:
             left = self._problem.effort.evaluations - len(self._archive)
-            chosen = chooser.choose(self._open(), min(self._batch, left))
+            chosen = chooser.choose(self._standing.open(), min(self._batch, left))
             idle = 0 if chosen else idle + 1
             for candidate in chosen:
                 if self._late():
@@ -163,50 +145,17 @@ class _Search:
                 self._simulate(candidate)
             if self._late() or len(self._archive) >= self._problem.effort.evaluations:
                 return
-            self._shop.breeder.breed(self._parents(), round_)
+            self._shop.breeder.breed(self._standing.parents(), round_)
             round_ += 1
 
     def _persist(self) -> None:
         """While no simulated design is feasible, simulate more: cheapest first, then the least slow."""
         most = PERSISTENCE * self._problem.effort.evaluations
-        for candidate in self._by_cost():
+        for candidate in self._standing.by_cost():
             if self._archive.good or len(self._archive) >= most or self._late():
                 return
             if candidate not in self._archive:
                 self._simulate(candidate)
-
-    def _ranked(self) -> list[Candidate]:
-        """What looks feasible: fastest first where the rule wants that, else cheapest first."""
-        found = self._by_cost()
-        if self._problem.preference.rule is Rule.FASTEST:
-            metric = self._problem.targets.objective
-            found.sort(key=lambda item: (bool(item.scored.violated), item.scored.estimate.p95_s(metric)))
-        return found
-
-    def _by_cost(self) -> list[Candidate]:
-        """Candidates that look feasible, cheapest first; then those that miss least, whatever they cost."""
-        return sorted(
-            self._shop.pool.candidates,
-            key=lambda item: (
-                round(shortfall(self._problem, item.scored), 3),
-                "budget" in item.scored.violated,
-                item.scored.design.usd_per_hour,
-                item.scored.estimate.p95_s(self._problem.targets.objective),
-            ),
-        )
-
-    def _open(self) -> list[Candidate]:
-        """What may be feasible and was not simulated, the latest found."""
-        self._offered += [item for item in self._shop.pool.since(self._seen) if self._near(item)]
-        self._seen = len(self._shop.pool)
-        self._offered = [item for item in self._offered if item not in self._archive][-MOST_OPEN:]
-        return self._offered
-
-    def _near(self, candidate: Candidate) -> bool:
-        broken = set(candidate.scored.violated)
-        if broken & {"budget", "capacity", "quality_min", *PLACES}:
-            return False
-        return not self._pieces.cheap or shortfall(self._problem, candidate.scored) <= WORTH_A_LOOK
 
     def _climb(self) -> None:
         """Change what looks best again and again before anything dear is asked: a change costs a look-up."""
@@ -215,34 +164,7 @@ class _Search:
         for _ in range(self._problem.effort.sweep // CLIMB_EVERY):
             if self._late():
                 return
-            self._shop.breeder.change(self._parents())
-
-    def _parents(self) -> list[Candidate]:
-        """What to breed from: the front as simulated and as looked up, and its favoured end more often; with
-        neither, what misses least."""
-        metric = self._problem.targets.objective
-        candidates = {id(item.scored): item.candidate for item in self._archive.all}
-        shown = front((item.scored for item in self._archive.good), metric)
-        found = self._favoured([candidates[id(item)] for item in shown])
-        if self._pieces.cheap:
-            fresh = self._shop.pool.since(self._looked_at)
-            self._looked_at = len(self._shop.pool)
-            own = {id(item.scored): item for item in (*self._looked_up, *fresh)}
-            looked_up = front((item.scored for item in own.values()), metric)
-            self._looked_up = [own[id(item)] for item in looked_up]
-            found += self._favoured(self._looked_up)
-        return found or self._by_cost()[:LEAST_BAD]
-
-    def _favoured(self, shown: list[Candidate]) -> list[Candidate]:
-        """These, and as many again of the end that the rule of choice wants."""
-        metric, rule = self._problem.targets.objective, self._problem.preference.rule
-        if rule is Rule.CHEAPEST:
-            ends = shown[:FAVOURED]
-        elif rule is Rule.FASTEST:
-            ends = sorted(shown, key=lambda item: item.scored.estimate.p95_s(metric))[:FAVOURED]
-        else:
-            ends = []
-        return shown + ends * (len(shown) // (2 * FAVOURED) + 1)
+            self._shop.breeder.change(self._standing.parents())
 
     def _simulate(self, candidate: Candidate) -> None:
         if candidate in self._archive:

@@ -1,20 +1,19 @@
 """The start of a search: asks all over the cube, and where good designs usually lie."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
 from bouted.planner.capacity import LOOSEST, TIGHTEST, snap_factor
-from bouted.planner.design import ShapeRate
 from bouted.planner.front import front, shortfall
 from bouted.planner.inside import Ask
-from bouted.planner.joined import Joined
 from bouted.planner.outside import Cube
 from bouted.planner.pool import Candidate, Pool
 from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Rule
+from bouted.planner.resplit import resplit
+from bouted.planner.together import Together
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,10 +27,6 @@ RESCUED = 24
 RESPLIT_FLEETS = 12
 NEARLY = 0.3
 AT_ONCE = 24
-# Where the fleet found for the target misses it by a hair, as the judge sees it: this much tighter.
-JUST_WITHIN = 0.985
-# More quality is asked for at most so often, by what lacked and this much.
-TRIES, SPARE = 3, 2e-4
 # Latency factors and floors (0: as asked, 1: the best of any split) along the front.
 ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
 MANY = 200
@@ -48,7 +43,7 @@ class Sweep:
         problem: PlanningProblem,
         cube: Cube,
         pool: Pool,
-        joined: Joined | None,
+        together: Together | None,
         *,
         warm: bool,
         stop: Callable[[], bool],
@@ -56,7 +51,7 @@ class Sweep:
         self._problem = problem
         self._cube = cube
         self._pool = pool
-        self._joined = joined if cube.splits.met else None
+        self._together = together
         self._warm = warm
         self._stop = stop
         self._rng = np.random.default_rng((problem.seed, 1))
@@ -84,7 +79,7 @@ class Sweep:
             if parents:
                 self._solve(self._cube.near(np.array(parents), int(total * part), step, self._rng))
             yield "near"
-        self._resplit()
+        self._resplit_cheapest()
         yield "split"
         if not any("budget" not in item.scored.violated for item in self._pool.candidates):
             self._rescue()
@@ -105,32 +100,20 @@ class Sweep:
         self.incumbent = self._pool.add(incumbent.nodes, ask, None)
         if not self._warm:
             return
-        self._try_splits(incumbent.nodes, ask)
+        self._resplit(incumbent.nodes, ask)
         for switching in (True, False):
             for factor in (1.0, 0.9, 1.1):
                 self._answer(shares, (factor,) * len(shares), switching=switching)
 
     def _try_together(self) -> None:
-        """Fleet and split together where the rule of choice wants them, then along the front."""
-        asked = self._problem.targets.quality_min
-        if self._joined is not None and not self._stop():
-            self._pool.bound = self._joined.bound(asked)
-        found = self._together(1.0, asked)
-        if found is not None and found.scored.violated:
-            self.until_it_holds(JUST_WITHIN)
+        """Fleet and split together at the targets, then along the front."""
+        if self._together is None:
+            return
+        self._together.start()
         # A long search comes back to the rest of the front when it breeds.
         for factor, height in ALONG if self._problem.effort.evaluations < MANY else ():
-            if self._joined is not None and self._joined.affordable:
-                self._together(factor, self._floor(height))
-
-    def until_it_holds(self, factor: float) -> None:
-        """Fleet and split together at this factor; as much more quality is asked for as is found to lack."""
-        floor = asked = self._problem.targets.quality_min
-        for _ in range(TRIES):
-            found = self._together(factor, floor, surely=True)
-            if found is None or "quality_min" not in found.scored.violated:
-                return
-            floor += asked - found.scored.estimate.quality_low + SPARE
+            if self._together.affordable:
+                self._together.design(factor, self._floor(height))
 
     def _spend(self) -> None:
         """Tighter and tighter factors until the budget is spent, then more and more headroom."""
@@ -150,8 +133,8 @@ class Sweep:
     def _faster(self, factor: float, floor: float, like: Candidate | None) -> Candidate | None:
         """The cheapest at this factor: of any split if that is wanted and affordable, else of this one's."""
         wanted = self._problem.preference.rule is not Rule.CHEAPEST
-        if wanted and self._joined is not None and self._joined.affordable:
-            return self._together(factor, floor)
+        if wanted and self._together is not None and self._together.affordable:
+            return self._together.design(factor, floor)
         return None if like is None else self._answer(like.ask.shares, (factor,) * self._cube.models)
 
     def _spend_on_headroom(self, ask: Ask) -> None:
@@ -168,33 +151,6 @@ class Sweep:
         """A floor between the one asked for (0) and the best that any split reaches (1)."""
         asked = self._problem.targets.quality_min
         return round(asked + height * max(0.0, self._cube.splits.best_low - asked), 4)
-
-    def _together(self, factor: float, floor: float, *, surely: bool = False) -> Candidate | None:
-        """The cheapest fleet and split at this factor and floor as a design, and the fleet with others.
-
-        The programme promises a little too much quality: `surely` asks for as much more.
-        """
-        if self._joined is None or self._stop():
-            return None
-        found = self._joined.fleet(factor, floor, surely=surely)
-        if found is None or not found.nodes:
-            return None
-        factors = (snap_factor(factor),) * self._cube.models
-        ask = Ask(
-            shares=found.shares,
-            factors=factors,
-            headroom=0.0,
-            spot_share=self._problem.spot.max_share,
-            switching=False,
-        )
-        point = self._cube.point(np.array(found.shares), factors)
-        design = self._pool.add(found.nodes, ask, point, sharing=found.sharing)
-        # The programme fills replicas to the brim; shared out evenly, the same fleet has room for chance.
-        evenly = self._pool.add(found.nodes, ask, point)
-        if evenly is not None and evenly.scored.violated:
-            self._try_splits(found.nodes, ask)
-        self._answer(found.shares, factors)
-        return design
 
     def _answer(
         self,
@@ -215,7 +171,7 @@ class Sweep:
         )
         return self._pool.answer(self._cube.point(np.array(shares), factors), ask)
 
-    def _resplit(self) -> None:
+    def _resplit_cheapest(self) -> None:
         """The cheapest fleets with other splits: in time after all, faster, or better, for the same money."""
         fleets: dict[tuple[PlannedNode, ...], Candidate] = {}
         for item in sorted(self._pool.candidates, key=lambda item: item.scored.design.usd_per_hour):
@@ -223,15 +179,10 @@ class Sweep:
                 fleets.setdefault(item.scored.design.nodes, item)
         for nodes, item in list(fleets.items())[:RESPLIT_FLEETS]:
             if not self._stop():
-                self._try_splits(nodes, item.ask)
+                self._resplit(nodes, item.ask)
 
-    def _try_splits(
-        self, nodes: tuple[PlannedNode, ...], ask: Ask, sharing: tuple[ShapeRate, ...] = ()
-    ) -> None:
-        splits = self._cube.splits.others(np.array(ask.shares), self._rng)
-        for split, (mean, low) in zip(splits, self._cube.splits.low(splits), strict=True):
-            other = replace(ask, shares=tuple(float(x) for x in split))
-            self._pool.add(nodes, other, None, (float(mean), float(low)), sharing)
+    def _resplit(self, nodes: tuple[PlannedNode, ...], ask: Ask) -> None:
+        resplit(self._pool, self._cube.splits, nodes, ask, self._rng)
 
     def _badness(self, item: Candidate) -> tuple[float, Decimal]:
         return round(shortfall(self._problem, item.scored), 6), item.scored.design.usd_per_hour

@@ -21,6 +21,7 @@ from bouted.planner.problem import PlanningProblem
 from bouted.planner.simulate_judge import SimulatedJudge
 from bouted.planner.splits import FloorSplits
 from bouted.planner.sweep import Sweep
+from bouted.planner.together import Together
 from bouted.quality.curve import QualityCurve
 
 
@@ -31,6 +32,7 @@ class Workshop:
     splits: FloorSplits
     pool: Pool
     sweep: Sweep
+    together: Together | None
     breeder: Breeder
     describer: Describer
     archive: Archive
@@ -52,17 +54,27 @@ def workshop(
     fleets = inside if pieces.inside else DrawnFleets(problem, inside.columns)
     pool = Pool(problem, fleets, cheap, on_swept)
     space = cube(problem, splits)
-    joined = Joined(problem, capacities, curve) if pieces.inside else None
+    together = None
+    if pieces.inside:
+        together = Together(
+            problem=problem,
+            cube=space,
+            pool=pool,
+            joined=Joined(problem, capacities, curve),
+            rng=np.random.default_rng((problem.seed, 4)),
+            stop=stop,
+        )
     describer = Describer(problem, capacities)
     return Workshop(
         splits=splits,
         pool=pool,
-        sweep=Sweep(problem, space, pool, joined, warm=pieces.warm, stop=stop),
+        sweep=Sweep(problem, space, pool, together, warm=pieces.warm, stop=stop),
+        together=together,
         breeder=Breeder(
             problem=problem,
             cube=space,
             pool=pool,
-            joined=joined,
+            together=together,
             allowed=Allowed(problem),
             capacities=capacities,
             rng=np.random.default_rng((problem.seed, 2)),

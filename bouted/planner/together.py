@@ -1,0 +1,86 @@
+"""Designs whose fleet and split one integer programme chose, put into the pool of a search."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bouted.planner.capacity import snap_factor
+from bouted.planner.inside import Ask
+from bouted.planner.joined import Joined
+from bouted.planner.outside import Cube
+from bouted.planner.pool import Candidate, Pool
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.resplit import resplit
+
+# Where the fleet found for the target misses it or the floor by a hair: this much tighter.
+JUST_WITHIN = 0.985
+# More quality is asked for at most so often, by what lacked and this much.
+TRIES, SPARE = 3, 2e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Asks the programmes of one search, and keeps what they answer."""
+
+    problem: PlanningProblem
+    cube: Cube
+    pool: Pool
+    joined: Joined
+    rng: np.random.Generator
+    stop: Callable[[], bool]
+
+    @property
+    def affordable(self) -> bool:
+        """Whether a sweep may ask once more."""
+        return self.joined.affordable and self.cube.splits.met
+
+    def due(self, round_: int) -> bool:
+        """Whether this round of breeding may ask."""
+        return (round_ + 1) % self.joined.every == 0
+
+    def start(self) -> None:
+        """The cheapest at the targets, and what no design can be cheaper than."""
+        asked = self.problem.targets.quality_min
+        if not self.stop() and self.cube.splits.met:
+            self.pool.bound = self.joined.bound(asked)
+        found = self.design(1.0, asked)
+        if found is not None and found.scored.violated:
+            self.until_it_holds(JUST_WITHIN)
+
+    def until_it_holds(self, factor: float) -> None:
+        """The cheapest at this factor; as much more quality is asked for as is found to lack."""
+        floor = asked = self.problem.targets.quality_min
+        for _ in range(TRIES):
+            found = self.design(factor, floor, surely=True)
+            if found is None or "quality_min" not in found.scored.violated:
+                return
+            floor += asked - found.scored.estimate.quality_low + SPARE
+
+    def design(self, factor: float, floor: float, *, surely: bool = False) -> Candidate | None:
+        """The cheapest at this factor and floor; None when there is none.
+
+        The programme promises a little too much quality: `surely` asks for as much more. Its fleet is kept
+        with queries shared out evenly too, which leaves room for chance, with other splits if it has to, and
+        beside the fleet of which every replica is in time for the same split.
+        """
+        if self.stop() or not self.cube.splits.met:
+            return None
+        found = self.joined.fleet(factor, floor, surely=surely)
+        if found is None or not found.nodes:
+            return None
+        factors = (snap_factor(factor),) * self.cube.models
+        ask = Ask(
+            shares=found.shares,
+            factors=factors,
+            headroom=0.0,
+            spot_share=self.problem.spot.max_share,
+            switching=False,
+        )
+        point = self.cube.point(np.array(found.shares), factors)
+        design = self.pool.add(found.nodes, ask, point, sharing=found.sharing)
+        evenly = self.pool.add(found.nodes, ask, point)
+        if evenly is not None and evenly.scored.violated:
+            resplit(self.pool, self.cube.splits, found.nodes, ask, self.rng)
+        self.pool.answer(point, ask)
+        return design
