@@ -1,11 +1,14 @@
 """Fleets and splits chosen together at any floor and latency, as often as a problem's size allows."""
 
+from typing import TypeAlias
+
 from bouted.planner.capacity import Capacities
 from bouted.planner.joint_fleet import Joint, JointFleet
-from bouted.planner.lattice import lattice
+from bouted.planner.lattice import lattice, nearby
 from bouted.planner.problem import PlanningProblem
-from bouted.planner.splits import GRAIN
 from bouted.quality.curve import QualityCurve
+
+Shares: TypeAlias = tuple[float, ...]
 
 # Variables of all programmes that one sweep solves, about; a large programme, or for little effort, is
 # solved once.
@@ -20,10 +23,11 @@ class Joined:
     """The integer programmes of one search, each solved once."""
 
     def __init__(self, problem: PlanningProblem, capacities: Capacities, curve: QualityCurve) -> None:
-        self._lattice = lattice(curve, problem.seed)
-        self._joint = Joint(problem, capacities, self._lattice)
+        self._curve = curve
+        self._whole = lattice(curve, problem.seed)
+        self._joint = Joint(problem, capacities)
         self._classes = bool(problem.targets.classes)
-        self._found: dict[tuple[float, float], JointFleet | None] = {}
+        self._found: dict[tuple[float, float, Shares], JointFleet | None] = {}
         self.every = 1 + self._joint.variables // ROUND_VARIABLES
         most = min(MOST_SOLVES, problem.effort.sweep // SWEPT_A_SOLVE)
         self._left = max(1, min(most, SWEPT_VARIABLES // max(1, self._joint.variables)))
@@ -33,15 +37,16 @@ class Joined:
         """Whether the sweep may have another programme solved."""
         return self._left > 0
 
-    def fleet(self, factor: float, floor: float, *, surely: bool = False) -> JointFleet | None:
+    def fleet(self, factor: float, floor: float, near: Shares = ()) -> JointFleet | None:
         """The cheapest fleet and split at this latency factor and floor; None when there is none.
 
-        The split may miss the floor by a hair, which keeps the bound true; not so when it must hold `surely`.
+        Of all splits it may miss the floor by a little, which keeps the bound true; `near` one, hardly.
         """
-        key = (round(factor, 4), round(floor + (self._lattice.excess + GRAIN) * surely, 6))
+        key = (round(factor, 4), round(floor, 6), tuple(round(share, 2) for share in near))
         if key not in self._found:
             self._left -= 1
-            self._found[key] = self._joint.cheapest(*key)
+            splits = nearby(self._curve, near) if near else self._whole
+            self._found[key] = self._joint.cheapest(factor, floor, splits)
         return self._found[key]
 
     def bound(self, floor: float) -> float | None:
@@ -49,6 +54,6 @@ class Joined:
 
         Targets of classes are left out: what the profiles know of them is an estimate.
         """
-        whole = self._joint.cheapest(1.0, floor, classes=False) if self._classes else None
+        whole = self._joint.cheapest(1.0, floor, self._whole, classes=False) if self._classes else None
         found = whole or self.fleet(1.0, floor)
         return None if found is None else found.bound_usd_per_hour

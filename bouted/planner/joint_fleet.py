@@ -55,10 +55,9 @@ class JointFleet:
 class Joint:
     """Solves for one problem, at any latency and floor."""
 
-    def __init__(self, problem: PlanningProblem, capacities: Capacities, lattice: Lattice) -> None:
+    def __init__(self, problem: PlanningProblem, capacities: Capacities) -> None:
         self._problem = problem
         self._capacities = capacities
-        self._lattice = lattice
         found = pools(problem)
         largest = {pool.gpu: max(p.gpu_count for p in found if p.gpu == pool.gpu) for pool in found}
         self._profiles = tuple(
@@ -78,12 +77,19 @@ class Joint:
         )
 
     def cheapest(
-        self, factor: float, floor: float, *, classes: bool = True, node_limit: int = NODE_LIMIT
+        self,
+        factor: float,
+        floor: float,
+        lattice: Lattice,
+        *,
+        classes: bool = True,
+        node_limit: int = NODE_LIMIT,
     ) -> JointFleet | None:
         """The cheapest fleet and split with P95s within `factor` x the targets and low quality of `floor`.
 
-        None when there is none at all, whatever it costs. Targets of `classes` are kept replica by replica,
-        by an estimate of how much later a class is; then the bound only holds for designs that do so.
+        Splits are mixes of those of the lattice. None when there is none at all, whatever it costs. Targets
+        of `classes` are kept replica by replica, by an estimate of how much later a class is; then the bound
+        only holds for designs that do so.
         """
         lines = {
             (s, metric): self._line(s, metric, factor * limit)
@@ -97,7 +103,7 @@ class Joint:
             self._profiles,
             lines,
             self._capacities,
-            self._lattice,
+            lattice,
             floor,
             [self._most_per_s(profile, factor, classes) for profile in self._profiles],
         )
@@ -109,7 +115,7 @@ class Joint:
             return JointFleet(nodes=(), shares=(), sharing=(), bound_usd_per_hour=found.bound)
         x = found.x
         weights = np.clip(x[list(joint.mixed)], 0.0, 1.0)
-        shares = FloorSplits.rounded((weights @ self._lattice.splits / weights.sum())[None])[0]
+        shares = FloorSplits.rounded((weights @ lattice.splits / weights.sum())[None])[0]
         return JointFleet(
             nodes=self._nodes(joint, np.round(x).astype(np.int64).tolist()),
             shares=tuple(float(share) for share in shares),

@@ -13,6 +13,8 @@ from bouted.quality.curve import QualityCurve
 Floats = npt.NDArray[np.float64]
 
 CHECKED = 512
+# Lattice splits around one.
+NEARBY = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,8 +38,17 @@ def lattice(curve: QualityCurve, seed: int) -> Lattice:
     return Lattice(splits=splits[kept], low=low[kept], excess=_excess(curve, seed))
 
 
+def nearby(curve: QualityCurve, shares: npt.ArrayLike) -> Lattice:
+    """The envelope of the part of a quality curve around one split: there it hardly promises too much."""
+    distance = np.abs(curve.lattice - np.asarray(shares)).sum(axis=1)
+    splits = curve.lattice[np.sort(np.argsort(distance, kind="stable")[:NEARBY])]
+    low = curve.mean_low(splits)[:, 1]
+    kept = _on_top(splits, low) if len(splits) > splits.shape[1] + 1 else np.arange(len(splits))
+    return Lattice(splits=splits[kept], low=low[kept], excess=0.0)
+
+
 def _on_top(splits: Floats, low: Floats) -> npt.NDArray[np.int64]:
-    """The splits at which the concave envelope touches; the corners are always among them."""
+    """The splits at which the concave envelope touches; those of one model alone are always among them."""
     corners = np.flatnonzero(splits.max(axis=1) == 1.0)
     if splits.shape[1] == 1:
         return corners

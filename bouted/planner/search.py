@@ -112,18 +112,19 @@ class _Search:
 
     def _correct(self) -> None:
         """Choose fleet and split together once more, at the latency that simulations turn into the target."""
-        cheapest = self._archive.cheapest
-        metric = self._problem.targets.objective
+        metric, together = self._problem.targets.objective, self._shop.together
+        looks_best = self._standing.by_cost()[:1]
+        if not looks_best or together is None or self._archive.cheapest is None or self._late():
+            return
+        most = NEAR_CHEAPEST * self._archive.cheapest
         near = [
             item.log_ratio(metric)
             for item in self._archive.all
-            if cheapest is not None and float(item.scored.design.usd_per_hour) <= NEAR_CHEAPEST * cheapest
+            if float(item.scored.design.usd_per_hour) <= most
         ]
-        together = self._shop.together
-        if near and together is not None and not self._late():
-            factor = float(np.exp(-np.median(near)))
-            together.until_it_holds(float(np.clip(round(factor, 2), *CORRECTED)))
-            self._look_early(len(self._archive) + EARLY)
+        factor = float(np.clip(round(float(np.exp(-np.median(near))), 2), *CORRECTED))
+        together.until_it_holds(factor, looks_best[0])
+        self._look_early(len(self._archive) + EARLY)
 
     def _learn(self) -> None:
         """Breed, choose and simulate until the effort is spent or nothing is left to simulate."""

@@ -7,16 +7,17 @@ import numpy as np
 
 from bouted.planner.capacity import snap_factor
 from bouted.planner.inside import Ask
-from bouted.planner.joined import Joined
+from bouted.planner.joined import Joined, Shares
 from bouted.planner.outside import Cube
 from bouted.planner.pool import Candidate, Pool
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.resplit import resplit
+from bouted.planner.splits import GRAIN
 
 # Where the fleet found for the target misses it or the floor by a hair: this much tighter.
 JUST_WITHIN = 0.985
-# More quality is asked for at most so often, by what lacked and this much.
-TRIES, SPARE = 3, 2e-4
+# More quality is asked for at most so often, by what lacked.
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +47,27 @@ class Together:
             self.pool.bound = self.joined.bound(asked)
         found = self.design(1.0, asked)
         if found is not None and found.scored.violated:
-            self.until_it_holds(JUST_WITHIN)
+            self.until_it_holds(JUST_WITHIN, found)
 
-    def until_it_holds(self, factor: float) -> None:
-        """The cheapest at this factor; as much more quality is asked for as is found to lack."""
-        floor = asked = self.problem.targets.quality_min
+    def until_it_holds(self, factor: float, like: Candidate) -> None:
+        """The cheapest at this factor with a split close to that of `like`, so that the floor holds."""
+        floor = asked = self.problem.targets.quality_min + GRAIN
         for _ in range(TRIES):
-            found = self.design(factor, floor, surely=True)
+            found = self.design(factor, floor, near=like.ask.shares)
             if found is None or "quality_min" not in found.scored.violated:
                 return
-            floor += asked - found.scored.estimate.quality_low + SPARE
+            floor += asked - found.scored.estimate.quality_low
+            like = found
 
-    def design(self, factor: float, floor: float, *, surely: bool = False) -> Candidate | None:
-        """The cheapest at this factor and floor; None when there is none.
+    def design(self, factor: float, floor: float, near: Shares = ()) -> Candidate | None:
+        """The cheapest at this factor and floor, of all splits or those `near` one; None when there is none.
 
-        The programme promises a little too much quality: `surely` asks for as much more. Its fleet is kept
-        with queries shared out evenly too, which leaves room for chance, with other splits if it has to, and
-        beside the fleet of which every replica is in time for the same split.
+        Its fleet is kept with queries shared out evenly too, which leaves room for chance, with other splits
+        if it has to, and beside the fleet of which every replica is in time for the same split.
         """
         if self.stop() or not self.cube.splits.met:
             return None
-        found = self.joined.fleet(factor, floor, surely=surely)
+        found = self.joined.fleet(factor, floor, near)
         if found is None or not found.nodes:
             return None
         factors = (snap_factor(factor),) * self.cube.models

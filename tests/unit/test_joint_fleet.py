@@ -15,7 +15,7 @@ from bouted.perf.profile import QUANTILES, Metric, ProfileTable
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, ScoredDesign
 from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.joint_fleet import Joint, grouped, packed
+from bouted.planner.joint_fleet import Joint, JointFleet, grouped, packed
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.lattice import lattice
 from bouted.planner.ontime import on_time_lines
@@ -41,9 +41,10 @@ def a_case(**changes: object) -> PlanningProblem:
     )
 
 
-def joint(problem: PlanningProblem) -> Joint:
+def cheapest(problem: PlanningProblem, factor: float, floor: float) -> JointFleet | None:
     curve = QualityCurve.from_model(problem.quality, problem.seed)
-    return Joint(problem, Capacities(problem.profiles, problem.targets), lattice(curve, problem.seed))
+    joint = Joint(problem, Capacities(problem.profiles, problem.targets))
+    return joint.cheapest(factor, floor, lattice(curve, problem.seed))
 
 
 def judged(problem: PlanningProblem, designs: Iterator[Design]) -> list[ScoredDesign]:
@@ -73,7 +74,7 @@ def every_design(problem: PlanningProblem, most: int, steps: int) -> Iterator[De
 
 def test_no_design_that_meets_everything_is_cheaper_than_the_bound() -> None:
     problem = a_case()
-    found = joint(problem).cheapest(1.0, 0.7)
+    found = cheapest(problem, 1.0, 0.7)
     assert found is not None
     good = [item for item in judged(problem, every_design(problem, 4, 16)) if not item.violated]
     least = min(float(item.design.usd_per_hour) for item in good)
@@ -96,7 +97,7 @@ def test_the_bound_holds_whatever_the_replicas_carry(
         a_case(wanted=targets(e2e=limit, quality=floor), workload=a_workload(rate)),
         profiles=a_table({SMALL: small, LARGE: large}),
     )
-    found = joint(problem).cheapest(1.0, floor)
+    found = cheapest(problem, 1.0, floor)
     good = [item for item in judged(problem, every_design(problem, 3, 12)) if not item.violated]
     if good:
         assert found is not None
@@ -105,7 +106,7 @@ def test_the_bound_holds_whatever_the_replicas_carry(
 
 def test_the_fleet_found_serves_its_split_within_the_targets() -> None:
     problem = a_case()
-    found = joint(problem).cheapest(0.97, 0.71)
+    found = cheapest(problem, 0.97, 0.71)
     assert found is not None
     shares = tuple(
         ModelShare(model=rules.name, share=share)
@@ -126,7 +127,7 @@ def test_it_is_no_dearer_than_the_best_of_every_split_on_a_grid() -> None:
         if curve.low([1 - x, x]) >= 0.7
     ]
     fleets = [inside.cheapest_fleet(ask) for ask in asks]
-    found = joint(problem).cheapest(1.0, 0.7)
+    found = cheapest(problem, 1.0, 0.7)
     assert found is not None
     usd = float(sum(node.usd_per_hour for node in found.nodes))
     assert usd <= 1.005 * min(float(fleet.usd_per_hour) for fleet in fleets if isinstance(fleet, Fleet))
@@ -141,19 +142,19 @@ def test_a_slow_model_with_few_queries_may_use_up_the_five_percent() -> None:
     )
     late = on_time_lines(slow, Metric.E2E, 3.0)
     assert [(line.slope, line.most_per_s) for line in late] == [(0.0, 0.0)]
-    found = joint(problem).cheapest(1.0, floor)
+    found = cheapest(problem, 1.0, floor)
     assert found is not None
     assert 0 < found.shares[1] <= 0.05
 
 
 def test_impossible_floors_and_targets_have_no_answer() -> None:
-    assert joint(a_case()).cheapest(1.0, 0.99) is None
-    assert joint(a_case(wanted=targets(e2e=0.5, quality=0.7))).cheapest(1.0, 0.7) is None
+    assert cheapest(a_case(), 1.0, 0.99) is None
+    assert cheapest(a_case(wanted=targets(e2e=0.5, quality=0.7)), 1.0, 0.7) is None
 
 
 def test_a_quota_is_kept() -> None:
     quota = Quota(provider=OFFERS[1].provider, region="*", gpu="L4", market=STEADY, gpus=9)
-    free, bound = (joint(replace(a_case(), quotas=quotas)).cheapest(1.0, 0.7) for quotas in ((), (quota,)))
+    free, bound = (cheapest(replace(a_case(), quotas=quotas), 1.0, 0.7) for quotas in ((), (quota,)))
     assert free is not None
     used = 0 if bound is None else sum(node.offer.gpu_count for node in bound.nodes)
     assert used <= 9
