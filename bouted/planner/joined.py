@@ -12,7 +12,7 @@ Shares: TypeAlias = tuple[float, ...]
 
 # Variables of all programmes that one sweep solves, about; a large programme, or for little effort, is
 # solved once.
-SWEPT_VARIABLES = 1500
+SWEPT_VARIABLES = 1000
 MOST_SOLVES = 12
 SWEPT_A_SOLVE = 16
 # One more programme in so many rounds of breeding, per so many variables.

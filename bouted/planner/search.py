@@ -34,7 +34,7 @@ PERSISTENCE = 3
 # Rounds in a row in which nothing is left to simulate, after which nothing will be.
 IDLE_ROUNDS = 8
 # After the sweep, one round of changes for so many of its asks.
-CLIMB_EVERY = 24
+CLIMB_EVERY = 32
 
 
 def _ignore(_: ScoredDesign) -> None:

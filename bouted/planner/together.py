@@ -17,7 +17,7 @@ from bouted.planner.splits import GRAIN
 # Where the fleet found for the target misses it or the floor by a hair: this much tighter.
 JUST_WITHIN = 0.985
 # More quality is asked for at most so often, by what lacked.
-TRIES = 3
+TRIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
