@@ -34,8 +34,8 @@ class PlannerSettings(Section):
 
     seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = 1
     deadline_s: Seconds = 60.0
-    sweep: Annotated[Whole, Field(ge=8, le=100_000)] = 96
-    evaluations: Annotated[Whole, Field(ge=0, le=10_000)] = 32
+    sweep: Annotated[Whole, Field(ge=8, le=100_000)] = 64
+    evaluations: Annotated[Whole, Field(ge=0, le=10_000)] = 24
     scenarios: Annotated[Whole, Field(ge=1, le=16)] = 3
     risk: Annotated[Risk, one_of(Risk)] = Risk.MEAN
     cvar_share: Annotated[Share, Field(gt=0)] | None = None

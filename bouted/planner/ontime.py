@@ -13,7 +13,7 @@ LEVELS = np.array(QUANTILES)
 # Lines are left out while the rest stay this close above the curve, as a share of its top.
 CLOSE = 0.004
 # Loads between two measured ones at which the curve is followed.
-BETWEEN = 48
+BETWEEN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

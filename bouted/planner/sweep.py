@@ -24,7 +24,7 @@ PARENTS = 12
 # With nothing within the budget, this many of the least dear asks are solved to say what would be.
 RESCUED = 24
 # Other splits are tried on the fleet that runs now and on this many of the cheapest.
-RESPLIT_FLEETS = 12
+RESPLIT_FLEETS = 8
 NEARLY = 0.3
 AT_ONCE = 24
 # Latency factors and floors (0: as asked, 1: the best of any split) along the front.
@@ -32,7 +32,7 @@ ALONG = ((1.0, 0.5), (0.8, 0.0), (1.0, 0.97), (0.65, 0.0), (0.8, 0.5))
 MANY = 200
 SPENT_AT = (0.0, 0.7)
 MOST_SPARE = 4.0
-HALVINGS = 5
+HALVINGS = 4
 
 
 class Sweep:
