@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bouted.cli.bound_words import bound_words
 from bouted.cli.columns import columns, paragraph, whole
 from bouted.cli.plan_changes import node_lines
 from bouted.cli.units import seconds, share, usd, usd_change
@@ -53,7 +54,7 @@ def _figures(proposed: Proposed) -> list[str]:
     rows += [(f"p95 {metric}", _latency(proposed, metric)) for metric in Metric]
     low = f"{estimate.quality_low:.3f} at the low end, floor {proposed.targets.quality_min:.3f}"
     rows.append(("quality", f"{estimate.quality:.3f} mean, {low}"))
-    rows.append(("bound", _bound(plan)))
+    rows.append(("bound", bound_words(plan.estimate)))
     judge = "the event simulator" if estimate.judge is Judge.SIMULATED else "profile look-ups"
     rows.append(("load", f"planned for {plan.rate_per_s:.3g} queries/s"))
     rows.append(("judged", f"by {judge}; latency good to +-{share(estimate.spread)}"))
@@ -74,12 +75,6 @@ def _latency(proposed: Proposed, metric: Metric) -> str:
     if target is None:
         return f"{seconds(value)}, no target"
     return f"{seconds(value, like=target)} of {seconds(target)}"
-
-
-def _bound(plan: Plan) -> str:
-    estimate = plan.estimate
-    least = usd(estimate.bound_usd_per_hour)
-    return f"{share(estimate.gap_to_bound)} above {least}/h, the least by profile look-ups"
 
 
 def _split(plan: Plan) -> list[str]:

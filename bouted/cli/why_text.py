@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from bouted.cli.bound_words import bound_words
 from bouted.cli.columns import columns, cut, paragraph
 from bouted.cli.units import count, seconds, share, usd
 from bouted.cli.why_assumed import assumed_lines, shorten_offer
@@ -36,13 +37,11 @@ def _head(plan: Plan, problem: PlanningProblem) -> list[str]:
         f" p95 {metric} {seconds(estimate.p95_s(metric), like=limit)}{wanted},"
         f" quality {estimate.quality_low:.3f} at the low end, floor {problem.targets.quality_min:.3f}"
     )
-    least = usd(estimate.bound_usd_per_hour)
-    bound = f"{share(estimate.gap_to_bound)} above {least}/h, the least by profile look-ups"
     made = f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, trigger {plan.trigger}"
     lines = [
         f"plan {plan.id}  {made}, rule {problem.preference.rule}",
         *paragraph("costs".ljust(LABEL), figures),
-        *paragraph("bound".ljust(LABEL), bound),
+        *paragraph("bound".ljust(LABEL), bound_words(estimate)),
     ]
     lines += [line for reason in plan.why for line in paragraph("why".ljust(LABEL), reason)]
     return lines + (paragraph("runner-up", plan.runner_up) if plan.runner_up else [])

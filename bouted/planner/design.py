@@ -58,10 +58,11 @@ class ClassEstimate:
 class Estimate:
     """How a design would do. Quality is the mean and the lower end of its 90 % bootstrap interval.
 
-    `bound_usd_per_hour` is the least that any swept design meeting the floor and the targets could
-    cost, by the MILP's dual bound. `spread` is the relative half-width of the latency's 10-90 % interval,
-    `usd_spread` that of the cost as spot prices move. `classes` are those with targets of their own; only
-    the simulator knows them.
+    `bound_usd_per_hour` is the least that any design meeting the floor and the targets could cost, as the
+    profiles judge it, by a MILP's dual bound; 0 when unknown. The simulator may be kinder.
+
+    `spread` is the relative half-width of the latency's 10-90 % interval, `usd_spread` that of the cost as
+    spot prices move. `classes` are those with targets of their own; only the simulator knows them.
     """
 
     usd_per_hour: Decimal

@@ -53,9 +53,8 @@ def nearest(problem: PlanningProblem, scored: Iterable[ScoredDesign]) -> ScoredD
 
 
 def with_bound(scored: ScoredDesign, bound: float) -> ScoredDesign:
-    """The same design, its estimate naming the least that any such design could cost."""
-    least = min(bound, float(scored.design.usd_per_hour))
-    return replace(scored, estimate=replace(scored.estimate, bound_usd_per_hour=least))
+    """The same design, its estimate naming the least that any design could cost by the profiles."""
+    return replace(scored, estimate=replace(scored.estimate, bound_usd_per_hour=bound))
 
 
 def unbeaten(values: Floats) -> Floats:

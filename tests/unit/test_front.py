@@ -97,3 +97,4 @@ def test_the_bound_is_never_above_the_design_itself() -> None:
     assert with_bound(scored("4", 5.0), 3.0).estimate.bound_usd_per_hour == 3.0
     assert with_bound(scored("4", 5.0), 3.0).estimate.gap_to_bound == pytest.approx(1 / 3)
     assert with_bound(scored("4", 5.0), 5.0).estimate.gap_to_bound == 0.0
+    assert with_bound(scored("4", 5.0), 5.0).estimate.bound_usd_per_hour == 5.0
