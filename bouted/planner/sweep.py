@@ -118,7 +118,8 @@ class Sweep:
     def _spend(self) -> None:
         """Tighter and tighter factors until the budget is spent, then more and more headroom."""
         best = min(self._pool.candidates, key=self._badness, default=None)
-        for height in SPENT_AT if self._cube.models > 1 else SPENT_AT[:1]:
+        many = self._problem.effort.evaluations >= MANY or self._problem.preference.rule is not Rule.CHEAPEST
+        for height in SPENT_AT if self._cube.models > 1 and many else SPENT_AT[:1]:
             loose, tight = LOOSEST, TIGHTEST
             for _ in range(HALVINGS):
                 factor = snap_factor((loose + tight) / 2)
