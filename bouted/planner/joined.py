@@ -14,6 +14,7 @@ Shares: TypeAlias = tuple[float, ...]
 # solved once.
 SWEPT_VARIABLES = 1000
 MOST_SOLVES = 12
+SMALL = 300
 SWEPT_A_SOLVE = 16
 # One more programme in so many rounds of breeding, per so many variables.
 ROUND_VARIABLES = 60
@@ -31,6 +32,11 @@ class Joined:
         self.every = 1 + self._joint.variables // ROUND_VARIABLES
         most = min(MOST_SOLVES, problem.effort.sweep // SWEPT_A_SOLVE)
         self._left = max(1, min(most, SWEPT_VARIABLES // max(1, self._joint.variables)))
+
+    @property
+    def small(self) -> bool:
+        """Whether a programme takes a fraction of a second, so that several more do not matter."""
+        return self._joint.variables <= SMALL
 
     @property
     def affordable(self) -> bool:

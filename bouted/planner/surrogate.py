@@ -5,11 +5,13 @@ mean; over the load and the deployment of a design. Quality and cost of a design
 model. The targets other than the objective share the objective's kernel: fitted once, used for each.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from botorch.exceptions.errors import ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.kernels import Kernel
@@ -88,9 +90,15 @@ class Surrogate:
             outcome_transform=None,
         )
         mll = ExactMarginalLogLikelihood(model.likelihood, model)
-        fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
+        before = deepcopy(self._kernel.state_dict())
+        try:
+            fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
+        except ModelFittingError:
+            # Rows that hardly differ can make every attempt fail: what was learned before still serves.
+            self._kernel.load_state_dict(before)
+        else:
+            self._noise = LEAST_NOISE + float(likelihood.second_noise.detach())
         self._kernel.eval()
-        self._noise = LEAST_NOISE + float(likelihood.second_noise.detach())
 
     def believe(self, taught: Taught, rows: Floats) -> Belief:
         """What is believed of designs with these rows."""

@@ -110,6 +110,8 @@ class Sweep:
         if self._together is None:
             return
         self._together.start()
+        if self._problem.preference.rule is Rule.FASTEST and self._together.joined.small:
+            self._together.fastest()
         # A long search comes back to the rest of the front when it breeds.
         for factor, height in ALONG if self._problem.effort.evaluations < MANY else ():
             if self._together.affordable:

@@ -18,6 +18,8 @@ from bouted.planner.splits import GRAIN
 JUST_WITHIN = 0.985
 # More quality is asked for at most so often, by what lacked.
 TRIES = 2
+# Halvings between the targets and this share of them.
+HALVINGS, TIGHTEST_EVER = 7, 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,21 @@ class Together:
         found = self.design(1.0, asked)
         if found is not None and found.scored.violated:
             self.until_it_holds(JUST_WITHIN, found)
+
+    def fastest(self) -> None:
+        """The tightest factor that the budget pays for, by halving."""
+        budget = self.problem.budget.usd_per_hour
+        loose, tight, best = 1.0, TIGHTEST_EVER, None
+        for _ in range(HALVINGS):
+            factor = (loose + tight) / 2
+            near = best.ask.shares if best is not None else ()
+            found = self.design(factor, self.problem.targets.quality_min + GRAIN, near)
+            if found is None or found.scored.design.usd_per_hour > budget:
+                tight = factor
+            else:
+                loose, best = factor, found
+        if best is not None:
+            self.until_it_holds(loose, best)
 
     def until_it_holds(self, factor: float, like: Candidate) -> None:
         """The cheapest at this factor with a split close to that of `like`, so that the floor holds."""
