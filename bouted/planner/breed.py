@@ -23,8 +23,8 @@ from bouted.planner.together import Together
 Floats = npt.NDArray[np.float64]
 Bought = tuple[Offer, Template]
 
-# Each round: asks near good ones, anywhere, and with fleet and split chosen together; changed designs.
-NEAR, ANYWHERE, TOGETHER, CHANGED = 5, 2, 1, 400
+# Each round: asks near good ones and anywhere, and changed designs.
+NEAR, ANYWHERE, CHANGED = 5, 2, 400
 STEPS = (0.2, 0.08, 0.03)
 # What a split moves by, at most; and the odds that a changed design has its fleet or its split changed.
 SHARE_MOVES = (0.01, 0.05, 0.2)

@@ -37,11 +37,6 @@ class Template:
         group = f"{self.instances}*" if self.instances > 1 else ""
         return f"{group}{self.gpu_count}x{self.gpu}[{cuts}]"
 
-    @property
-    def idle_gpus(self) -> int:
-        """GPUs that no replica uses."""
-        return self.instances * self.gpu_count - sum(shape.gpu_count for shape in self.replicas)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedNode:
