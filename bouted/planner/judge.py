@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Protocol
 
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
@@ -18,6 +19,13 @@ from bouted.quality.curve import QualityCurve
 SPOT = "spot_max_share"
 # Rules on where nodes stand.
 PLACES = (SPOT, POOL, ZONE)
+
+
+class DearJudge(Protocol):
+    """Judges again, closer to the truth, what the profiles have judged; few designs get that far."""
+
+    def score(self, scored: ScoredDesign) -> ScoredDesign:
+        """The same design with a better estimate, and what it breaks by that."""
 
 
 class ProfilesJudge:

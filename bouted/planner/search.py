@@ -11,6 +11,7 @@ import numpy as np
 from bouted.planner.archive import Archive
 from bouted.planner.design import Ended, Frontier, Progress, ScoredDesign
 from bouted.planner.front import front, nearest, with_bound
+from bouted.planner.judge import DearJudge
 from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.pool import Candidate
 from bouted.planner.problem import PlanningProblem
@@ -24,7 +25,7 @@ Stop = Callable[[], bool]
 # Before the sweep has ended, this many of the most promising are simulated after each of its parts.
 EARLY = 3
 # Of the simulations, this share at most goes to what looks best before anything is learned.
-EARLY_SHARE = 0.4
+EARLY_SHARE = 0.25
 BATCH = 8
 # What simulations say of designs up to this much dearer than the cheapest corrects the latency asked for.
 NEAR_CHEAPEST = 1.3
@@ -54,13 +55,14 @@ def propose(
     on_judged: OnJudged = _ignore,
     stop: Stop = _never,
     pieces: Pieces = ALL,
+    judge: DearJudge | None = None,
 ) -> Frontier:
     """The front of the problem, by its deadline. `clock` is seconds on any steady clock.
 
     `on_judged` is given every simulated design as it comes. When `stop` turns true the best so far is the
-    answer; `Frontier.ended` says so.
+    answer; `Frontier.ended` says so. `judge` has the last word on designs in place of the event simulator.
     """
-    return _Search(problem, on_progress, clock, on_judged, stop, pieces).run()
+    return _Search(problem, on_progress, clock, on_judged, stop, pieces, judge).run()
 
 
 class _Search:
@@ -74,6 +76,7 @@ class _Search:
         on_judged: OnJudged,
         stop: Stop,
         pieces: Pieces,
+        judge: DearJudge | None,
     ) -> None:
         self._problem = problem
         self._on_progress = on_progress
@@ -84,7 +87,7 @@ class _Search:
         self._ended = Ended.DONE
         self._batch = BATCH if pieces.batch else 1
         self._pieces = pieces
-        self._shop: Workshop = workshop(problem, pieces, self._late, self._tell_swept)
+        self._shop: Workshop = workshop(problem, pieces, self._late, self._tell_swept, judge)
         self._archive: Archive = self._shop.archive
         self._standing = Standing(problem, self._shop.pool, self._archive, pieces)
 
@@ -92,7 +95,7 @@ class _Search:
         """Sweep, simulate, learn, and put the front together."""
         wanted = self._problem.effort.evaluations
         for _ in self._shop.sweep.steps():
-            self._look_early(round(EARLY_SHARE * wanted))
+            self._look_early(self._early_by_now())
         self._climb()
         if wanted > 0:
             self._look_early(max(EARLY, round(EARLY_SHARE * wanted)))
@@ -100,6 +103,12 @@ class _Search:
             self._learn()
             self._persist()
         return self._frontier()
+
+    def _early_by_now(self) -> int:
+        """How many may be simulated so far: as the sweep goes on, better ones are found to spend them on."""
+        effort = self._problem.effort
+        swept = min(1.0, self._shop.pool.swept / effort.sweep)
+        return max(1, round(swept * EARLY_SHARE * effort.evaluations)) if effort.evaluations else 0
 
     def _look_early(self, most: int) -> None:
         """Simulate the plan in force, then a few designs that look cheapest, or best by the rule."""

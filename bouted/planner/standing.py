@@ -71,13 +71,15 @@ class Standing:
         )
 
     def _ranked(self) -> list[Candidate]:
-        """What looks feasible: fastest first where the rule wants that, else cheapest first."""
-        found = self.by_cost()
+        """What looks feasible, fastest first where the rule wants that, else cheapest first; then what may
+        turn out so, and last what is over the budget, which no simulation mends."""
+        found = sorted(self.by_cost(), key=lambda item: "budget" in item.scored.violated)
         if self._problem.preference.rule is Rule.FASTEST:
-            found.sort(
-                key=lambda item: (bool(item.scored.violated), item.scored.estimate.p95_s(self._metric))
-            )
+            found.sort(key=self._seconds_if_feasible)
         return found
+
+    def _seconds_if_feasible(self, item: Candidate) -> float:
+        return float("inf") if item.scored.violated else item.scored.estimate.p95_s(self._metric)
 
     def _along(self, ranked: list[Candidate]) -> list[Candidate]:
         """With many simulations to spend, some of the looked-up front at once, evenly spread."""

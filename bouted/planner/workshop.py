@@ -13,7 +13,7 @@ from bouted.planner.describe import Describer
 from bouted.planner.drawn import DrawnFleets
 from bouted.planner.inside import Inside
 from bouted.planner.joined import Joined
-from bouted.planner.judge import ProfilesJudge
+from bouted.planner.judge import DearJudge, ProfilesJudge
 from bouted.planner.outside import cube
 from bouted.planner.pieces import Pieces
 from bouted.planner.pool import Pool
@@ -36,7 +36,7 @@ class Workshop:
     breeder: Breeder
     describer: Describer
     archive: Archive
-    dear: SimulatedJudge
+    dear: DearJudge
 
 
 def workshop(
@@ -44,8 +44,12 @@ def workshop(
     pieces: Pieces,
     stop: Callable[[], bool],
     on_swept: Callable[[int, float | None], None],
+    judge: DearJudge | None,
 ) -> Workshop:
-    """The parts for a search of this problem. `stop` is asked often; `on_swept` is told of progress."""
+    """The parts for a search of this problem. `stop` is asked often; `on_swept` is told of progress.
+
+    Without a `judge` the event simulator judges.
+    """
     capacities = capacities_of(problem)
     curve = QualityCurve.from_model(problem.quality, problem.seed)
     splits = FloorSplits(curve, problem.targets.quality_min, problem.seed)
@@ -82,5 +86,5 @@ def workshop(
         ),
         describer=describer,
         archive=Archive(problem.targets.objective, describer),
-        dear=SimulatedJudge(problem, capacities, cheap),
+        dear=judge or SimulatedJudge(problem, capacities, cheap),
     )

@@ -16,7 +16,7 @@ from planner_paper_rows import (
     method_rows,
     reproduction_rows,
     router_row,
-    short_run_row,
+    short_run_rows,
     toy_row,
 )
 
@@ -32,11 +32,15 @@ def paper_rows(bench: Bench, quick: bool) -> None:
     """
     thorough = 1 if quick else 2
     bench.note(f"paper scenario: seed {SEED}; seconds are not the paper's, only ratios compare")
+    bench.note(
+        "bouted's replicas share requests as its plan says, those of others so that by their profiles all of "
+        "one model are as slow"
+    )
     anchor_row(bench)
     tables = [tabled(available, thorough) for available in AVAILABILITIES[: 1 if quick else 2]]
     draw(tables[0].p95_s, CHART)
     reproduced = reproduction_rows(bench, tables[0])
-    short_run_row(bench)
+    short_run_rows(bench)
     for found in tables:
         gain_rows(bench, found, reproduced)
     cost_rows(bench, thorough, reproduced)

@@ -1,7 +1,7 @@
 """The cells of the paper's table: who is asked what, and what each method answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -10,8 +10,9 @@ from planner_paper_baselines import baseline
 from planner_paper_gains import Table
 from planner_paper_judge import Fleet, FleetJudge
 from planner_paper_method import paper_method
-from planner_paper_ours import Question, ours, straight
+from planner_paper_ours import ours
 from planner_paper_parameters import AVAILABLE, EVALUATIONS, UNLIMITED, WORKLOADS, Workload
+from planner_paper_problem import Question, straight
 from planner_paper_published import BASELINES, Method
 from planner_paper_world import world
 
@@ -20,15 +21,13 @@ from bouted.quality.evals import QualityModel
 AVAILABILITIES = (AVAILABLE, UNLIMITED)
 METHODS = (*BASELINES, Method.FIXED, Method.PAPER, Method.OURS)
 FLOOR_SLACK = 1e-4
-ROUNDED = 2e-3
-"""Our planner keeps this much above any floor, for shares are rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One column of the table: a floor of a data set, with so many GPUs of each type.
 
-    `thorough` is how often our planner is asked thoroughly.
+    `thorough` is how often our planner is asked for the cheapest.
     """
 
     workload: Workload
@@ -63,7 +62,13 @@ class Cell:
     def question(self) -> Question:
         """What our planner is asked."""
         floor = self.floor / self.workload.full_score - FLOOR_SLACK
-        return Question(quality=self.quality, floor=floor, means=self.means, thorough=self.thorough)
+        return Question(
+            quality=self.quality,
+            floor=floor,
+            least_large=self.large_share,
+            means=self.means,
+            thorough=self.thorough,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +112,7 @@ def answer(method: Method, cell: Cell) -> Answer | None:
         case Method.PAPER:
             fleets: Sequence[Fleet] = paper_method(judge, cell.large_share, cell.means)
         case Method.OURS:
-            fleets = [on_floor(fleet, cell) for fleet in ours(judge, cell.question)]
+            fleets = ours(judge, cell.question)
         case _:
             found = baseline(method, judge, cell.large_share, cell.means)
             fleets = [found] if found is not None else []
@@ -118,16 +123,9 @@ def answer(method: Method, cell: Cell) -> Answer | None:
     return Answer(fleet=best, p95_s=judge.p95_s(best), judged=judged)
 
 
-def on_floor(fleet: Fleet, cell: Cell) -> Fleet:
-    """The fleet with no less on 70B than the floor asks for: what rounding took off is put back."""
-    if fleet.large_share < cell.large_share - ROUNDED:
-        raise ValueError(f"{fleet} is below the floor of {cell.floor:g}")
-    return replace(fleet, large_share=max(fleet.large_share, cell.large_share))
-
-
-def tabled(available: int, thorough: int) -> Tabled:
+def tabled(available: int, thorough: int, workloads: tuple[Workload, ...] = WORKLOADS) -> Tabled:
     """The table, every cell of every method."""
-    columns = cells(available, thorough)
+    columns = cells(available, thorough, workloads)
     return Tabled(
         available=available,
         cells=columns,

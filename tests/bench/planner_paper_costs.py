@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from planner_paper_allocate import Means, cheap_fleet
-from planner_paper_cells import Cell, answer, judge_of, on_floor
+from planner_paper_cells import Cell, answer, judge_of
 from planner_paper_judge import MODELS, Fleet, FleetJudge, fleet
 from planner_paper_lists import candidates
 from planner_paper_ours import cheap
@@ -122,8 +122,8 @@ def _ours(judge: FleetJudge, goal: Goal) -> Decimal | None:
     """The cheapest of our planner's fleets that is in time."""
     question = replace(goal.cell.question, means=ROOMY)
     for times in TIGHTER:
-        fleets = (on_floor(one, goal.cell) for one in cheap(judge, question, goal.target_s * times))
-        price = _in_time(judge, goal, fleets)
+        fleets = cheap(judge, question, goal.target_s * times)
+        price = _in_time(judge, goal, iter(fleets))
         if price is not None:
             return price
     return None

@@ -24,12 +24,14 @@ HALVINGS = 40
 class Fleet:
     """Replicas (each shape once, with how many), what all of it costs, and the share of requests on 70B.
 
-    The price counts GPUs that stand idle.
+    The price counts GPUs that stand idle. `weights` is how replicas of one model share its requests; where
+    it is empty, so that by their profiles all are as slow.
     """
 
     replicas: tuple[tuple[ReplicaShape, int], ...]
     large_share: float
     usd_per_hour: Decimal
+    weights: tuple[tuple[ReplicaShape, float], ...] = ()
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -86,8 +88,7 @@ class Rates:
 
 @dataclass(slots=True)
 class FleetJudge:
-    """Simulates fleets of one world, each once. A gateway weighs replicas so that by their profiles all of
-    one model are as slow."""
+    """Simulates fleets of one world, each once."""
 
     world: World
     rates: Rates = field(init=False)
@@ -119,7 +120,7 @@ class FleetJudge:
                 max_rate_per_s=float("inf"),
             )
             for model, share in zip(MODELS, fleet.shares, strict=True)
-            for weighed in [self._weighed(_of(fleet, model), RATE_PER_S * share)]
+            for weighed in [self._weighed(fleet, model, RATE_PER_S * share)]
             for whole in [sum(weight for _, weight in weighed)]
             for shape, weight in weighed
             if share > 0 and whole > 0
@@ -131,7 +132,7 @@ class FleetJudge:
         replicas = [
             FleetReplica(costs=self._costs(shape), model_index=m, weight=max(weight, 1e-6))
             for m, (model, share) in enumerate(zip(MODELS, fleet.shares, strict=True))
-            for shape, weight in self._weighed(_of(fleet, model), RATE_PER_S * share)
+            for shape, weight in self._weighed(fleet, model, RATE_PER_S * share)
         ]
         models = (trace.draws < fleet.large_share).astype(np.int64)
         times = simulate_fleet(
@@ -139,15 +140,14 @@ class FleetJudge:
         )
         return times.e2e_s
 
-    def _weighed(
-        self, replicas: Sequence[tuple[ReplicaShape, int]], rate_per_s: float
-    ) -> list[tuple[ReplicaShape, float]]:
+    def _weighed(self, fleet: Fleet, model: str, rate_per_s: float) -> list[tuple[ReplicaShape, float]]:
+        """Each replica of a model, and what its share of the requests is proportional to."""
+        replicas = [(shape, count) for shape, count in fleet.replicas if shape.model == model]
+        if fleet.weights:
+            known = dict(fleet.weights)
+            return [(shape, known[shape]) for shape, count in replicas for _ in range(count)]
         seconds = self.rates.balanced_s(replicas, rate_per_s) if replicas and rate_per_s > 0 else 1e5
         return [(shape, self.rates.rate(shape, min(seconds, 1e5))) for shape, n in replicas for _ in range(n)]
 
     def _costs(self, shape: ReplicaShape) -> StepCosts:
         return self.world.profiles.by_shape[shape.id].costs
-
-
-def _of(fleet: Fleet, model: str) -> list[tuple[ReplicaShape, int]]:
-    return [(shape, count) for shape, count in fleet.replicas if shape.model == model]

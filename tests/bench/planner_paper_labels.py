@@ -12,8 +12,9 @@ import pandas as pd
 from planner_paper_allocate import Means
 from planner_paper_baselines import baseline
 from planner_paper_cells import judge_of
-from planner_paper_ours import Question, ours
-from planner_paper_parameters import EVALUATIONS, GSM8K, LARGE, SEED, SMALL
+from planner_paper_ours import ours
+from planner_paper_parameters import GSM8K, LARGE, SEED, SMALL
+from planner_paper_problem import Question
 from planner_paper_published import BASELINES, Method
 
 from bouted.quality.curve import QualityCurve
@@ -49,7 +50,11 @@ def labelled(name: str, available: int, thorough: int) -> tuple[Labelled, ...]:
         share = _least_share(curve, floor)
         if share is not None:
             question = Question(
-                quality=quality, floor=floor, means=Means.of(gpus=available), thorough=thorough
+                quality=quality,
+                floor=floor,
+                least_large=share,
+                means=Means.of(gpus=available),
+                thorough=thorough,
             )
             found.append(_cell(name, question, curve, part, share))
     return tuple(found)
@@ -64,7 +69,7 @@ def _cell(name: str, question: Question, curve: QualityCurve, part: float, share
             p95_s[method] = judge.p95_s(best)
     fleets = [
         one
-        for one in ours(judge, question)[:EVALUATIONS]
+        for one in ours(judge, question)
         if curve.low([1 - one.large_share, one.large_share]) >= floor - 1e-6
     ]
     if fleets:

@@ -9,11 +9,14 @@ import pytest
 from bouted.codec import dump
 from bouted.market.offers import Market
 from bouted.planner.design import Ended, Frontier, Judge, Progress, ScoredDesign
-from bouted.planner.pieces import Pieces
+from bouted.planner.inside import Ask
+from bouted.planner.pieces import ALL, Pieces
 from bouted.planner.problem import Incumbent, PlanningProblem, Preference, Rule
 from bouted.planner.search import propose
+from bouted.planner.standing import Standing
+from bouted.planner.workshop import workshop
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
-from bouted.testing.fleet import an_offer
+from bouted.testing.fleet import an_offer, planned
 
 # linear_operator uses what torch would drop.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -160,3 +163,34 @@ def test_without_any_one_piece_designs_still_meet_every_constraint(pieces: Piece
         assert item.violated == ()
         assert item.design.usd_per_hour <= 20
         assert item.estimate.quality_low >= 0.7
+
+
+class _Slow:
+    """A judge to whom everything is twice as slow as looked up."""
+
+    def score(self, scored: ScoredDesign) -> ScoredDesign:
+        estimate = replace(scored.estimate, e2e_p95_s=2 * scored.estimate.e2e_p95_s, judge=Judge.SIMULATED)
+        late = ("e2e_p95",) if estimate.e2e_p95_s > 12.0 else ()
+        return replace(scored, estimate=estimate, violated=late)
+
+
+def test_another_judge_has_the_last_word_and_the_search_learns_from_it() -> None:
+    found = propose(a_case(evaluations=24), lambda _: None, lambda: 0.0, judge=_Slow())
+    assert found.designs
+    assert all(item.estimate.e2e_p95_s <= 12.0 for item in found.designs)
+    assert all(item.log_ratio == pytest.approx(0.693, abs=0.001) for item in found.judged)
+
+
+@pytest.mark.parametrize("rule", [Rule.CHEAPEST, Rule.FASTEST])
+def test_what_is_over_the_budget_is_simulated_last_for_no_simulation_mends_that(rule: Rule) -> None:
+    problem = a_case(rule=rule, budget="5", workload=a_workload(10.0))
+    shop = workshop(problem, ALL, lambda: False, lambda _, __: None, None)
+    ask = Ask(shares=(0.5, 0.5), factors=(1.0, 1.0), headroom=0.0, spot_share=1.0, switching=False)
+    one, two, _ = OFFERS
+    fast = shop.pool.add((*planned(one, 9, small=1), *planned(two, 9, large=1)), ask, None)
+    slow = shop.pool.add((*planned(one, 2, small=1), *planned(two, 1, large=1)), ask, None)
+    assert fast is not None
+    assert slow is not None
+    assert fast.scored.violated == ("budget",)
+    assert slow.scored.violated
+    assert Standing(problem, shop.pool, shop.archive, ALL).first(2) == [slow, fast]

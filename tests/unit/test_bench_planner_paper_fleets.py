@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from planner_paper_allocate import Means, cheap_fleet, quick_fleets
 from planner_paper_judge import Fleet, Rates, fleet
 from planner_paper_lists import candidates
-from planner_paper_ours import straight
 from planner_paper_parameters import LARGE, SMALL, USD_PER_HOUR
+from planner_paper_problem import straight
 
 from bouted.perf.shapes import ReplicaShape
 from bouted.quality.curve import QualityCurve
