@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bouted.planner.design import Frontier, ScoredDesign
+from bouted.planner.goals import Rule
 from bouted.planner.plan import Choice
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 
 from . import select_held as held
 from . import select_why as why

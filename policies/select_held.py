@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from bouted.planner.design import ScoredDesign
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.goals import Rule
+from bouted.planner.problem import PlanningProblem
 
 from .select_move import Move
 from .select_words import cost_text, hours_text, plan_text, superlative

@@ -9,7 +9,8 @@ from math import inf, isinf
 from bouted.market.offers import Market
 from bouted.planner.design import Design
 from bouted.planner.moving import Fetching, drop_usd, start_usd
-from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bouted.planner.design import ScoredDesign
-from bouted.planner.problem import PlannedNode, PlanningProblem, Preference, Rule
+from bouted.planner.goals import Preference, Rule
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 
 from .select_move import kept_nodes
 

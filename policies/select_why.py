@@ -3,8 +3,9 @@
 from math import isinf
 
 from bouted.planner.design import Frontier, ScoredDesign
+from bouted.planner.goals import Rule
 from bouted.planner.missed import missed
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 
 from .select_move import Move, fetching_cost, kept_nodes, move_to
 from .select_rank import scores

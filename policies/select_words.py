@@ -1,6 +1,7 @@
 """The words that choices are told in. Pure."""
 
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.goals import Rule
+from bouted.planner.problem import PlanningProblem
 
 from .select_move import Move
 

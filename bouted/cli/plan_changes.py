@@ -8,7 +8,7 @@ from bouted.catalog.precision import Precision
 from bouted.market.offers import Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan
-from bouted.planner.problem import Template
+from bouted.planner.planned import Template
 from bouted.reconcile.actions import ChangeSet
 
 

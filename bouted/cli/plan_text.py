@@ -9,8 +9,8 @@ from bouted.cli.plan_changes import node_lines
 from bouted.cli.units import seconds, share, usd, usd_change
 from bouted.perf.profile import Metric
 from bouted.planner.design import Judge
+from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan
-from bouted.planner.problem import Targets
 from bouted.quality.route_words import in_columns
 from bouted.reconcile.actions import ChangeSet
 

@@ -7,8 +7,9 @@ from bouted.cli.columns import columns, cut, paragraph
 from bouted.cli.units import count, seconds, share, usd
 from bouted.cli.why_assumed import assumed_lines, shorten_offer
 from bouted.planner.design import Ended, Frontier
+from bouted.planner.goals import Rule
 from bouted.planner.plan import Plan
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.relax import Unit
 from bouted.planner.whatif import Bought, WhatIf
 from bouted.planner.why import Why

@@ -6,7 +6,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bouted.config.fields import Real, Seconds, Share, Whole, one_of, refusal
 from bouted.config.section import Section
-from bouted.planner.problem import Effort, Preference, Risk, Robustness, Rule
+from bouted.planner.goals import Preference, Risk, Robustness, Rule
+from bouted.planner.problem import Effort
 
 Weight = Annotated[Real, Field(ge=0, le=1000)]
 WORST_QUARTER = 0.25

@@ -8,7 +8,7 @@ from bouted.config.fields import Share, Text, Whole, known_name, one_of, refusal
 from bouted.config.hardware import described_by
 from bouted.config.section import Section
 from bouted.market.offers import Market
-from bouted.planner.problem import Quota, SpotRules
+from bouted.planner.terms import Quota, SpotRules
 
 
 class SpotSettings(Section):

@@ -22,7 +22,7 @@ from bouted.config.fields import (
     surroundings,
 )
 from bouted.config.section import Section, plugin_options
-from bouted.planner.problem import SwitchingCosts
+from bouted.planner.terms import SwitchingCosts
 
 HOUR_S = 3600
 

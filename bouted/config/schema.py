@@ -35,7 +35,9 @@ from bouted.market.belief import Trust
 from bouted.market.egress import EgressRule
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric
-from bouted.planner.problem import Budget, ModelRules, Quota, Targets
+from bouted.planner.goals import Targets
+from bouted.planner.problem import ModelRules
+from bouted.planner.terms import Budget, Quota
 from bouted.reconcile.actions import Limits
 from bouted.workload.declared import declared_profile
 from bouted.workload.profile import WorkloadProfile

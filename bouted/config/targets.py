@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from bouted.config.fields import Name, Positive, Seconds, Share, Whole, one_of, refusal
 from bouted.config.section import Section
 from bouted.perf.profile import Metric
-from bouted.planner.problem import ClassTargets
+from bouted.planner.goals import ClassTargets
 
 _KEYS = {Metric.E2E: "e2e_p95_s", Metric.TTFT: "ttft_p95_ms", Metric.TPOT: "tpot_p95_ms"}
 

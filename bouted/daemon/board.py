@@ -18,8 +18,8 @@ from bouted.board import (
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.profile import Metric
 from bouted.planner.design import Progress
+from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan
-from bouted.planner.problem import Targets
 from bouted.quality.route_words import in_a_line
 from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.fleet import FleetState

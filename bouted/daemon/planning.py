@@ -20,9 +20,10 @@ from bouted.errors import Gone
 from bouted.market.offers import Offer
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
+from bouted.planner.past import PastJudgement
 from bouted.planner.plan import Choice, Plan, PlanStatus, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import PastJudgement, PlanningProblem
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.sound import require_sound
 from bouted.store.documents import get_document, put_document
 from bouted.store.open import Store

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bouted.market.offers import Market, Offer
-from bouted.planner.problem import PriceLife
+from bouted.planner.terms import PriceLife
 from bouted.store.open import Store
 from bouted.store.spread import Dwell, dwell_of
 

@@ -20,8 +20,11 @@ from bouted.planner.assemble import incumbent_of, steady_mix, without_refused
 from bouted.planner.client import PlanningWorker
 from bouted.planner.layouts import ModelWanted
 from bouted.planner.moving import download_gib
-from bouted.planner.problem import Incumbent, ModelWeights, PastJudgement, PlanningProblem, PriceLife
+from bouted.planner.past import PastJudgement
+from bouted.planner.planned import Incumbent
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
+from bouted.planner.terms import ModelWeights, PriceLife
 from bouted.quality.evals import declared_quality
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store

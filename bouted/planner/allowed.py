@@ -5,7 +5,8 @@ from collections import Counter
 from bouted.planner.design import Design
 from bouted.planner.held import held, held_instances
 from bouted.planner.limits import quota_gpus
-from bouted.planner.problem import PlanningProblem, Quota
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import Quota
 
 
 class Allowed:

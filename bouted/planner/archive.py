@@ -8,8 +8,8 @@ import numpy.typing as npt
 from bouted.perf.profile import Metric
 from bouted.planner.describe import Describer, Description
 from bouted.planner.design import ScoredDesign
+from bouted.planner.past import PastJudgement
 from bouted.planner.pool import Candidate
-from bouted.planner.problem import PastJudgement
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bouted.market.offers import Offer
 from bouted.planner.plan import Plan
-from bouted.planner.problem import Incumbent, ModelShare, PlannedNode
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.workload.profile import RequestLength, WorkloadProfile

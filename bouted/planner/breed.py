@@ -16,8 +16,9 @@ from bouted.planner.capacity import Capacities, snap_factor
 from bouted.planner.design import Design
 from bouted.planner.inside import Ask, numbered
 from bouted.planner.outside import Cube
+from bouted.planner.planned import ModelShare, PlannedNode, Template
 from bouted.planner.pool import Candidate, Pool
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.together import Together
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,8 @@ import numpy.typing as npt
 
 from bouted.perf.profile import QUANTILES, Metric, Profile, ProfileTable
 from bouted.planner.classes import ClassTails
-from bouted.planner.problem import PlanningProblem, Targets
+from bouted.planner.goals import Targets
+from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 

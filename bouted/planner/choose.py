@@ -14,10 +14,11 @@ from bouted.planner.archive import Archive
 from bouted.planner.describe import Describer
 from bouted.planner.front import unbeaten
 from bouted.planner.gains import Unsure, Worst, expected_growth, expected_saving, expected_speedup
+from bouted.planner.goals import Rule
 from bouted.planner.learned import Learned
 from bouted.planner.pieces import Pieces
 from bouted.planner.pool import Candidate
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

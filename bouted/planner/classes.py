@@ -7,7 +7,8 @@ from bouted.perf.mix import RequestMix, request_mix
 from bouted.perf.profile import QUANTILES, Metric, Profile
 from bouted.perf.simulate import RequestTimes
 from bouted.planner.design import Estimate
-from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
+from bouted.planner.goals import ClassTargets, Targets
+from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

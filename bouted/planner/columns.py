@@ -12,8 +12,9 @@ from bouted.planner.capacity import Capacities
 from bouted.planner.cutting import Cutting
 from bouted.planner.held import Held, held, held_instances, with_held
 from bouted.planner.moving import Fetching, Lives, drop_usd, starting_h
+from bouted.planner.planned import Template
 from bouted.planner.pools import Pool, may_run, pools
-from bouted.planner.problem import PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.spread import Loss
 from bouted.planner.templates import Cuts
 

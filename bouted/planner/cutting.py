@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import Capacities
+from bouted.planner.planned import Template
 from bouted.planner.pools import Pool
-from bouted.planner.problem import PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.templates import EMPTY, Cuts, Part, cuts, group_layouts, layouts, part
 
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design
-from bouted.planner.problem import PastJudgement, Placed, PlanningProblem
+from bouted.planner.past import PastJudgement, Placed
+from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bouted.perf.profile import Metric
-from bouted.planner.problem import ModelShare, PastJudgement, PlannedNode
+from bouted.planner.past import PastJudgement
+from bouted.planner.planned import ModelShare, PlannedNode
 
 
 class Judge(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bouted.market.offers import Offer
-from bouted.planner.problem import Incumbent, PlannedNode, Template
+from bouted.planner.planned import Incumbent, PlannedNode, Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

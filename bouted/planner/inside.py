@@ -15,7 +15,8 @@ from bouted.planner.columns import ColumnSource
 from bouted.planner.covering import covering
 from bouted.planner.held import held
 from bouted.planner.limits import limits
-from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Template
+from bouted.planner.planned import Incumbent, PlannedNode, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.spread import Loss, broken_losses
 
 Floats = npt.NDArray[np.float64]

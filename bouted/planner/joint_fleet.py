@@ -25,8 +25,9 @@ from bouted.planner.inside import numbered
 from bouted.planner.joint_programme import JointProgramme, joint_programme
 from bouted.planner.lattice import Lattice
 from bouted.planner.ontime import Line, on_time_lines
+from bouted.planner.planned import PlannedNode, Template
 from bouted.planner.pools import Pool, pools
-from bouted.planner.problem import PlannedNode, PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.programme import solve
 from bouted.planner.splits import FloorSplits
 

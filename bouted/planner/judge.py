@@ -10,8 +10,9 @@ from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.classes import violation
 from bouted.planner.design import ClassEstimate, Design, Estimate, Judge, ScoredDesign
+from bouted.planner.goals import ClassTargets, Targets
 from bouted.planner.latency import MixedTails, ReplicaLoad, replica_loads
-from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.spread import POOL, ZONE, spread_broken
 from bouted.quality.curve import QualityCurve
 

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array, vstack
 from bouted.market.offers import Offer
 from bouted.planner.columns import Columns
 from bouted.planner.held import Held
-from bouted.planner.problem import PlanningProblem, Quota
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import Quota
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from bouted.planner.beyond import allowed
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Estimate, ScoredDesign
+from bouted.planner.goals import Rule
 from bouted.planner.judge import ProfilesJudge
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.relax import Eased, Unit
 from bouted.planner.resolve import around, resolve, scale_of
 from bouted.quality.curve import QualityCurve

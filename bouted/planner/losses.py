@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from math import exp, inf, log1p
 
-from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 
 HOUR_S = 3600.0
 # Kinds of nodes told apart, by how often they are lost; the rest are taken together.

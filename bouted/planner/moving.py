@@ -13,7 +13,9 @@ from bouted.market.egress import Place
 from bouted.market.offers import Offer
 from bouted.perf.reserve import GIB
 from bouted.perf.weights import weight_bytes
-from bouted.planner.problem import PlannedNode, PlanningProblem, SwitchingCosts
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import SwitchingCosts
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from bouted.planner.design import Design, ScoredDesign, ShapeRate
 from bouted.planner.inside import Ask, Fleet, TooDear
 from bouted.planner.judge import ProfilesJudge
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem
+from bouted.planner.planned import ModelShare, PlannedNode
+from bouted.planner.problem import PlanningProblem
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from bouted.planner.design import ScoredDesign
-from bouted.planner.problem import PlanningProblem, Targets
+from bouted.planner.goals import Targets
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.resolve import resolve
 
 ANY_USD_PER_HOUR = Decimal(10**9)

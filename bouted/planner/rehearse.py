@@ -11,7 +11,8 @@ from bouted.planner.counted import answered
 from bouted.planner.design import Design
 from bouted.planner.latency import FOREVER_S
 from bouted.planner.losses import Losses
-from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.scenarios import Scenario, scenarios
 from bouted.planner.sharing import weights
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from bouted.perf.profile import Metric
 from bouted.planner.beyond import QUOTAS, STOCK, replicas_of
 from bouted.planner.design import Design, Estimate
-from bouted.planner.problem import ClassTargets, ModelRules, PlanningProblem, Targets
+from bouted.planner.goals import ClassTargets, Targets
+from bouted.planner.problem import ModelRules, PlanningProblem
 
 T = TypeVar("T", Targets, ClassTargets)
 

@@ -7,9 +7,12 @@ from bouted.market.egress import FREE
 from bouted.perf.profile import Metric
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, Estimate, Frontier, Judge, Progress, ScoredDesign
+from bouted.planner.goals import Targets
 from bouted.planner.judge import ProfilesJudge
-from bouted.planner.problem import Incumbent, PlanningProblem, SwitchingCosts, Targets
+from bouted.planner.planned import Incumbent
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
+from bouted.planner.terms import SwitchingCosts
 from bouted.quality.curve import QualityCurve
 
 SWEEP = 16

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from bouted.planner.inside import Ask
+from bouted.planner.planned import PlannedNode
 from bouted.planner.pool import Pool
-from bouted.planner.problem import PlannedNode
 from bouted.planner.splits import FloorSplits
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bouted.planner.problem import Risk, Robustness
+from bouted.planner.goals import Risk, Robustness
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from bouted.market.offers import Market
 from bouted.perf.arrivals import arrivals
-from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.workload.profile import WorkloadProfile
 
 Floats = npt.NDArray[np.float64]

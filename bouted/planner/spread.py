@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from bouted.market.offers import Market, Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.design import Design
-from bouted.planner.problem import PlannedNode, PlanningProblem
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 
 # Broken when one loss takes too much of a model.
 POOL = "spot_pool_max_share"

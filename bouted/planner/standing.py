@@ -2,10 +2,11 @@
 
 from bouted.planner.archive import Archive
 from bouted.planner.front import front, shortfall
+from bouted.planner.goals import Rule
 from bouted.planner.judge import PLACES
 from bouted.planner.pieces import Pieces
 from bouted.planner.pool import Candidate, Pool
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 
 # Designs that look this much too slow may still turn out fast enough: replicas share a queue's luck.
 WORTH_A_LOOK = 0.25

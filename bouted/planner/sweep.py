@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from bouted.planner.capacity import LOOSEST, TIGHTEST, snap_factor
 from bouted.planner.front import front, shortfall
+from bouted.planner.goals import Rule
 from bouted.planner.inside import Ask
 from bouted.planner.outside import Cube
+from bouted.planner.planned import Incumbent, PlannedNode
 from bouted.planner.pool import Candidate, Pool
-from bouted.planner.problem import Incumbent, PlannedNode, PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.resplit import resplit
 from bouted.planner.together import Together
 

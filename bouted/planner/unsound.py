@@ -6,7 +6,8 @@ from itertools import chain
 from math import inf, isfinite
 
 from bouted.perf.profile import LoadPoint, Metric, Profile
-from bouted.planner.problem import ClassTargets, PlanningProblem, Targets
+from bouted.planner.goals import ClassTargets, Targets
+from bouted.planner.problem import PlanningProblem
 
 ANY = -inf
 

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from bouted.planner.beyond import beyond
 from bouted.planner.design import Design, Estimate, Frontier, ScoredDesign
+from bouted.planner.goals import Rule
 from bouted.planner.look_ups import NOISE_P95, NOISE_USD, LookUps, best_of, rank
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.relax import STEP_USD, Eased, Unit, eased
 
 # How many designs are kept for further questions.

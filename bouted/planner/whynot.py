@@ -15,8 +15,9 @@ from bouted.planner.capacity import LOOSEST, Capacities
 from bouted.planner.design import Design
 from bouted.planner.inside import Ask, Fleet, Inside
 from bouted.planner.judge import ProfilesJudge
+from bouted.planner.planned import ModelShare
 from bouted.planner.pools import may_run
-from bouted.planner.problem import ModelShare, PlanningProblem
+from bouted.planner.problem import PlanningProblem
 from bouted.quality.curve import QualityCurve
 
 GIVEN_USD_PER_HOUR = Decimal("0.0001")

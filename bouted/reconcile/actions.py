@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.reconcile.fleet import Node, Replica
 
 

@@ -1,6 +1,6 @@
 """(plan, fleet) -> what differs. Pure."""
 
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.fleet import FleetState, Node
 from bouted.reconcile.states import NodeStatus, ReplicaStatus

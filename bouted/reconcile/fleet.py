@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from bouted.market.offers import Offer
 from bouted.perf.shapes import ReplicaShape
-from bouted.planner.problem import Template
+from bouted.planner.planned import Template
 from bouted.reconcile.states import (
     NODE_LIVE,
     NODE_PAID,

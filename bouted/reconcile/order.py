@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import (
     Action,
     ChangeSet,

@@ -18,7 +18,7 @@ from bouted.perf.learn import Correction
 from bouted.perf.refused import StartFailure
 from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.plan import Plan, PlanStatus, Trigger
-from bouted.planner.problem import Template
+from bouted.planner.planned import Template
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.columns import Claimed, Count, Frozen, Money, Packed, Plain, UtcDateTime
 from bouted.store.kinds import ActionState, AlertState, Verdict

@@ -13,17 +13,10 @@ from bouted.market.offers import Offer
 from bouted.perf.costs import roofline
 from bouted.perf.profile import QUANTILES, LoadPoint, Metric, Profile, ProfileTable
 from bouted.perf.shapes import Engine, ReplicaShape
-from bouted.planner.problem import (
-    Budget,
-    Effort,
-    Incumbent,
-    ModelRules,
-    ModelWeights,
-    PlanningProblem,
-    SpotRules,
-    SwitchingCosts,
-    Targets,
-)
+from bouted.planner.goals import Targets
+from bouted.planner.planned import Incumbent
+from bouted.planner.problem import Effort, ModelRules, PlanningProblem
+from bouted.planner.terms import Budget, ModelWeights, SpotRules, SwitchingCosts
 from bouted.quality.evals import QualityModel
 from bouted.workload.profile import RequestLength, WorkloadProfile, WorkloadSource
 

@@ -9,8 +9,9 @@ from bouted.market.offers import Market, Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.inside import Ask
 from bouted.planner.moving import Lives, drop_usd, start_usd
+from bouted.planner.planned import PlannedNode, Template
 from bouted.planner.pools import may_run
-from bouted.planner.problem import PlannedNode, PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 
 Counts = Counter[tuple[str, Template]]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from bouted.catalog.precision import Precision
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.shapes import Engine, ReplicaShape
-from bouted.planner.problem import PlannedNode, Template
+from bouted.planner.planned import PlannedNode, Template
 from bouted.reconcile.actions import (
     Action,
     DrainReplica,

@@ -10,7 +10,7 @@ from bouted.board import Board
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Estimate, Judge
 from bouted.planner.plan import Plan, Trigger
-from bouted.planner.problem import ModelShare, PlannedNode
+from bouted.planner.planned import ModelShare, PlannedNode
 from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus

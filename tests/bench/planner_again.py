@@ -10,7 +10,8 @@ from planner_scenarios import FOUR
 from bouted.config.planner import PlannerSettings
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Design, Frontier, Progress
-from bouted.planner.problem import Incumbent, PlanningProblem
+from bouted.planner.planned import Incumbent
+from bouted.planner.problem import PlanningProblem
 from bouted.testing.bench import Bench
 
 TARGET_S = 5.0

@@ -12,7 +12,7 @@ from planner_spaces import shares_of
 
 from bouted.planner.design import Design
 from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.testing.bench import Bench
 
 AT_LEAST = 99.5

@@ -16,7 +16,8 @@ from planner_ours import ours
 from planner_run import OURS, run
 from planner_scenarios import FOUR, THREE, TWO, Scenario
 
-from bouted.planner.problem import PlanningProblem, Preference, Rule
+from bouted.planner.goals import Preference, Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.testing.bench import Bench
 
 SEED = 1

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from planner_arena import Arena
 
 from bouted.market.offers import Offer
+from bouted.planner.planned import Template
 from bouted.planner.pools import may_run
-from bouted.planner.problem import Template
 
 Floats = npt.NDArray[np.float64]
 

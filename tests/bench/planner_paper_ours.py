@@ -16,7 +16,8 @@ from planner_paper_problem import Ask, Question, problem_of
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.capacity import Capacities, capacities_of
 from bouted.planner.design import Design, Frontier, Judge, ScoredDesign
-from bouted.planner.problem import PlanningProblem, Rule
+from bouted.planner.goals import Rule
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
 from bouted.planner.sharing import weights as shared_as
 

@@ -11,18 +11,9 @@ from planner_paper_world import World
 
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.profile import Metric
-from bouted.planner.problem import (
-    Budget,
-    Effort,
-    ModelRules,
-    PlanningProblem,
-    Preference,
-    Quota,
-    Rule,
-    SpotRules,
-    SwitchingCosts,
-    Targets,
-)
+from bouted.planner.goals import Preference, Rule, Targets
+from bouted.planner.problem import Effort, ModelRules, PlanningProblem
+from bouted.planner.terms import Budget, Quota, SpotRules, SwitchingCosts
 from bouted.quality.evals import QualityModel
 from bouted.workload.profile import WorkloadProfile, WorkloadSource
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from planner_arena import Arena
 
 from bouted.market.offers import Offer
+from bouted.planner.planned import Template
 from bouted.planner.pools import may_run
-from bouted.planner.problem import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,9 @@ from planner_tables import CONTEXT_TOKENS, profile_table
 from bouted.catalog.precision import Precision
 from bouted.market.offers import Offer
 from bouted.perf.profile import Metric
-from bouted.planner.problem import (
-    Budget,
-    Effort,
-    ModelRules,
-    PlanningProblem,
-    SpotRules,
-    SwitchingCosts,
-    Targets,
-)
+from bouted.planner.goals import Targets
+from bouted.planner.problem import Effort, ModelRules, PlanningProblem
+from bouted.planner.terms import Budget, SpotRules, SwitchingCosts
 from bouted.workload.declared import declared_profile
 
 QUALITY_SEED = 5

@@ -13,8 +13,9 @@ from bouted.market.offers import Offer
 from bouted.planner.design import Design
 from bouted.planner.inside import Fleet, Inside, numbered
 from bouted.planner.outside import cube
+from bouted.planner.planned import ModelShare, Template
 from bouted.planner.pools import may_run
-from bouted.planner.problem import ModelShare, PlanningProblem, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.splits import FloorSplits, on_simplex
 
 Floats = npt.NDArray[np.float64]

@@ -13,8 +13,9 @@ from bouted.cli.plan_text import Proposed, plan_text
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Estimate, Judge
+from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan, Trigger
-from bouted.planner.problem import ModelShare, PlannedNode, Targets
+from bouted.planner.planned import ModelShare, PlannedNode
 from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.diff import diff
 from bouted.testing.fleet import FleetWorld, an_offer, limits, planned

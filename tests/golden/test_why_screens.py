@@ -28,7 +28,8 @@ from bouted.planner.assumed import (
 )
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
 from bouted.planner.plan import Plan, Trigger
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem
+from bouted.planner.planned import ModelShare, PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.relax import Unit
 from bouted.planner.whatif import Bought, MoreMoney, WhatIf
 from bouted.planner.why import Why

@@ -9,7 +9,8 @@ import pytest
 
 from bouted.perf.costs import StepCosts
 from bouted.perf.shapes import ReplicaShape
-from bouted.planner.problem import ModelRules, PlannedNode
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor

@@ -9,9 +9,11 @@ import pytest
 from bouted.codec import dump
 from bouted.market.offers import Market
 from bouted.planner.design import Ended, Frontier, Judge, Progress, ScoredDesign
+from bouted.planner.goals import Preference, Rule
 from bouted.planner.inside import Ask
 from bouted.planner.pieces import ALL, Pieces
-from bouted.planner.problem import Incumbent, PlanningProblem, Preference, Rule
+from bouted.planner.planned import Incumbent
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
 from bouted.planner.standing import Standing
 from bouted.planner.workshop import workshop

@@ -9,7 +9,8 @@ from planner_again import busier, dearer
 from planner_charts import Line, line_chart
 from planner_compared import Cell, Compared
 
-from bouted.planner.problem import Incumbent, ModelShare, PlannedNode, PlanningProblem, Template
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode, Template
+from bouted.planner.problem import PlanningProblem
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.prices import an_offer
 

@@ -14,7 +14,7 @@ from bouted.daemon.board import EVENTS_SHOWN, BoardInputs, Spend, compose_board
 from bouted.events import Event, EventKind, Severity
 from bouted.planner.design import Progress
 from bouted.planner.plan import Plan
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.quality.route_split import RouteRule, RouteSplit
 from bouted.reconcile.diff import diff
 from bouted.reconcile.launcher import Seen, SeenReplica

@@ -14,8 +14,9 @@ from bouted.perf.profile import ProfileTable
 from bouted.planner.capacity import Capacities, capacities_of
 from bouted.planner.classes import class_numbers
 from bouted.planner.design import ScoredDesign
+from bouted.planner.goals import ClassTargets
 from bouted.planner.judge import ProfilesJudge
-from bouted.planner.problem import ClassTargets, PlanningProblem
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
 from bouted.planner.simulate_judge import SimulatedJudge
 from bouted.quality.curve import QualityCurve

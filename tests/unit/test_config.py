@@ -22,8 +22,9 @@ from bouted.errors import Misconfigured
 from bouted.market.allowed import allowed_offers
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
+from bouted.planner.goals import Preference, Risk, Robustness, Rule
 from bouted.planner.pools import may_run
-from bouted.planner.problem import Preference, Quota, Risk, Robustness, Rule, SpotRules
+from bouted.planner.terms import Quota, SpotRules
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "bouted.yaml.example"
 CATALOG = EXAMPLE.parents[1] / "bouted" / "catalog" / "data"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bouted.perf.profile import Metric
 from bouted.planner.design import Design, Estimate, Judge, ScoredDesign
 from bouted.planner.front import front, nearest, shortfall, with_bound
-from bouted.planner.problem import ModelShare
+from bouted.planner.planned import ModelShare
 from bouted.testing.builders import a_problem, a_shape, a_table, rules, targets
 from bouted.testing.fleet import an_offer, planned
 

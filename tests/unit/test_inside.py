@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 from bouted.market.offers import Market, Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.inside import Ask, Fleet, Inside, TooDear
-from bouted.planner.problem import (
-    Budget,
-    Incumbent,
-    ModelShare,
-    PlannedNode,
-    PlanningProblem,
-    PriceLife,
-    Quota,
-    SpotRules,
-    Template,
-)
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode, Template
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import Budget, PriceLife, Quota, SpotRules
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer
 

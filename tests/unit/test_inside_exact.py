@@ -11,17 +11,8 @@ from bouted.market.offers import Market, Offer
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.cheapest import GAP
 from bouted.planner.inside import Ask, Fleet, Inside
-from bouted.planner.problem import (
-    Incumbent,
-    ModelShare,
-    ModelWeights,
-    PlannedNode,
-    PriceLife,
-    Quota,
-    SpotRules,
-    SwitchingCosts,
-    Template,
-)
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode, Template
+from bouted.planner.terms import ModelWeights, PriceLife, Quota, SpotRules, SwitchingCosts
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.every_fleet import EveryFleet
 from bouted.testing.fleet import an_offer

@@ -19,7 +19,9 @@ from bouted.planner.joint_fleet import Joint, JointFleet, grouped, packed
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.lattice import lattice
 from bouted.planner.ontime import on_time_lines
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem, Quota, Template
+from bouted.planner.planned import ModelShare, PlannedNode, Template
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import Quota
 from bouted.quality.curve import QualityCurve
 from bouted.testing.builders import a_problem, a_profile, a_shape, a_table, a_workload, rules, targets
 from bouted.testing.fleet import an_offer

@@ -14,7 +14,9 @@ from bouted.planner.design import Design, Judge, ScoredDesign
 from bouted.planner.front import shortfall
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.latency import FOREVER_S, MixedTails, capped_s, mixed_quantile
-from bouted.planner.problem import ModelShare, PlanningProblem, SpotRules
+from bouted.planner.planned import ModelShare
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import SpotRules
 from bouted.quality.curve import QualityCurve
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
 from bouted.testing.fleet import an_offer, planned

@@ -28,7 +28,8 @@ from bouted.market.offers import Confidence
 from bouted.perf.costs import roofline
 from bouted.perf.profile import ProfileTable
 from bouted.planner.plan import Plan, PlannedShape
-from bouted.planner.problem import PlanningProblem, SpotRules
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import SpotRules
 from bouted.quality.route_split import Judged
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.documents import get_document

@@ -21,16 +21,10 @@ from bouted.planner.inside import Ask, Fleet, Inside
 from bouted.planner.moving import Fetching, Lives, download_gib, drop_usd, start_usd
 from bouted.planner.plan import Choice, Trigger
 from bouted.planner.plan_from import make_plan
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode
 from bouted.planner.pools import pools
-from bouted.planner.problem import (
-    Incumbent,
-    ModelShare,
-    ModelWeights,
-    PlannedNode,
-    PlanningProblem,
-    PriceLife,
-    SwitchingCosts,
-)
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import ModelWeights, PriceLife, SwitchingCosts
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets
 from bouted.testing.fleet import a_template, an_offer, planned
 

@@ -9,7 +9,8 @@ from bouted.codec import dump, parse
 from bouted.planner.design import Design, Estimate, Judge
 from bouted.planner.plan import Choice, Plan, Trigger
 from bouted.planner.plan_from import make_plan
-from bouted.planner.problem import ModelShare, PlanningProblem
+from bouted.planner.planned import ModelShare
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
 from bouted.quality.evals import QualityModel, declared_quality
 from bouted.quality.route_split import Judged

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.market.offers import Market, Offer
-from bouted.planner.problem import PlannedNode
+from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import DrainReplica, LaunchNode, StopNode
 from bouted.reconcile.diff import diff
 from bouted.reconcile.states import NodeStatus, Reason

@@ -8,7 +8,7 @@ import pytest
 
 from bouted.planner.design import Design
 from bouted.planner.plan import Plan, PlannedShape
-from bouted.planner.problem import ModelShare, PlannedNode
+from bouted.planner.planned import ModelShare, PlannedNode
 from bouted.quality.route_split import Judged, RouteRule, RouteSplit
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.routes import routes, split_in_force

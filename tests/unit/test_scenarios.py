@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from bouted.market.egress import Place
 from bouted.market.offers import Market
+from bouted.planner.goals import Risk, Robustness
 from bouted.planner.losses import Losses
-from bouted.planner.problem import ModelWeights, PlannedNode, PlanningProblem, Risk, Robustness
+from bouted.planner.planned import PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.rehearse import heirs
 from bouted.planner.risk import mean_of_worst, over_scenarios, pooled
 from bouted.planner.scenarios import scenarios, tilted, usd_spread
+from bouted.planner.terms import ModelWeights
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer, planned
 

@@ -16,7 +16,8 @@ from bouted.planner.design import Frontier, Progress
 from bouted.planner.explain import explain_infeasible
 from bouted.planner.inside import Ask, Fleet, Inside
 from bouted.planner.outside import cube
-from bouted.planner.problem import Incumbent, ModelShare, PlanningProblem
+from bouted.planner.planned import Incumbent, ModelShare
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.search import propose
 from bouted.planner.splits import FloorSplits
 from bouted.quality.curve import QualityCurve

@@ -14,18 +14,11 @@ from hypothesis import strategies as st
 from bouted.market.egress import parse_place
 from bouted.market.offers import Offer
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
+from bouted.planner.goals import Preference, Rule
 from bouted.planner.plan import Choice
-from bouted.planner.problem import (
-    Incumbent,
-    ModelShare,
-    ModelWeights,
-    PlannedNode,
-    PlanningProblem,
-    Preference,
-    PriceLife,
-    Rule,
-    SwitchingCosts,
-)
+from bouted.planner.planned import Incumbent, ModelShare, PlannedNode
+from bouted.planner.problem import PlanningProblem
+from bouted.planner.terms import ModelWeights, PriceLife, SwitchingCosts
 from bouted.testing.builders import a_problem, a_shape, a_table, rules, targets
 from bouted.testing.fleet import an_offer, planned
 

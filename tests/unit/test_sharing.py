@@ -16,8 +16,9 @@ from bouted.perf.loads import Detail
 from bouted.perf.profile import ProfileTable
 from bouted.planner.capacity import SHARES_OF_TARGET, Capacities
 from bouted.planner.design import Design
+from bouted.planner.goals import Robustness
 from bouted.planner.latency import replica_loads
-from bouted.planner.problem import ModelShare, Robustness
+from bouted.planner.planned import ModelShare
 from bouted.planner.rehearse import Rehearsal
 from bouted.planner.sharing import LEAST, weights
 from bouted.testing.builders import a_problem, a_profile, a_shape, a_workload, rules, targets

@@ -12,17 +12,11 @@ from bouted.perf.profile import Metric
 from bouted.planner.capacity import capacities_of
 from bouted.planner.design import Design, Judge, ScoredDesign
 from bouted.planner.front import shortfall
+from bouted.planner.goals import ClassTargets, Risk, Robustness, Targets
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.latency import FOREVER_S
-from bouted.planner.problem import (
-    ClassTargets,
-    ModelShare,
-    PlannedNode,
-    PlanningProblem,
-    Risk,
-    Robustness,
-    Targets,
-)
+from bouted.planner.planned import ModelShare, PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.simulate_judge import SimulatedJudge
 from bouted.quality.curve import QualityCurve
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules, targets

@@ -13,15 +13,12 @@ from bouted.codec import dump, parse
 from bouted.errors import BoutedError, Misconfigured
 from bouted.perf.profile import LoadPoint, ProfileTable
 from bouted.planner.design import Design, Estimate, Frontier, Judge, ScoredDesign
-from bouted.planner.problem import (
-    ClassTargets,
-    Incumbent,
-    ModelShare,
-    PastJudgement,
-    PlanningProblem,
-    PriceLife,
-)
+from bouted.planner.goals import ClassTargets
+from bouted.planner.past import PastJudgement
+from bouted.planner.planned import Incumbent, ModelShare
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.sound import require_sound, require_sound_front
+from bouted.planner.terms import PriceLife
 from bouted.testing.builders import a_problem, a_shape, a_table, rules
 from bouted.testing.fleet import an_offer, planned
 from bouted.workload.profile import RequestLength

@@ -6,8 +6,10 @@ import pytest
 
 from bouted.market.offers import Market, Offer
 from bouted.planner.design import Design
-from bouted.planner.problem import ModelShare, PlannedNode, PlanningProblem, SpotRules
+from bouted.planner.planned import ModelShare, PlannedNode
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.spread import POOL, ZONE, broken_losses, losses_of, spread_broken
+from bouted.planner.terms import SpotRules
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer, planned
 

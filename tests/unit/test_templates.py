@@ -19,9 +19,10 @@ from bouted.planner.columns import ColumnSource
 from bouted.planner.covering import covering
 from bouted.planner.inside import Ask, Fleet, Inside
 from bouted.planner.pooling import worth_having
-from bouted.planner.problem import PlanningProblem, Quota
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.programme import Programme, solve
 from bouted.planner.templates import Cuts, cuts, group_layouts, layouts, part, undominated
+from bouted.planner.terms import Quota
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.fleet import an_offer
 

@@ -8,19 +8,14 @@ import pytest
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric, ProfileTable
 from bouted.planner.design import ClassEstimate, Design, Estimate, Judge, ScoredDesign
+from bouted.planner.goals import ClassTargets, Preference, Rule
 from bouted.planner.judge import SPOT
 from bouted.planner.missed import missed
-from bouted.planner.problem import (
-    ClassTargets,
-    ModelShare,
-    PlanningProblem,
-    Preference,
-    Quota,
-    Rule,
-    SpotRules,
-)
+from bouted.planner.planned import ModelShare
+from bouted.planner.problem import PlanningProblem
 from bouted.planner.relax import Unit, eased
 from bouted.planner.resolve import around, resolve, scale_of
+from bouted.planner.terms import Quota, SpotRules
 from bouted.planner.whatif import WhatIf, what_if
 from bouted.planner.whynot import Asked, Verdict, gpus_on_sale
 from bouted.testing.builders import a_problem, a_profile, a_shape, a_workload, rules, targets

@@ -1,0 +1,70 @@
+"""On what terms instances are had: dollars, spot, quota, how long prices hold, and what moving costs."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fnmatch import fnmatchcase
+
+from bouted.market.egress import Place
+from bouted.market.offers import Market, Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Dollars an hour a plan may cost, and how much more may be committed while moving."""
+
+    usd_per_hour: Decimal
+    surge_usd_per_hour: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchingCosts:
+    """What moving costs, in hours of the node's price: started nodes pay `start_h`, dropped ones
+    `overlap_h` (both run until the new one is ready). Each GiB of weights that a node fetches adds
+    `fetch_h_per_gib` to its start."""
+
+    start_h: float
+    overlap_h: float
+    fetch_h_per_gib: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotRules:
+    """The largest share of each model's need that may stand on spot: in all, in one pool (an instance type
+    in a zone), and in one zone."""
+
+    max_share: float
+    pool_max_share: float = 1.0
+    zone_max_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """At most `gpus` GPUs of this type may be held at once over the offers it covers. `region` is a glob."""
+
+    provider: str
+    region: str
+    gpu: str
+    market: Market
+    gpus: int
+
+    def covers(self, offer: Offer) -> bool:
+        """Whether nodes of the offer count against it."""
+        mine = (offer.provider, offer.gpu, offer.market) == (self.provider, self.gpu, self.market)
+        return mine and fnmatchcase(offer.region, self.region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLife:
+    """How long a price of this offer is expected to hold from now, in hours, learned from its history."""
+
+    offer_id: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWeights:
+    """How many GiB a started node fetches for a model, and from where."""
+
+    model: str
+    place: Place
+    gib: float
