@@ -38,6 +38,7 @@ def plan(place: Place, as_json: bool) -> int:
         held=made.held,
         changes=made.changes,
         current=made.current,
+        frontier=made.frontier,
         targets=config.targets_s(),
         budget_usd_per_hour=config.budget_value().usd_per_hour,
     )

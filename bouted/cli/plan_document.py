@@ -29,6 +29,12 @@ def plan_document(proposed: Proposed) -> dict[str, Any]:
         "rate_per_s": plan.rate_per_s,
         "judge": estimate.judge.value,
         "latency_spread": estimate.spread,
+        "search": {
+            "swept": proposed.frontier.swept,
+            "simulated": proposed.frontier.simulated,
+            "seconds": proposed.frontier.seconds,
+            "ended": proposed.frontier.ended.value,
+        },
         "split": _split(proposed),
         "rules": _rules(proposed),
         "nodes": _nodes(proposed),

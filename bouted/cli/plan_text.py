@@ -6,9 +6,10 @@ from decimal import Decimal
 from bouted.cli.bound_words import bound_words
 from bouted.cli.columns import columns, paragraph, whole
 from bouted.cli.plan_changes import node_lines
+from bouted.cli.search_words import search_words
 from bouted.cli.units import seconds, share, usd, usd_change
 from bouted.perf.profile import Metric
-from bouted.planner.design import Judge
+from bouted.planner.design import Frontier, Judge
 from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan
 from bouted.quality.route_words import in_columns
@@ -25,6 +26,7 @@ class Proposed:
     held: bool
     changes: ChangeSet
     current: Plan | None
+    frontier: Frontier
     targets: Targets
     budget_usd_per_hour: Decimal
 
@@ -58,6 +60,7 @@ def _figures(proposed: Proposed) -> list[str]:
     judge = "the event simulator" if estimate.judge is Judge.SIMULATED else "profile look-ups"
     rows.append(("load", f"planned for {plan.rate_per_s:.3g} queries/s"))
     rows.append(("judged", f"by {judge}; latency good to +-{share(estimate.spread)}"))
+    rows.append(("search", search_words(proposed.frontier)))
     return [line for label, text in rows for line in paragraph(label.ljust(LABEL), text)]
 
 

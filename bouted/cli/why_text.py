@@ -4,9 +4,10 @@ from decimal import Decimal
 
 from bouted.cli.bound_words import bound_words
 from bouted.cli.columns import columns, cut, paragraph
+from bouted.cli.search_words import search_words
 from bouted.cli.units import count, seconds, share, usd
 from bouted.cli.why_assumed import assumed_lines, shorten_offer
-from bouted.planner.design import Ended, Frontier
+from bouted.planner.design import Frontier
 from bouted.planner.goals import Rule
 from bouted.planner.plan import Plan
 from bouted.planner.problem import PlanningProblem
@@ -52,13 +53,7 @@ def _search(frontier: Frontier | None) -> list[str]:
     """How far the search went that found the plan."""
     if frontier is None:
         return []
-    ended = {
-        Ended.DONE: "done",
-        Ended.DEADLINE: "ended by its deadline",
-        Ended.STOPPED: "stopped by somebody",
-    }[frontier.ended]
-    found = f"{count(frontier.swept, 'ask')} solved, {count(frontier.simulated, 'design')} simulated"
-    return paragraph("search".ljust(LABEL), f"{found} in {frontier.seconds:.1f} s, {ended}")
+    return paragraph("search".ljust(LABEL), search_words(frontier))
 
 
 def _binds(found: WhatIf, problem: PlanningProblem) -> list[str]:

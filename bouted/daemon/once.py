@@ -14,7 +14,7 @@ from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.run import made
 from bouted.daemon.traffic import Traffic
 from bouted.planner.client import PlanningWorker
-from bouted.planner.design import Progress
+from bouted.planner.design import Frontier, Progress
 from bouted.planner.plan import Plan, Trigger
 from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.diff import diff
@@ -25,10 +25,12 @@ from bouted.store.plans import desired_plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A plan made now, what it would change, and the plan in force (None: there is none)."""
+    """A plan made now, the front it is from, what it would change, and the plan in force (None: there is
+    none)."""
 
     plan: Plan
     held: bool
+    frontier: Frontier
     changes: ChangeSet
     current: Plan | None
 
@@ -59,6 +61,7 @@ async def _propose(
     maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
     _stop_when_interrupted(worker)
     try:
+        maker.recall()
         market.recall(config)
         await market.refresh(config)
         market.require_sound()
@@ -96,6 +99,7 @@ def _proposal(store: Store, clock: Clock, result: Made) -> Proposal:
     return Proposal(
         plan=result.plan,
         held=result.held,
+        frontier=result.frontier,
         changes=diff(wanted, load_fleet(store, clock.now())),
         current=current,
     )

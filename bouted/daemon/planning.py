@@ -27,7 +27,7 @@ from bouted.planner.problem import PlanningProblem
 from bouted.planner.sound import require_sound
 from bouted.store.documents import get_document, put_document
 from bouted.store.open import Store
-from bouted.store.plans import save_plan
+from bouted.store.plans import list_plans, save_plan
 from bouted.workload.profile import WorkloadProfile
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,24 @@ class PlanMaker:
         self.profiler = Profiler(store=self.store, worker=self.worker, clock=self.clock)
         self.problems = ProblemMaker(self.store, self.worker, self.catalog, self.clock, self.profiler)
 
-    def recall(self, plan: Plan, problem: PlanningProblem) -> None:
-        """After a restart: what the newest plan went by, and what its search taught."""
+    def recall(self) -> tuple[Plan, PlanningProblem] | None:
+        """Go on from the newest plan: what it went by, and what its search taught. None without one that
+        this version can read."""
+        newest = list_plans(self.store, 1)
+        problem = self._problem_of(newest[0].plan) if newest else None
+        if problem is None:
+            return None
+        plan = newest[0].plan
         self.profiler.recall(problem.profiles, problem.workload.lengths)
         self.taught = Taught(models=problem.quality.models, judged=self._judged(plan))
+        return plan, problem
+
+    def _problem_of(self, plan: Plan) -> PlanningProblem | None:
+        try:
+            return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
+        except (ValidationError, Gone) as error:
+            log.warning("the problem of plan %s cannot be read, planning anew: %s", plan.id, error)
+            return None
 
     def _judged(self, plan: Plan) -> tuple[PastJudgement, ...]:
         if not plan.frontier_hash:

@@ -6,24 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from bouted.clock import Clock
-from bouted.codec import parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config, Mode
 from bouted.daemon.planning import Made, PlanMaker
-from bouted.errors import BoutedError, Gone, Infeasible, Misconfigured
+from bouted.errors import BoutedError, Infeasible, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import Offer
 from bouted.planner.design import Progress
 from bouted.planner.plan import Plan, PlanStatus, Trigger
-from bouted.planner.problem import PlanningProblem
 from bouted.planner.situation import LoadShift, ReplanPolicy, ReplanReason, Situation
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.control import load_control, update_control
-from bouted.store.documents import get_document
 from bouted.store.events import add_events, newest_event
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
@@ -75,13 +70,12 @@ class Replanner:
 
         A problem that this version cannot read is planned anew. A failure that no plan came after goes on.
         """
+        found = self.maker.recall()
         newest = list_plans(self.store, 1)
         self._recall_failure(newest[0].plan.created_at if newest else None)
-        problem = self._problem_of(newest[0].plan) if newest else None
-        if problem is None:
+        if found is None:
             return
-        plan = newest[0].plan
-        self.maker.recall(plan, problem)
+        plan, problem = found
         fleet = load_fleet(self.store, self.clock.now())
         self.previous = Situation(
             at=plan.created_at,
@@ -92,13 +86,6 @@ class Replanner:
             out_of_stock=_out_of_stock(fleet),
             lost_nodes=_lost(fleet),
         )
-
-    def _problem_of(self, plan: Plan) -> PlanningProblem | None:
-        try:
-            return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
-        except (ValidationError, Gone) as error:
-            log.warning("the problem of plan %s cannot be read, planning anew: %s", plan.id, error)
-            return None
 
     def _recall_failure(self, planned_at: datetime | None) -> None:
         """So that a restart neither ends the incident nor opens it again."""

@@ -12,7 +12,7 @@ from bouted.cli.plan_document import plan_document
 from bouted.cli.plan_text import Proposed, plan_text
 from bouted.market.offers import Market
 from bouted.perf.profile import Metric
-from bouted.planner.design import Design, Estimate, Judge
+from bouted.planner.design import Design, Ended, Estimate, Frontier, Judge
 from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan, Trigger
 from bouted.planner.planned import ModelShare, PlannedNode
@@ -72,6 +72,16 @@ def a_plan(plan_id: str, nodes: tuple[PlannedNode, ...], threshold: float) -> Pl
     )
 
 
+FRONTIER = Frontier(
+    designs=(),
+    incumbent=None,
+    nearest=None,
+    swept=83,
+    simulated=24,
+    seconds=6.1,
+    seed=7,
+    ended=Ended.DEADLINE,
+)
 BEFORE = a_plan("7f3a2", (*planned(L4, 2, small=4), *planned(H100, 1, large=1)), 0.5)
 AFTER = a_plan("9c1d0", (*planned(L4, 1, small=4), *planned(A100, 1, large=1)), 0.412)
 
@@ -91,6 +101,7 @@ def proposed(plan: Plan, current: Plan | None, *, held: bool = False) -> Propose
         held=held,
         changes=diff(wanted, fleet),
         current=current,
+        frontier=FRONTIER,
         targets=TARGETS,
         budget_usd_per_hour=Decimal("25.00"),
     )
