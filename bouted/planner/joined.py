@@ -16,6 +16,9 @@ SWEPT_VARIABLES = 1000
 MOST_SOLVES = 12
 SMALL = 300
 SWEPT_A_SOLVE = 16
+# Left free of each replica's highest load, where no bound is asked for: the split is rounded, which may load
+# one a little more than the programme did.
+ROOM_TO_ROUND = 0.002
 # One more programme in so many rounds of breeding, per so many variables.
 ROUND_VARIABLES = 60
 
@@ -52,7 +55,8 @@ class Joined:
         if key not in self._found:
             self._left -= 1
             splits = nearby(self._curve, near) if near else self._whole
-            self._found[key] = self._joint.cheapest(factor, floor, splits)
+            room = ROOM_TO_ROUND if near or factor != 1.0 else 0.0
+            self._found[key] = self._joint.cheapest(factor, floor, splits, room=room)
         return self._found[key]
 
     def bound(self, floor: float) -> float | None:

@@ -84,11 +84,13 @@ class Joint:
         lattice: Lattice,
         *,
         classes: bool = True,
+        room: float = 0.0,
         node_limit: int = NODE_LIMIT,
     ) -> JointFleet | None:
         """The cheapest fleet and split with P95s within `factor` x the targets and low quality of `floor`.
 
-        Splits are mixes of those of the lattice. None when there is none at all, whatever it costs. Targets
+        Splits are mixes of those of the lattice. None when there is none at all, whatever it costs. `room` is
+        the part of each replica's highest load that is left free; the bound is one for such designs. Targets
         of `classes` are kept replica by replica, by an estimate of how much later a class is; then the bound
         only holds for designs that do so.
         """
@@ -106,7 +108,7 @@ class Joint:
             self._capacities,
             lattice,
             floor,
-            [self._most_per_s(profile, factor, classes) for profile in self._profiles],
+            [(1 - room) * self._most_per_s(profile, factor, classes) for profile in self._profiles],
         )
         gap = GAP if self.variables <= MANY else GAP_OF_MANY
         found = solve(joint.programme, gap=gap, node_limit=node_limit)

@@ -15,6 +15,7 @@ from bouted.perf.profile import QUANTILES, Metric, ProfileTable
 from bouted.planner.capacity import Capacities
 from bouted.planner.design import Design, ScoredDesign
 from bouted.planner.inside import Ask, Fleet, Inside
+from bouted.planner.joined import Joined
 from bouted.planner.joint_fleet import Joint, JointFleet, grouped, packed
 from bouted.planner.judge import ProfilesJudge
 from bouted.planner.lattice import lattice
@@ -117,6 +118,23 @@ def test_the_fleet_found_serves_its_split_within_the_targets() -> None:
     (scored,) = judged(problem, iter([Design(nodes=found.nodes, shares=shares)]))
     assert scored.estimate.e2e_p95_s <= 3.0
     assert float(scored.design.usd_per_hour) <= found.bound_usd_per_hour * 1.01
+
+
+def test_a_fleet_near_a_split_has_room_for_the_rounding_of_its_shares() -> None:
+    """Loads at the brim, at many rates: rounding adds a little to some of them."""
+    for rate in np.linspace(5.0, 9.0, 9):
+        problem = a_case(workload=a_workload(float(rate)), wanted=targets(e2e=60.0, quality=0.7))
+        capacities = Capacities(problem.profiles, problem.targets)
+        joined = Joined(problem, capacities, QualityCurve.from_model(problem.quality, problem.seed))
+        first = joined.fleet(1.0, 0.7)
+        assert first is not None
+        found = joined.fleet(1.0, 0.7, first.shares)
+        assert found is not None
+        names = [item.name for item in problem.models]
+        shares = tuple(ModelShare(model=n, share=x) for n, x in zip(names, found.shares, strict=True))
+        design = Design(nodes=found.nodes, shares=shares, sharing=found.sharing)
+        [scored] = judged(problem, iter([design]))
+        assert "capacity" not in scored.violated
 
 
 def test_it_is_no_dearer_than_the_best_of_every_split_on_a_grid() -> None:
