@@ -502,6 +502,15 @@ def test_a_key_is_never_passed_on_and_only_the_model_changes(start: Start, tmp_p
 # What the daemon learns
 
 
+async def _heard(traffic: Traffic, count: int) -> None:
+    """Polls until so many requests are counted, and once more: a gateway notes a request after its last
+    byte has gone out."""
+    deadline = time.monotonic() + 10
+    while traffic.ok < count and time.monotonic() < deadline:
+        await traffic.poll()
+    await traffic.poll()
+
+
 def test_the_daemon_counts_each_request_once_over_a_restart_of_the_gateway(
     start: Start, engine: Callable[..., Engine]
 ) -> None:
@@ -513,8 +522,7 @@ def test_the_daemon_counts_each_request_once_over_a_restart_of_the_gateway(
             for count in (3, 6):
                 for _ in range(3):
                     gateway.chat(max_tokens=1)
-                await traffic.poll()
-                await traffic.poll()
+                await _heard(traffic, count)
                 assert (traffic.ok, len(traffic.samples), len(traffic.arrivals)) == (count,) * 3
             now_s = time.time()
             seen = traffic.workload(DECLARED, now_s, 60.0)
@@ -525,8 +533,7 @@ def test_the_daemon_counts_each_request_once_over_a_restart_of_the_gateway(
             again = start(port=port or 0)
             again.to(only)
             again.chat(max_tokens=1)
-            for _ in range(2):
-                await traffic.poll()
+            await _heard(traffic, 7)
             assert (traffic.ok, traffic.failed, len(traffic.arrivals)) == (7, 0, 7)
         finally:
             await traffic.close()
