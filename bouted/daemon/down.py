@@ -7,11 +7,13 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.config.locate import Located
+from bouted.daemon.compose import ROUTES
 from bouted.daemon.health import HealthProber
 from bouted.daemon.lock import StateLock
 from bouted.daemon.parts import Loaded, launcher_of, load
 from bouted.daemon.reconciling import Reconciler
-from bouted.daemon.run import ROUTES
+from bouted.daemon.routing import Routing
+from bouted.daemon.sight import Sight
 from bouted.errors import AlreadyRunning, Misconfigured
 from bouted.reconcile.execute import Executor
 from bouted.store.control import update_control
@@ -71,17 +73,15 @@ def _wait(store: Store, clock: Clock, say: Callable[[str], None]) -> int:
 async def _stop_all(loaded: Loaded, store: Store, clock: Clock, say: Callable[[str], None]) -> int:
     """The reconciler's own passes, with nothing wanted."""
     config = loaded.config
-    launcher = launcher_of(config)
-    prober = HealthProber(clock)
+    launcher, prober = launcher_of(config), HealthProber(clock)
     reconciler = Reconciler(
         store=store,
-        launcher=launcher,
         launcher_name=config.launcher.name,
         deployment=config.deployment,
         executor=Executor(store=store, launcher=launcher, clock=clock),
-        prober=prober,
+        sight=Sight(store=store, launcher=launcher, prober=prober, clock=clock, limits=config.limits),
+        routing=Routing(clock=clock, path=config.state_dir / ROUTES),
         clock=clock,
-        routes_path=config.state_dir / ROUTES,
         limits=config.limits,
         rules=lambda: config.model_rules(tuple(model.name for model in config.models)),
     )

@@ -1,32 +1,26 @@
 """One pass of the reconciler: look, write what changed, steer the gateways, act."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from bouted.clock import Clock
-from bouted.daemon.health import HealthProber
-from bouted.errors import BoutedError
-from bouted.gateway.publish import read_table, write_table
-from bouted.gateway.table import RouteTable
+from bouted.daemon.routing import Routing
+from bouted.daemon.sight import Sight
 from bouted.perf.costs import StepCosts
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan
 from bouted.planner.problem import ModelRules
-from bouted.quality.route_split import RouteSplit
 from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNode, StopReplica
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.launcher import Launcher, Seen
-from bouted.reconcile.observe import Health, Observation, observe
+from bouted.reconcile.launcher import Seen
+from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
-from bouted.reconcile.routes import route_table, same_routing, split_in_force
 from bouted.reconcile.states import ReplicaStatus
 from bouted.store.control import load_control
-from bouted.store.fleet import load_fleet, move_node, move_replica
+from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 
@@ -54,87 +48,39 @@ class Reconciler:
     """Drives the fleet towards the desired plan, one pass at a time."""
 
     store: Store
-    launcher: Launcher
     launcher_name: str
     deployment: str
     executor: Executor
-    prober: HealthProber
+    sight: Sight
+    routing: Routing
     clock: Clock
-    routes_path: Path
     limits: Callable[[], Limits]
     rules: Callable[[], tuple[ModelRules, ...]]
-    table: RouteTable | None = field(default=None)
 
     async def run_pass(self) -> Pass:
         """Observe, publish routes, then act unless paused."""
-        seen = await asyncio.to_thread(self.launcher.seen)
-        health = await self.prober.probe(seen)
-        observation = self._observe(seen, health)
+        look = await self.sight.look()
         control = load_control(self.store)
         plan = desired_plan(self.store)
         wanted = () if plan is None or control.down_requested else plan.design.nodes
         fleet = load_fleet(self.store, self.clock.now())
         if plan is not None:
-            self._publish(plan, fleet)
+            self.routing.publish(plan, fleet)
         changes = diff(wanted, fleet)
-        actions: tuple[Action, ...] = _stray_actions(observation)
+        actions: tuple[Action, ...] = _stray_actions(look.observation)
         if not control.paused or control.down_requested:
-            actions += self._decide(changes, fleet, plan, health, observation.unseen)
+            actions += self._decide(changes, fleet, plan, look.health, look.observation.unseen)
         outcomes = await self._act(actions, plan)
         fleet = load_fleet(self.store, self.clock.now())
         return Pass(
             fleet=fleet,
-            seen=seen,
-            health=health,
+            seen=look.seen,
+            health=look.health,
             plan=plan,
             changes=diff(wanted, fleet),
             outcomes=outcomes,
-            unknown=observation.unknown,
+            unknown=look.observation.unknown,
         )
-
-    def _observe(self, seen: Seen, health: tuple[Health, ...]) -> Observation:
-        """Write every move the evidence supports."""
-        now = self.clock.now()
-        observation = observe(load_fleet(self.store, now), seen, health, self.limits(), now)
-        for node in observation.nodes:
-            move_node(
-                self.store,
-                node.name,
-                node.status,
-                node.reason,
-                now,
-                launched_at=node.launched_at,
-                note=node.note,
-            )
-        for move in observation.replicas:
-            move_replica(
-                self.store,
-                move.name,
-                move.status,
-                move.reason,
-                now,
-                endpoint=move.endpoint,
-                note=move.note,
-            )
-        return observation
-
-    def _publish(self, plan: Plan, fleet: FleetState) -> None:
-        """Give the gateways a new table when it would steer differently."""
-        if self.table is None:
-            self.table = _last_table(self.routes_path)
-        previous = self.table.split if self.table is not None else None
-        split = split_in_force(plan, previous, fleet)
-        table = route_table(
-            plan,
-            split,
-            fleet,
-            version=self.table.version + 1 if self.table is not None else 1,
-            now=self.clock.now(),
-            scorer_file=scorer_file(split),
-        )
-        if self.table is None or not same_routing(self.table, table):
-            write_table(self.routes_path, table)
-            self.table = table
 
     def _decide(
         self,
@@ -183,24 +129,12 @@ class Reconciler:
         return outcomes
 
 
-def scorer_file(split: RouteSplit) -> str:
-    """Name, in the state folder, of the file of the router that the split's rules belong to."""
-    return f"scorer-{split.scorer_hash[:12]}.json"
-
-
 def _stray_actions(observation: Observation) -> tuple[Action, ...]:
     """End what still runs although its row has ended."""
     return (
         *(StopReplica(replica=replica) for replica in observation.stray_replicas),
         *(StopNode(node=node) for node in observation.stray_nodes),
     )
-
-
-def _last_table(path: Path) -> RouteTable | None:
-    try:
-        return read_table(path)
-    except (BoutedError, OSError):
-        return None
 
 
 def _costs_of(plan: Plan | None) -> Callable[[ReplicaShape], StepCosts]:

@@ -49,7 +49,6 @@ class Replanner:
     maker: PlanMaker
     policy: Callable[[Config], ReplanPolicy]
     clock: Clock
-    token: int
     previous: Situation | None = None
     shift: LoadShift | None = None
     task: "asyncio.Task[None] | None" = None
@@ -188,7 +187,7 @@ class Replanner:
 
     def _apply(self, plan: Plan) -> None:
         before = desired_plan(self.store)
-        set_desired_plan(self.store, plan.id, self.token)
+        set_desired_plan(self.store, plan.id)
         first = plan.why[0] if plan.why else ""
         message = f"plan {plan.id} applied: ${plan.design.usd_per_hour:.2f}/h; {first}"
         self._tell(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)

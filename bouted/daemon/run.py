@@ -5,27 +5,18 @@ import logging
 from pathlib import Path
 
 from bouted.clock import SystemClock
-from bouted.daemon.alerting import Alerter
+from bouted.daemon.compose import Outside, compose
 from bouted.daemon.health import HealthProber
-from bouted.daemon.held_config import HeldConfig
-from bouted.daemon.learning import Learner
 from bouted.daemon.lock import StateLock
-from bouted.daemon.notices import NoticeKeeper
-from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, replan_policy_of, selection_of
-from bouted.daemon.past import PastKeeper
+from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, selection_of
 from bouted.daemon.planning import PlanMaker
-from bouted.daemon.prices import MarketKeeper
-from bouted.daemon.reconciling import Reconciler
-from bouted.daemon.replanning import Replanner
-from bouted.daemon.service import LEASE_S, Service, lease_name
+from bouted.daemon.service import LEASE_S, lease_name
 from bouted.daemon.traffic import Traffic
 from bouted.errors import Misconfigured
 from bouted.planner.client import PlanningWorker
-from bouted.reconcile.execute import Executor
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store, open_store
 
-ROUTES = "routes.json"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -58,44 +49,19 @@ def made(folder: Path) -> Path:
 
 
 async def _serve(loaded: Loaded, store: Store) -> None:
-    held, config, clock = HeldConfig(loaded), loaded.config, SystemClock()
-    holder = lease_name(config.state_dir)
-    token = take_lease(store, DAEMON_LEASE, holder, clock.now(), LEASE_S)
-    launcher = launcher_of(config)
-    alerter = Alerter(store=store, clock=clock, deployment=config.deployment)
-    maker = PlanMaker(
-        store=store,
-        worker=PlanningWorker(),
-        catalog=loaded.catalog,
-        clock=clock,
-        policy=selection_of,
-    )
-    replanner = Replanner(store=store, maker=maker, policy=replan_policy_of, clock=clock, token=token)
-    replanner.applied = alerter.plan_applied
-    reconciler = Reconciler(
-        store=store,
-        launcher=launcher,
-        launcher_name=config.launcher.name,
-        deployment=config.deployment,
-        executor=Executor(store=store, launcher=launcher, clock=clock),
-        prober=HealthProber(clock),
-        clock=clock,
-        routes_path=config.state_dir / ROUTES,
-        limits=held.limits,
-        rules=held.rules,
-    )
-    service = Service(
-        held=held,
-        store=store,
+    config, clock = loaded.config, SystemClock()
+    token = take_lease(store, DAEMON_LEASE, lease_name(config.state_dir), clock.now(), LEASE_S)
+    mine = store.fenced(DAEMON_LEASE, token)
+    outside = Outside(
+        store=mine,
         token=token,
         clock=clock,
-        market=MarketKeeper(store=store, clock=clock, feeds=feeds_of(loaded)),
+        launcher=launcher_of(config),
+        prober=HealthProber(clock),
         traffic=Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}"),
-        reconciler=reconciler,
-        replanner=replanner,
-        alerter=alerter,
-        notices=NoticeKeeper(store=store, clock=clock),
-        past=PastKeeper(store=store, clock=clock),
-        learner=Learner(store=store, clock=clock),
+        feeds=feeds_of(loaded),
+        maker=PlanMaker(
+            store=mine, worker=PlanningWorker(), catalog=loaded.catalog, clock=clock, policy=selection_of
+        ),
     )
-    await service.run()
+    await compose(loaded, outside).run()

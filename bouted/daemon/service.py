@@ -25,11 +25,13 @@ from bouted.daemon.past import PastKeeper
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
+from bouted.daemon.sight import Prober
 from bouted.daemon.traffic import Traffic
 from bouted.daemon.watching import watch_files
-from bouted.errors import AlreadyRunning, BoutedError, Infeasible, Misconfigured
+from bouted.errors import AlreadyRunning, BoutedError, Infeasible, Misconfigured, Retryable
 from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import PlanStatus
+from bouted.reconcile.launcher import Launcher
 from bouted.store.board import publish_board
 from bouted.store.control import load_control
 from bouted.store.events import add_events, list_events
@@ -57,6 +59,15 @@ def lease_name(state_dir: Path) -> str:
     return f"{socket.gethostname()}:{state_dir}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something the daemon does every so often."""
+
+    name: str
+    do: Callable[[], Awaitable[None]]
+    every_s: float
+
+
 @dataclass(slots=True)
 class Service:
     """Everything that runs on a schedule. Each job is a few lines; the parts do the work."""
@@ -67,6 +78,8 @@ class Service:
     clock: Clock
     market: MarketKeeper
     traffic: Traffic
+    launcher: Launcher
+    prober: Prober
     reconciler: Reconciler
     replanner: Replanner
     alerter: Alerter
@@ -107,13 +120,10 @@ class Service:
         await self._quiesce(scheduler)
         await watcher
 
-    def _schedule(self) -> AsyncIOScheduler:
-        scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        now = datetime.now(UTC)
-        jobs = (
+    def jobs(self) -> tuple[Job, ...]:
+        """What is done, and how often; all of it starts at once."""
+        every = (
+            (self.keep_lease, LEASE_S / 3),
             (self.run_pass, PASS_S),
             (self.poll_traffic, POLL_S),
             (self.consider, PASS_S),
@@ -124,20 +134,38 @@ class Service:
             (self.learn_speed, LEARN_S),
             (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
         )
-        for job, every_s in jobs:
+        return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
+
+    def _schedule(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        now = datetime.now(UTC)
+        for job in self.jobs():
             scheduler.add_job(
-                self._tracked, "interval", (job,), seconds=every_s, next_run_time=now, id=job.__name__
+                self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
             )
         scheduler.start()
         return scheduler
 
-    async def _tracked(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Run a job so that stopping can wait for it: the scheduler itself would cancel it midway."""
+    async def attend(self, job: Job) -> None:
+        """Run a job so that stopping can wait for it, and so that what goes wrong in it ends nothing else.
+
+        A daemon that was overtaken stops.
+        """
         task = asyncio.current_task()
         assert task is not None
         self.under_way.add(task)
         try:
-            await job()
+            await job.do()
+        except AlreadyRunning as overtaken:
+            self.fatal = overtaken
+            self.stop.set()
+        except Retryable as later:
+            log.warning("%s: %s", job.name, later)
+        except Exception:  # the loop's edge: the next turn of this job starts afresh
+            log.exception("%s failed", job.name)
         finally:
             self.under_way.discard(task)
 
@@ -149,8 +177,7 @@ class Service:
         scheduler.shutdown(wait=False)
 
     async def run_pass(self) -> None:
-        """One pass of the reconciler; keeps the lease, feeds the watchdog, writes the board."""
-        self._keep_lease()
+        """One pass of the reconciler; feeds the watchdog, writes the board."""
         if self.stop.is_set():
             return
         if self.reload_wanted:
@@ -161,6 +188,12 @@ class Service:
             log.warning("%s runs, but no row says why; left alone", name)
         self._publish()
         notify("WATCHDOG=1", f"STATUS={self._status_line()}")
+
+    async def keep_lease(self) -> None:
+        """Extend the lease; without it nothing may be written any more."""
+        holder = lease_name(self.held.config.state_dir)
+        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, self.clock.now(), LEASE_S):
+            raise AlreadyRunning("another daemon took over this store", hint="see: bouted status")
 
     async def poll_traffic(self) -> None:
         """Fetch what the gateway saw."""
@@ -183,7 +216,7 @@ class Service:
                 Observed(
                     fleet=self.last.fleet,
                     samples=self.traffic.samples,
-                    metrics=self.reconciler.prober.metrics,
+                    metrics=self.prober.metrics,
                 ),
                 self.replanner.maker.profiler.predicted,
                 {model.name: model.spec for model in self.held.config.models},
@@ -260,20 +293,13 @@ class Service:
     def _anything_runs(self) -> bool:
         return self.last is not None and any(node.live for node in self.last.fleet.nodes)
 
-    def _keep_lease(self) -> None:
-        """Extend the lease; without it nothing may be written any more."""
-        holder = lease_name(self.held.config.state_dir)
-        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, self.clock.now(), LEASE_S):
-            self.fatal = AlreadyRunning("another daemon took over this store", hint="see: bouted status")
-            self.stop.set()
-
     def _renew(self, spans: int) -> None:
         if self.last is None:
             return
         names = tuple(node.name for node in self.last.fleet.nodes if node.live)
         until = self.clock.now() + timedelta(seconds=spans * deadman_s(self.held.config))
         if names:
-            self.reconciler.launcher.renew(names, until)
+            self.launcher.renew(names, until)
 
     def _spend(self) -> Spend:
         fleet = self.last.fleet if self.last is not None else None
@@ -332,5 +358,5 @@ class Service:
         self._renew(STOP_RENEWAL_FACTOR)
         self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
         await self.traffic.close()
-        await self.reconciler.prober.close()
+        await self.prober.close()
         release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from bouted.clock import Clock
 from bouted.errors import (
+    AlreadyRunning,
     BudgetRefused,
     Gone,
     Misconfigured,
@@ -41,6 +42,7 @@ from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import begin_action, finish_action
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
 from bouted.store.open import Store
+from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Executor:
     store: Store
     launcher: Launcher
     clock: Clock
+    in_thread: InThread = asyncio.to_thread
     running: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict)
 
     def busy(self) -> frozenset[str]:
@@ -79,13 +82,16 @@ class Executor:
             subject = subject_of(action)
             if subject not in self.busy():
                 self.running[subject] = asyncio.create_task(
-                    asyncio.to_thread(self.perform, action, context), name=subject
+                    self._perform_apart(action, context), name=subject
                 )
         if not self.running:
             return ()
         done, _ = await asyncio.wait(self.running.values(), timeout=wait_s)
         self.running = {s: task for s, task in self.running.items() if task not in done}
         return tuple(task.result() for task in done)
+
+    async def _perform_apart(self, action: Action, context: Context) -> Outcome:
+        return await self.in_thread(self.perform, action, context)
 
     async def settle(self) -> None:
         """Wait for everything under way to finish."""
@@ -102,6 +108,8 @@ class Executor:
         row = begin_action(self.store, context.plan_id, kind, subject, self.clock.now())
         try:
             outcome = self._perform(action, context)
+        except AlreadyRunning:
+            raise
         except Exception as error:  # the loop's edge: a bug in a launcher must not end the daemon
             log.exception("%s %s failed", kind, subject)
             outcome = self._later(action, f"{type(error).__name__}: {error}", RETRY_S)

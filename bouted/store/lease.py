@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from bouted.errors import AlreadyRunning
 from bouted.store.names import DAEMON_LEASE
-from bouted.store.session import Store
+from bouted.store.session import Store, held_by
 from bouted.store.tables import Leases
 from bouted.store.upsert import insert_into
 
@@ -75,19 +75,8 @@ def lease_holder(store: Store, name: str, now: datetime) -> LeaseInfo | None:
         return None if row is None else _info(row)
 
 
-def require_token(session: Session, name: str, token: int) -> None:
-    """AlreadyRunning unless `token` is the lease's newest: a holder that was overtaken writes nothing."""
-    newest = session.scalar(select(Leases.token).where(Leases.name == name).with_for_update())
-    if newest != token:
-        raise _held(session, name)
-
-
 def _held(session: Session, name: str) -> AlreadyRunning:
-    holder = session.scalar(select(Leases.holder).where(Leases.name == name)) or "nobody"
-    return AlreadyRunning(
-        f"the {name} lease is held by {holder}",
-        hint="stop that one first, or wait for its lease to expire if it has died",
-    )
+    return held_by(name, session.scalar(select(Leases.holder).where(Leases.name == name)) or "")
 
 
 def _info(row: Leases) -> LeaseInfo:

@@ -9,7 +9,6 @@ from bouted.errors import Misconfigured
 from bouted.planner.plan import Plan, PlanStatus
 from bouted.store import tables
 from bouted.store.control import control_row
-from bouted.store.lease import DAEMON_LEASE, require_token
 from bouted.store.session import Store
 from bouted.store.tables import Plans
 
@@ -81,13 +80,11 @@ def desired_plan(store: Store) -> Plan | None:
         return session.get_one(Plans, control.desired_plan_id).body
 
 
-def set_desired_plan(store: Store, plan_id: str, token: int) -> None:
+def set_desired_plan(store: Store, plan_id: str) -> None:
     """Puts a plan in force: it becomes APPLIED and the one before SUPERSEDED, together or not at all.
-
-    `token` is the caller's daemon lease; AlreadyRunning when another daemon has taken over since.
+    A daemon does this through a fenced store.
     """
     with store.writing() as session:
-        require_token(session, DAEMON_LEASE, token)
         control = control_row(session)
         before = control.desired_plan_id
         if before is not None and before != plan_id:

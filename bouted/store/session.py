@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from bouted.errors import AlreadyRunning
 from bouted.store import refuse
 from bouted.store.engine import WRITES
+from bouted.store.tables import Leases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The lease under which a daemon writes, and its token: writes under an older one are refused."""
+
+    lease: str
+    token: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +28,11 @@ class Store:
 
     engine: Engine
     url: str
+    fence: Fence | None = None
+
+    def fenced(self, lease: str, token: int) -> "Store":
+        """The same store, for the holder of this token: whoever is overtaken writes nothing more."""
+        return replace(self, fence=Fence(lease=lease, token=token))
 
     def close(self) -> None:
         """Closes every connection; the store is not used afterwards."""
@@ -33,13 +48,34 @@ class Store:
     def writing(self) -> Iterator[Session]:
         """A write transaction: committed at the end, rolled back on any error.
 
-        Retryable when another process held the write lock for longer than the busy timeout.
+        Retryable when another process held the write lock for longer than the busy timeout. AlreadyRunning,
+        before anything is written, when the store is fenced and its token is no longer the newest.
         """
         writer = self.engine.execution_options(**{WRITES: True})
         try:
             with Session(writer, expire_on_commit=False) as session, session.begin():
+                if self.fence is not None:
+                    require_token(session, self.fence.lease, self.fence.token)
                 yield session
         except OperationalError as cause:
             if "locked" not in str(cause.orig):
                 raise
             raise refuse.unusable(self.url, cause) from cause
+
+
+def require_token(session: Session, lease: str, token: int) -> None:
+    """AlreadyRunning unless `token` is the lease's newest. The lease cannot change hands before the end of
+    the transaction."""
+    held = session.execute(
+        select(Leases.token, Leases.holder).where(Leases.name == lease).with_for_update(read=True)
+    ).one_or_none()
+    if held is None or held.token != token:
+        raise held_by(lease, held.holder if held is not None else "")
+
+
+def held_by(lease: str, holder: str) -> AlreadyRunning:
+    """The refusal that names who holds the lease."""
+    return AlreadyRunning(
+        f"the {lease} lease is held by {holder or 'nobody'}",
+        hint="stop that one first, or wait for its lease to expire if it has died",
+    )

@@ -24,7 +24,6 @@ from bouted.planner.client import OnProgress, PlanningWorker
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.problem import PlanningProblem
 from bouted.store.events import list_events
-from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.testing.builders import a_problem, a_shape, a_table, rules
@@ -100,10 +99,7 @@ class Daemon:
             clock=self.clock,
             policy=selection_of,
         )
-        token = self.replanner.token
-        fresh = Replanner(
-            store=self.store, maker=maker, policy=replan_policy_of, clock=self.clock, token=token
-        )
+        fresh = Replanner(store=self.store, maker=maker, policy=replan_policy_of, clock=self.clock)
         fresh.recall(self.loaded.config)
         return fresh
 
@@ -122,8 +118,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         maker = PlanMaker(
             store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of
         )
-        token = take_lease(store, DAEMON_LEASE, "this", clock.now(), 36_000.0)
-        replanner = Replanner(store=store, maker=maker, policy=replan_policy_of, clock=clock, token=token)
+        replanner = Replanner(store=store, maker=maker, policy=replan_policy_of, clock=clock)
         yield Daemon(store, loaded, clock, worker, replanner)
 
 

@@ -107,7 +107,7 @@ def test_the_plan_in_force_comes_before_a_newer_proposal_and_an_id_before_both(d
     desk.plan("ccc333", PlanStatus.HELD, minute=2)
     assert desk.run("pareto")[1].startswith("front of plan bbb222")
     token = take_lease(desk.store, DAEMON_LEASE, "test", START, 60.0)
-    set_desired_plan(desk.store, "aaa111", token)
+    set_desired_plan(desk.store.fenced(DAEMON_LEASE, token), "aaa111")
     assert desk.run("pareto")[1].startswith("front of plan aaa111")
     assert desk.run("pareto", "ccc")[1].startswith("front of plan ccc333")
 

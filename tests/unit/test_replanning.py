@@ -26,7 +26,6 @@ from bouted.planner.problem import PlanningProblem
 from bouted.store.control import load_control, update_control
 from bouted.store.documents import put_document
 from bouted.store.events import add_events, list_events
-from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
@@ -84,7 +83,6 @@ class Bench:
     store: Store
     config: Config
     clock: ManualClock
-    token: int
     applied: list[tuple[str, str]] = field(default_factory=list)
 
     def replanner(self, *answers: Answer, held: bool = False) -> tuple[Replanner, PreparedPlans]:
@@ -94,7 +92,6 @@ class Bench:
             maker=maker,
             policy=replan_policy_of,
             clock=self.clock,
-            token=self.token,
             applied=self._applied,
         )
         return replanner, maker
@@ -134,8 +131,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     deployment.write_config()
     clock = ManualClock()
     with closing(fresh_store(tmp_path)) as store:
-        token = take_lease(store, DAEMON_LEASE, "this", clock.now(), 3600.0)
-        yield Bench(store, load(deployment.config_path).config, clock, token)
+        yield Bench(store, load(deployment.config_path).config, clock)
 
 
 def edit_the_targets(bench: Bench) -> None:

@@ -136,15 +136,15 @@ def test_a_daemon_that_was_overtaken_cannot_put_a_plan_in_force(store: Store) ->
     for plan_id in ("aaa1", "bbb2"):
         save_plan(store, a_plan(store, plan_id), PlanStatus.PROPOSED)
     old = take(store, "one")
-    set_desired_plan(store, "aaa1", old)
+    set_desired_plan(store.fenced(DAEMON_LEASE, old), "aaa1")
     new = take(store, "two", 100)
     with pytest.raises(AlreadyRunning, match="held by two"):
-        set_desired_plan(store, "bbb2", old)
+        set_desired_plan(store.fenced(DAEMON_LEASE, old), "bbb2")
     assert [(row.plan.id, row.status) for row in list_plans(store, 10)] == [
         ("aaa1", PlanStatus.APPLIED),
         ("bbb2", PlanStatus.PROPOSED),
     ]
-    set_desired_plan(store, "bbb2", new)
+    set_desired_plan(store.fenced(DAEMON_LEASE, new), "bbb2")
     in_force = desired_plan(store)
     assert in_force is not None
     assert in_force.id == "bbb2"
@@ -153,7 +153,7 @@ def test_a_daemon_that_was_overtaken_cannot_put_a_plan_in_force(store: Store) ->
 def test_without_a_lease_no_plan_comes_into_force(store: Store) -> None:
     save_plan(store, a_plan(store, "aaa1"), PlanStatus.PROPOSED)
     with pytest.raises(AlreadyRunning):
-        set_desired_plan(store, "aaa1", 0)
+        set_desired_plan(store.fenced(DAEMON_LEASE, 0), "aaa1")
     assert desired_plan(store) is None
 
 
@@ -161,8 +161,8 @@ def test_a_plan_that_is_not_there_leaves_the_one_in_force(store: Store) -> None:
     plan = a_plan(store, "aaa1")
     save_plan(store, plan, PlanStatus.PROPOSED)
     token = take(store, "one")
-    set_desired_plan(store, "aaa1", token)
+    set_desired_plan(store.fenced(DAEMON_LEASE, token), "aaa1")
     with pytest.raises(Misconfigured, match="no plan 'zzz9'"):
-        set_desired_plan(store, "zzz9", token)
+        set_desired_plan(store.fenced(DAEMON_LEASE, token), "zzz9")
     assert desired_plan(store) == plan
     assert list_plans(store, 10)[0].status is PlanStatus.APPLIED

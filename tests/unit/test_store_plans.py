@@ -112,7 +112,7 @@ def test_a_plan_put_in_force_supersedes_the_one_before(store: Store) -> None:
     token = take_lease(store, DAEMON_LEASE, "me", START, 60)
     assert desired_plan(store) is None
     for plan_id in ("aaa1", "bbb2", "bbb2"):
-        set_desired_plan(store, plan_id, token)
+        set_desired_plan(store.fenced(DAEMON_LEASE, token), plan_id)
     assert desired_plan(store) == load_plan(store, "bbb2")
     assert statuses(store) == {
         "aaa1": PlanStatus.SUPERSEDED,
@@ -131,7 +131,7 @@ def test_all_switches_are_off_before_anyone_sets_one(store: Store) -> None:
 def test_a_switch_leaves_the_others_and_survives_a_restart(store: Store) -> None:
     saved(store, "aaa1")
     token = take_lease(store, DAEMON_LEASE, "me", START, 60)
-    set_desired_plan(store, "aaa1", token)
+    set_desired_plan(store.fenced(DAEMON_LEASE, token), "aaa1")
     update_control(store, START, "ann", paused=True)
     update_control(store, later(1), "bob", accepted_plan_id="aaa1")
     after = update_control(store, later(2), "eve", down_requested=True)
@@ -153,7 +153,8 @@ def test_a_switch_leaves_the_others_and_survives_a_restart(store: Store) -> None
 def test_a_plan_put_in_force_leaves_the_operators_switches(store: Store) -> None:
     saved(store, "aaa1", "bbb2")
     before = update_control(store, START, "ann", paused=True, accepted_plan_id="bbb2")
-    set_desired_plan(store, "aaa1", take_lease(store, DAEMON_LEASE, "me", START, 60))
+    token = take_lease(store, DAEMON_LEASE, "me", START, 60)
+    set_desired_plan(store.fenced(DAEMON_LEASE, token), "aaa1")
     assert load_control(store) == replace(before, desired_plan_id="aaa1")
 
 

@@ -1,0 +1,92 @@
+"""Puts the daemon together from a config and from what it meets outside."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bouted.clock import Clock
+from bouted.daemon.alerting import Alerter
+from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.learning import Learner
+from bouted.daemon.notices import NoticeKeeper
+from bouted.daemon.parts import Loaded, replan_policy_of
+from bouted.daemon.past import PastKeeper
+from bouted.daemon.planning import PlanMaker
+from bouted.daemon.prices import MarketKeeper
+from bouted.daemon.reconciling import Reconciler
+from bouted.daemon.replanning import Replanner
+from bouted.daemon.routing import Routing
+from bouted.daemon.service import Service
+from bouted.daemon.sight import Prober, Sight
+from bouted.daemon.traffic import Traffic
+from bouted.market.source import Feed
+from bouted.reconcile.execute import Executor
+from bouted.reconcile.launcher import Launcher
+from bouted.store.open import Store
+from bouted.threads import InThread
+
+ROUTES = "routes.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """All that is not the daemon itself; a simulation brings its own.
+
+    `store` is fenced by `token`, the daemon's lease.
+    """
+
+    store: Store
+    token: int
+    clock: Clock
+    launcher: Launcher
+    prober: Prober
+    traffic: Traffic
+    feeds: tuple[Feed, ...]
+    maker: PlanMaker
+    in_thread: InThread = asyncio.to_thread
+
+
+def compose(loaded: Loaded, outside: Outside) -> Service:
+    """A daemon that has not started yet."""
+    store, clock, held = outside.store, outside.clock, HeldConfig(loaded)
+    alerter = Alerter(store=store, clock=clock, deployment=loaded.config.deployment)
+    replanner = Replanner(store=store, maker=outside.maker, policy=replan_policy_of, clock=clock)
+    replanner.applied = alerter.plan_applied
+    return Service(
+        held=held,
+        store=store,
+        token=outside.token,
+        clock=clock,
+        market=MarketKeeper(store=store, clock=clock, feeds=outside.feeds),
+        traffic=outside.traffic,
+        launcher=outside.launcher,
+        prober=outside.prober,
+        reconciler=reconciler_of(held, outside),
+        replanner=replanner,
+        alerter=alerter,
+        notices=NoticeKeeper(store=store, clock=clock),
+        past=PastKeeper(store=store, clock=clock),
+        learner=Learner(store=store, clock=clock),
+    )
+
+
+def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
+    """The part that acts."""
+    store, clock, config = outside.store, outside.clock, held.config
+    return Reconciler(
+        store=store,
+        launcher_name=config.launcher.name,
+        deployment=config.deployment,
+        executor=Executor(store=store, launcher=outside.launcher, clock=clock, in_thread=outside.in_thread),
+        sight=Sight(
+            store=store,
+            launcher=outside.launcher,
+            prober=outside.prober,
+            clock=clock,
+            limits=held.limits,
+            in_thread=outside.in_thread,
+        ),
+        routing=Routing(clock=clock, path=config.state_dir / ROUTES),
+        clock=clock,
+        limits=held.limits,
+        rules=held.rules,
+    )
