@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, Misconfigured, NoCapacity, NotYet
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenReplica
+from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
 from . import local_replica
 from .local_files import FOREVER, EngineSpec, ReplicaFiles, write_lease
@@ -142,6 +142,10 @@ class LocalLauncher:
             replicas.extend(folder.look_at_replicas(record.name))
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
+
+    def sweep(self) -> tuple[SeenNode, ...]:
+        """The nodes on disk: this machine has one list."""
+        return tuple(folder.look(record, self._clock.now()) for folder, record in self._all())
 
     def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
         """Move the leases of these nodes; a node that ended stays ended."""

@@ -62,7 +62,13 @@ class NodeFolder:
         """The node as it is now."""
         ended_at = self.ended_at(record, now)
         up = ended_at is None and record.stopping_at is None and record.boot_until <= now
-        return SeenNode(name=record.name, up=up, started_at=record.launched_at, ended_at=ended_at)
+        return SeenNode(
+            name=record.name,
+            up=up,
+            started_at=record.launched_at,
+            ended_at=ended_at,
+            offer_id=record.offer.id,
+        )
 
     def replicas(self) -> tuple[ReplicaFiles, ...]:
         """The files of every replica that was started and not yet ended, in name order."""

@@ -32,12 +32,17 @@ class ReplicaOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenNode:
-    """An instance that exists. `up` says that replicas can be started on it."""
+    """An instance that exists, or did: providers go on listing for a while what has ended, with its times.
+
+    `up` says that replicas can be started on it. `started_at` and `ended_at` are when the provider began and
+    ceased to bill, as it says itself. `offer_id` is what was rented, where the launcher can tell.
+    """
 
     name: str
     up: bool
     started_at: datetime | None
     ended_at: datetime | None = None
+    offer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,12 @@ class Launcher(Protocol):
         ...
 
     def seen(self) -> Seen:
-        """What exists now."""
+        """What exists now, as the launcher knows it; asked every second or so."""
+        ...
+
+    def sweep(self) -> tuple[SeenNode, ...]:
+        """Every instance that carries this deployment's mark, from the provider itself, however it came to
+        be there; asked every few minutes, and may take as long."""
         ...
 
     def renew(self, nodes: tuple[str, ...], until: datetime) -> None:

@@ -192,13 +192,25 @@ class MemoryLauncher:
         for name, node in self._cloud.nodes(self._deployment).items():
             ended_at = node.ended_at(now)
             up = ended_at is None and node.ends_at == _NEVER and node.up_at <= now
-            nodes.append(SeenNode(name=name, up=up, started_at=node.launched_at, ended_at=ended_at))
+            nodes.append(
+                SeenNode(
+                    name=name,
+                    up=up,
+                    started_at=node.launched_at,
+                    ended_at=ended_at,
+                    offer_id=node.order.offer.id,
+                )
+            )
             if ended_at is None:
                 replicas += [
                     self._look(engine, now) for engine in node.engines.values() if engine.ends_at > now
                 ]
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
+
+    def sweep(self) -> tuple[SeenNode, ...]:
+        """The same nodes: this cloud has one list."""
+        return self.seen().nodes
 
     def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
         """Move the leases of these nodes; a node that ended stays ended."""

@@ -14,7 +14,7 @@ from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen
+from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health, observe
 from bouted.reconcile.order import order
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
@@ -66,6 +66,9 @@ class DyingLauncher:
 
     def stop_node(self, name: str) -> None:
         self._mortal(self.inner.stop_node, name)
+
+    def sweep(self) -> tuple[SeenNode, ...]:
+        return self.seen().nodes
 
     def seen(self) -> Seen:
         return self.inner.seen()
