@@ -24,6 +24,8 @@ class EventKind(StrEnum):
     PLAN_HELD = "plan_held"
     PLAN_FAILED = "plan_failed"
     PLAN_RECOVERED = "plan_recovered"
+    PLAN_ROLLED_BACK = "plan_rolled_back"
+    ROLLOUT = "rollout"
     REPLAN = "replan"
     PRICE_STEP = "price_step"
     LOAD_STEP = "load_step"

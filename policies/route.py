@@ -1,4 +1,4 @@
-"""Which replica of a model gets the next query: the one least loaded for its size."""
+"""Which replica of a model gets the next query: one on trial its share, else the least loaded for its size."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,17 +6,29 @@ from bouted.gateway.table import Route
 
 
 def pick_replica(
-    routes: Sequence[Route], outstanding: Mapping[str, int], avoid: frozenset[str]
+    routes: Sequence[Route], outstanding: Mapping[str, int], avoid: frozenset[str], draw: float
 ) -> Route | None:
-    """The route with the least (outstanding + 1) / weight, the first of equals; None when there is none.
+    """The route whose share `draw` falls into, else the one with the least (outstanding + 1) / weight, the
+    first of equals; None when there is none.
 
     `routes` are one model's. `outstanding` counts queries in flight by replica; replicas in `avoid` are
-    passed over, and so are those without weight while another one has some.
+    passed over, and so are those without weight while another one has some. `draw`, 0 up to but not 1, is
+    another one for every query: a share holds whatever is in flight.
     """
     usable = [route for route in routes if route.replica not in avoid]
-    if not usable:
-        return None
-    return min(usable, key=lambda route: _load(route, outstanding.get(route.replica, 0)))
+    settled = [route for route in usable if route.share is None]
+    if not settled:
+        return _least_loaded(usable, outstanding)
+    for route in usable:
+        if route.share is not None:
+            draw -= route.share
+            if draw < 0:
+                return route
+    return _least_loaded(settled, outstanding)
+
+
+def _least_loaded(routes: Sequence[Route], outstanding: Mapping[str, int]) -> Route | None:
+    return min(routes, key=lambda route: _load(route, outstanding.get(route.replica, 0)), default=None)
 
 
 def _load(route: Route, outstanding: int) -> tuple[bool, float]:

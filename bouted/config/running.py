@@ -21,6 +21,7 @@ from bouted.config.fields import (
     refusal,
     surroundings,
 )
+from bouted.config.rollout import RolloutSettings
 from bouted.config.section import Section, plugin_options
 from bouted.planner.terms import SwitchingCosts
 
@@ -69,6 +70,7 @@ class ChangeSettings(Section):
     start_hours: Annotated[Real, Field(ge=0, le=24)] = 0.1
     fetch_gib_per_s: Annotated[Positive, Field(le=10_000)] | None = None
     price_life_hours: Annotated[Positive, Field(le=8760)] = 6.0
+    rollout: RolloutSettings = RolloutSettings()
 
     def switching(self) -> SwitchingCosts:
         """What moving costs: a dropped node runs on while its successor starts, then drains."""

@@ -1,6 +1,7 @@
 """The gateway's endpoints, put together."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as Path_
 
-from bouted.gateway.balance import Balance
+from bouted.gateway.balance import Balance, even_draws
 from bouted.gateway.completions import Completions
 from bouted.gateway.errors import error_response
 from bouted.gateway.keys import SAMPLES_PATH, ApiKeys, KeyCheck
@@ -34,7 +35,7 @@ class Gateway:
 
     def __init__(self, state_dir: Path) -> None:
         self._state = RouteState(state_dir)
-        self._balance = Balance(load("bouted.policies", POLICY), time.monotonic)
+        self._balance = Balance(load("bouted.policies", POLICY), time.monotonic, even_draws(random.random()))
         self._upstream = Upstream()
         self._samples = Samples()
         self._metrics = Metrics(self._balance.outstanding, lambda: self._state.table)

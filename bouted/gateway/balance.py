@@ -8,8 +8,18 @@ from dataclasses import dataclass, field
 from bouted.gateway.table import Route, RouteTable
 
 AVOID_S = 2.0
+GOLDEN = 0.6180339887498949
 
-Policy = Callable[[Sequence[Route], Mapping[str, int], frozenset[str]], Route | None]
+Policy = Callable[[Sequence[Route], Mapping[str, int], frozenset[str], float], Route | None]
+
+
+def even_draws(start: float) -> Iterator[float]:
+    """Numbers from 0 up to but not 1, for ever: any few in a row lie evenly, so small shares come out right
+    after few queries. `start` is where they begin."""
+    at = start % 1.0
+    while True:
+        yield at
+        at = (at + GOLDEN) % 1.0
 
 
 @dataclass(slots=True)
@@ -25,21 +35,22 @@ class Tried:
 
 
 class Balance:
-    """Picks replicas. `clock` is monotonic seconds."""
+    """Picks replicas. `clock` is monotonic seconds, `draws` a number from 0 up to but not 1 per pick."""
 
-    def __init__(self, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(self, policy: Policy, clock: Callable[[], float], draws: Iterator[float]) -> None:
         self._policy = policy
         self._clock = clock
+        self._draws = draws
         self._refused_until: dict[str, float] = {}
         self.outstanding: Counter[str] = Counter()
 
     def pick(self, table: RouteTable, models: tuple[str, ...], tried: Tried) -> Route | None:
         """A replica of the first of `models` that has one; one that refused lately only if none is left."""
-        never = frozenset(tried.never)
+        never, draw = frozenset(tried.never), next(self._draws)
         for avoid in (never | tried.rather_not | self._refusing(), never):
             for model in models:
                 routes = [route for route in table.routes if route.model == model]
-                found = self._policy(routes, self.outstanding, avoid)
+                found = self._policy(routes, self.outstanding, avoid, draw)
                 if found is not None:
                     return found
         return None

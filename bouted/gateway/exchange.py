@@ -1,6 +1,6 @@
 """One request and its answer, as far as it has come."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bouted.gateway.query import Query
 from bouted.gateway.scoring import HARDEST
@@ -18,6 +18,7 @@ class Exchange:
     """What is measured of one request. `begun_s`, `first_s` are monotonic, `arrived_s` is a Unix time.
 
     `code` is what the client was told, 502 for a stream that broke and 499 for a client that left.
+    `failed_by` are the replicas that were tried in vain.
     """
 
     query: Query
@@ -32,6 +33,7 @@ class Exchange:
     first_s: float | None = None
     prompt_tokens: int | None = None
     output_tokens: int = 0
+    failed_by: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool | None:
@@ -59,4 +61,5 @@ class Exchange:
             ttft_s=e2e_s if self.first_s is None else self.first_s - self.begun_s,
             e2e_s=e2e_s,
             ok=self.ok,
+            failed_by=tuple(name for name in self.failed_by if name != self.replica),
         )

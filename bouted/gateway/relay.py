@@ -53,6 +53,7 @@ class Relay:
                 failed = await self._try(route, exchange, headers, send, tried)
             if failed is None:
                 return
+            exchange.failed_by.append(route.replica)
             failure = failed
         await _send_whole(exchange, failure, send)
 

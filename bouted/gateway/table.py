@@ -8,12 +8,17 @@ from bouted.quality.route_split import RouteSplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One ready replica. `weight` is its planned share of its model's queries, relative to its siblings."""
+    """One ready replica. `weight` is its planned share of its model's queries, relative to its siblings.
+
+    `share` is set while it is on trial: it gets just this part of its model's queries, however little or
+    much is in flight, and the others share the rest by their weights.
+    """
 
     replica: str
     model: str
     endpoint: str
     weight: float
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class Trigger(StrEnum):
     LOAD = "load"
     CAPACITY = "capacity"
     OPERATOR = "operator"
+    ROLLBACK = "rollback"
 
 
 class PlanStatus(StrEnum):
@@ -29,6 +30,7 @@ class PlanStatus(StrEnum):
     APPLIED = "applied"
     SUPERSEDED = "superseded"
     HELD = "held"
+    ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,10 @@ class WorkloadProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSample:
-    """One finished request as the gateway saw it. Times are seconds; `arrived_s` is a Unix time."""
+    """One finished request as the gateway saw it. Times are seconds; `arrived_s` is a Unix time.
+
+    `failed_by` are the replicas that failed it before `replica` took it.
+    """
 
     seq: int
     arrived_s: float
@@ -51,3 +54,4 @@ class RequestSample:
     ttft_s: float
     e2e_s: float
     ok: bool
+    failed_by: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import pytest
 from bouted.policies.route import pick_replica
 
 from bouted.errors import Misconfigured
-from bouted.gateway.balance import AVOID_S, Balance, Tried
+from bouted.gateway.balance import AVOID_S, Balance, Tried, even_draws
 from bouted.gateway.keys import ApiKeys
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.query import Query, read_query
@@ -211,7 +211,7 @@ def picked(balance: Balance, tried: Tried | None = None, models: tuple[str, ...]
 
 
 def test_queries_in_flight_move_the_next_one_elsewhere() -> None:
-    balance = Balance(pick_replica, Hand())
+    balance = Balance(pick_replica, Hand(), even_draws(0.0))
     assert picked(balance) == "s1"
     with balance.holding("s1"):
         assert picked(balance) == "s2"
@@ -221,7 +221,7 @@ def test_queries_in_flight_move_the_next_one_elsewhere() -> None:
 
 def test_a_replica_that_refused_is_avoided_for_a_while() -> None:
     clock = Hand()
-    balance = Balance(pick_replica, clock)
+    balance = Balance(pick_replica, clock, even_draws(0.0))
     balance.refused("s1")
     assert picked(balance) == "s2"
     clock.now_s += AVOID_S + 0.1
@@ -229,7 +229,7 @@ def test_a_replica_that_refused_is_avoided_for_a_while() -> None:
 
 
 def test_an_abler_model_serves_while_a_models_replicas_refuse() -> None:
-    balance = Balance(pick_replica, Hand())
+    balance = Balance(pick_replica, Hand(), even_draws(0.0))
     balance.refused("s1")
     balance.refused("s2")
     assert picked(balance) == "l1"
@@ -240,7 +240,7 @@ def test_an_abler_model_serves_while_a_models_replicas_refuse() -> None:
 
 
 def test_a_broken_connection_is_tried_again_last() -> None:
-    balance, tried = Balance(pick_replica, Hand()), Tried()
+    balance, tried = Balance(pick_replica, Hand(), even_draws(0.0)), Tried()
     tried.broke("s1")
     assert picked(balance, tried) == "s2"
     assert picked(balance, Tried(never={"s2", "l1"}, rather_not={"s1"})) == "s1"
