@@ -21,13 +21,11 @@ from bouted.reconcile.states import (
 )
 from bouted.store.events import add_to
 from bouted.store.session import Store
-from bouted.store.spend import close_interval, correct_start, open_interval
+from bouted.store.spend import note_times, note_up, start_paying, stop_paying
 from bouted.store.tables import Nodes, Replicas
 
 RECENT = timedelta(hours=1)
 """How long what has ended stays in the fleet's picture."""
-
-_REFUSED = frozenset({Reason.NO_CAPACITY, Reason.QUOTA})
 
 
 def load_fleet(store: Store, now: datetime) -> FleetState:
@@ -76,8 +74,9 @@ def add_node(store: Store, node: Node) -> None:
         )
         session.flush()
         if node.paid:
-            start, known = node.launched_at or node.since, node.launched_at is not None
-            open_interval(session, node.name, start, node.usd_per_hour, estimated=not known)
+            row, up = session.get_one(Nodes, node.name), node.status is not NodeStatus.LAUNCHING
+            start_paying(session, row, node.launched_at or node.since, came_up=up)
+            note_times(session, row, node.launched_at, None)
 
 
 def add_replica(store: Store, replica: Replica) -> None:
@@ -109,29 +108,30 @@ def move_node(
     now: datetime,
     *,
     launched_at: datetime | None = None,
+    ended_at: datetime | None = None,
     note: str = "",
 ) -> Node:
     """The node, now in `status`. Its money starts with the first status that may cost and ends when it is
-    gone or has failed.
+    gone or has failed: at the provider's own `launched_at` and `ended_at` where it gave them, and else, as an
+    estimate, when that was asked for and seen.
 
-    A node that is in `status` already stays as it is, but for a new `note` or `launched_at`. ValueError
-    for a move that the table of moves forbids; Gone when there is no such node.
+    A node that is in `status` already stays as it is, but for a new `note` or the provider's times.
+    ValueError for a move that the table of moves forbids; Gone when there is no such node.
     """
     with store.writing() as session:
         row = session.get(Nodes, name, with_for_update=True)
         if row is None:
             raise Gone(f"the store has no node {name}")
         before = row.status
-        if launched_at is not None:
-            row.launched_at = launched_at
-            correct_start(session, name, launched_at)
         if status is before:
+            note_times(session, row, launched_at, ended_at)
             row.note = note or row.note
             return node_value(row)
         require_node_move(before, status)
         row.status, row.reason, row.since, row.note = status, reason, now, note
         row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
         _move_money(session, row, before, now)
+        note_times(session, row, launched_at, ended_at)
         failed = status is NodeStatus.FAILED
         moved = _told("node", name, before, status, reason, note)
         add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
@@ -172,14 +172,14 @@ def move_replica(
 
 
 def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:
-    """Opens or closes the node's spend interval when it starts or stops to cost."""
+    """Opens or closes the node's account when it starts or stops to cost."""
     if row.status in NODE_PAID and before not in NODE_PAID:
-        start, known = row.launched_at or now, row.launched_at is not None
-        usd_per_hour = row.offer.usd_per_hour * row.template.instances
-        open_interval(session, row.name, start, usd_per_hour, estimated=not known)
+        runs_on = before is NodeStatus.FAILED
+        start_paying(session, row, now, came_up=runs_on)
     elif row.status not in NODE_PAID and before in NODE_PAID:
-        refused = row.reason in _REFUSED and row.launched_at is None
-        close_interval(session, row.name, now, refused=refused)
+        stop_paying(session, row.name, now)
+    if row.status is NodeStatus.UP:
+        note_up(session, row.name)
 
 
 def _replicas(session: Session, cutoff: datetime) -> tuple[Replica, ...]:

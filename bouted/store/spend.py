@@ -1,20 +1,29 @@
-"""What was spent: per node, intervals of one price each. Sums are exact up to one last division."""
+"""What is known of each node's paid time and prices, and what was spent: worked out from that when asked.
+
+Facts are only added to, and any order of hearing them leaves the same rows: of the provider's own times the
+earliest start and the latest end stand, of two words on a price at one time the one heard later.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from bouted.errors import Gone
+from bouted.ledger.charge import Account, as_decimal, charged_usd
+from bouted.ledger.prices import PriceStep
+from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
+from bouted.ledger.times import Life
 from bouted.store.session import Store
-from bouted.store.tables import Nodes, SpendIntervals
+from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
 
-_HOUR_US = 3_600_000_000
-_MICROSECOND = timedelta(microseconds=1)
+LONGEST_ROUNDING = timedelta(days=1)
+"""No provider bills by longer steps; `billing:` in the config allows none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,106 +34,184 @@ class NodeSpend:
     usd: Decimal
 
 
-def spend_usd(store: Store, since: datetime, until: datetime) -> Decimal:
+def spend_usd(
+    store: Store, since: datetime, until: datetime, rules: tuple[BillingRule, ...] = SHIPPED
+) -> Decimal:
     """Dollars spent from `since` to `until`; running nodes count up to `until`."""
-    return _usd(_usd_us(row, since, until) for row in _overlapping(store, since, until))
+    found = accounts_between(store, since, until)
+    charged = (charged_usd(account, rule_for(account.provider, rules), since, until) for account in found)
+    return as_decimal(sum(charged, Fraction(0)))
 
 
-def spend_by_node(store: Store, since: datetime, until: datetime) -> tuple[NodeSpend, ...]:
-    """Dollars spent from `since` to `until` for each node that was paid for then, sorted by name."""
-    parts: defaultdict[str, list[Fraction]] = defaultdict(list)
-    for row in _overlapping(store, since, until):
-        parts[row.node].append(_usd_us(row, since, until))
-    return tuple(NodeSpend(node=node, usd=_usd(parts[node])) for node in sorted(parts))
+def spend_by_node(
+    store: Store, since: datetime, until: datetime, rules: tuple[BillingRule, ...] = SHIPPED
+) -> tuple[NodeSpend, ...]:
+    """Dollars spent from `since` to `until` for each node that cost something then, sorted by name."""
+    return tuple(
+        NodeSpend(node=account.node, usd=as_decimal(usd))
+        for account in accounts_between(store, since, until)
+        if (usd := charged_usd(account, rule_for(account.provider, rules), since, until))
+    )
+
+
+def accounts_between(store: Store, since: datetime, until: datetime) -> tuple[Account, ...]:
+    """The accounts of all nodes that may have cost from `since` to `until`, by name."""
+    with store.reading() as session:
+        return read_accounts(session, _may_overlap(since, until))
 
 
 def committed_usd_per_hour(store: Store) -> Decimal:
-    """What is or may be paid now, at the prices believed now: the open intervals."""
-    running = select(SpendIntervals.usd_per_hour).where(SpendIntervals.ended_at.is_(None))
+    """What is or may be paid now, at the newest prices."""
+    still = SpendAccounts.noticed_end.is_(None) & SpendAccounts.ended_at.is_(None)
     with store.reading() as session:
-        return sum(session.scalars(running), Decimal(0))
+        return sum((account.usd_per_hour_now for account in read_accounts(session, still)), Decimal(0))
 
 
-def reprice(store: Store, node: str, usd_per_hour: Decimal, now: datetime) -> None:
-    """From `now` on each instance of the node costs this, and its offer says so: caps count what is believed.
+def reprice(
+    store: Store, node: str, usd_per_hour: Decimal, at: datetime, *, heard_at: datetime | None = None
+) -> None:
+    """From `at` on each instance of the node costs this, however late that is heard; its offer says the
+    newest price, so that caps count what is believed.
 
-    Nothing changes when it costs that already, or is not paid for.
+    Told twice, or in another order, it comes to the same. A node that never cost stays as it is.
     """
     with store.writing() as session:
-        running = _running(session, node)
-        if running is None:
+        row = session.get(Nodes, node, with_for_update=True)
+        account = _account(session, node)
+        if row is None or account is None:
             return
-        row = session.get_one(Nodes, node)
-        total = usd_per_hour * row.template.instances
-        if running.usd_per_hour == total:
-            return
-        row.offer = replace(row.offer, usd_per_hour=usd_per_hour)
-        if running.started_at >= now:
-            running.usd_per_hour = total
-            return
-        running.ended_at = now
-        session.flush()
-        open_interval(session, node, now, total, estimated=running.estimated)
+        said = SpendPrices(
+            node=node, at=at, usd_per_hour=usd_per_hour * row.template.instances, heard_at=heard_at or at
+        )
+        if _stands(session, said):
+            row.offer = replace(row.offer, usd_per_hour=usd_per_hour)
 
 
-def open_interval(
-    session: Session, node: str, at: datetime, usd_per_hour: Decimal, *, estimated: bool
+def correct_times(
+    store: Store, node: str, started_at: datetime | None, ended_at: datetime | None = None
 ) -> None:
-    """Starts paying for a node. A node that was paid for before goes on from where that ended, so that a
-    failed node which proves to run on leaves no gap."""
-    ended = select(SpendIntervals.ended_at).where(SpendIntervals.node == node)
-    last = session.scalar(ended.order_by(SpendIntervals.ended_at.desc()).limit(1))
+    """Takes the provider's own word on when the node's bill began and ended, also long after it is gone.
+
+    Gone when there is no such node.
+    """
+    with store.writing() as session:
+        row = session.get(Nodes, node, with_for_update=True)
+        if row is None:
+            raise Gone(f"the store has no node {node}")
+        note_times(session, row, started_at, ended_at)
+
+
+def note_times(session: Session, row: Nodes, started_at: datetime | None, ended_at: datetime | None) -> None:
+    """The same for a node's row. One that was not known to cost has cost when its provider says it ran."""
+    account = _account(session, row.name)
+    if account is None:
+        if started_at is None:
+            return
+        start_paying(session, row, started_at, came_up=True)
+        account = session.get_one(SpendAccounts, row.name)
+        account.noticed_end = row.ended_at
+    account.started_at = _known(min, account.started_at, started_at)
+    account.ended_at = _known(max, account.ended_at, ended_at)
+    row.launched_at = account.started_at or row.launched_at
+    session.flush()
+
+
+def start_paying(session: Session, row: Nodes, at: datetime, *, came_up: bool) -> None:
+    """The node may cost from now on. One that was paid for before goes on from its start, so that a failed
+    node which proves to run on leaves no gap."""
+    account = _account(session, row.name)
+    if account is not None:
+        account.noticed_end, account.came_up = None, account.came_up or came_up
+        return
     session.add(
-        SpendIntervals(
-            node=node,
-            started_at=last or at,
+        SpendAccounts(
+            node=row.name,
+            provider=row.offer.provider,
+            asked_at=at,
+            started_at=None,
+            noticed_end=None,
             ended_at=None,
-            usd_per_hour=usd_per_hour,
-            estimated=estimated,
+            came_up=came_up,
+            usd_per_hour=row.offer.usd_per_hour * row.template.instances,
         )
     )
+    session.flush()
 
 
-def close_interval(session: Session, node: str, at: datetime, *, refused: bool) -> None:
-    """Stops paying for a node; a launch that was `refused` cost nothing."""
-    running = _running(session, node)
-    if running is not None:
-        running.ended_at = running.started_at if refused else max(at, running.started_at)
+def note_up(session: Session, node: str) -> None:
+    """The node was seen running: what it cost is owed, whatever becomes of it."""
+    account = _account(session, node)
+    if account is not None:
+        account.came_up = True
 
 
-def correct_start(session: Session, node: str, launched_at: datetime) -> None:
-    """Replaces the time the launch was asked for by the time the provider says the node started."""
-    of_node = select(SpendIntervals).where(SpendIntervals.node == node).order_by(SpendIntervals.id)
-    first = session.scalar(of_node.limit(1))
-    if first is not None and first.estimated:
-        first.started_at = min(launched_at, first.ended_at or launched_at)
-        first.estimated = False
+def stop_paying(session: Session, node: str, at: datetime) -> None:
+    """The node was first known to have ended at `at`."""
+    account = _account(session, node)
+    if account is not None and account.noticed_end is None:
+        account.noticed_end = at
 
 
-def _running(session: Session, node: str) -> SpendIntervals | None:
-    return session.scalar(
-        select(SpendIntervals)
-        .where(SpendIntervals.node == node, SpendIntervals.ended_at.is_(None))
-        .with_for_update()
+def read_accounts(session: Session, which: ColumnElement[bool]) -> tuple[Account, ...]:
+    """The accounts that a condition on `SpendAccounts` selects, by name, with all their prices."""
+    steps: defaultdict[str, list[PriceStep]] = defaultdict(list)
+    prices = (
+        select(SpendPrices.node, SpendPrices.at, SpendPrices.usd_per_hour)
+        .join(SpendAccounts, SpendAccounts.node == SpendPrices.node)
+        .where(which)
+        .order_by(SpendPrices.node, SpendPrices.at)
+    )
+    for node, at, usd_per_hour in session.execute(prices):
+        steps[node].append(PriceStep(at=at, usd_per_hour=usd_per_hour))
+    rows = session.execute(select(*SpendAccounts.__table__.c).where(which).order_by(SpendAccounts.node))
+    return tuple(
+        Account(
+            node=row.node,
+            provider=row.provider,
+            life=Life(
+                asked_at=row.asked_at,
+                started_at=row.started_at,
+                noticed_end=row.noticed_end,
+                ended_at=row.ended_at,
+                came_up=row.came_up,
+            ),
+            usd_per_hour=row.usd_per_hour,
+            steps=tuple(steps[row.node]),
+        )
+        for row in rows
     )
 
 
-def _overlapping(store: Store, since: datetime, until: datetime) -> tuple[SpendIntervals, ...]:
-    overlap = select(SpendIntervals).where(
-        SpendIntervals.started_at < until,
-        or_(SpendIntervals.ended_at.is_(None), SpendIntervals.ended_at > since),
+def _may_overlap(since: datetime, until: datetime) -> ColumnElement[bool]:
+    cutoff = since - LONGEST_ROUNDING
+    begun = or_(SpendAccounts.asked_at < until, SpendAccounts.started_at < until)
+    lasting = or_(
+        SpendAccounts.noticed_end.is_(None),
+        SpendAccounts.noticed_end > cutoff,
+        SpendAccounts.ended_at > cutoff,
     )
-    with store.reading() as session:
-        return tuple(session.scalars(overlap))
+    return begun & lasting
 
 
-def _usd_us(row: SpendIntervals, since: datetime, until: datetime) -> Fraction:
-    """Dollars per hour times the microseconds that the interval has in common with the question."""
-    start, end = max(row.started_at, since), min(row.ended_at or until, until)
-    return Fraction(row.usd_per_hour) * max(0, (end - start) // _MICROSECOND)
+def _account(session: Session, node: str) -> SpendAccounts | None:
+    return session.get(SpendAccounts, node, with_for_update=True)
 
 
-def _usd(parts: Iterable[Fraction]) -> Decimal:
-    """The sum in dollars, rounded once, to 28 digits."""
-    total = sum(parts, Fraction(0)) / _HOUR_US
-    return Decimal(total.numerator) / Decimal(total.denominator)
+def _stands(session: Session, said: SpendPrices) -> bool:
+    """Writes a price down, unless a later word on that time stands; whether it is the node's newest price."""
+    known = session.get(SpendPrices, (said.node, said.at))
+    if known is None:
+        session.add(said)
+    elif (known.heard_at, known.usd_per_hour) > (said.heard_at, said.usd_per_hour):
+        return False
+    else:
+        known.usd_per_hour, known.heard_at = said.usd_per_hour, said.heard_at
+    session.flush()
+    later = select(SpendPrices.at).where(SpendPrices.node == said.node, SpendPrices.at > said.at).limit(1)
+    return session.scalar(later) is None
+
+
+def _known(
+    choose: Callable[[datetime, datetime], datetime], before: datetime | None, said: datetime | None
+) -> datetime | None:
+    return choose(before, said) if before is not None and said is not None else before or said

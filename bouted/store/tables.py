@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, text
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bouted.catalog.precision import Precision
@@ -262,29 +262,61 @@ class Replicas(Base):
     note: Mapped[str]
 
 
-class SpendIntervals(Base):
-    """A stretch of time in which a node cost one price. At most one per node is open.
+class SpendAccounts(Base):
+    """When a node was paid for, as far as is known, and what it cost first: one row per node that ever cost.
 
-    `estimated` says that the start is when the launch was asked for, not what the provider reported.
+    `started_at` and `ended_at` are the provider's own word; `asked_at` and `noticed_end` are ours. What was
+    paid is worked out from these rows (`bouted.ledger`) and is nowhere stored.
     """
 
-    __tablename__ = "spend_intervals"
-    __table_args__ = (
-        Index(
-            "uq_spend_intervals_open",
-            "node",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
-    )
+    __tablename__ = "spend_accounts"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), index=True)
-    started_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), primary_key=True)
+    provider: Mapped[str]
+    asked_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    noticed_end: Mapped[datetime | None] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+    came_up: Mapped[bool]
     usd_per_hour: Mapped[Decimal]
-    estimated: Mapped[bool]
+
+
+class SpendPrices(Base):
+    """From `at` on a node cost this, all its instances together. Of two words on one time the one heard later
+    stands."""
+
+    __tablename__ = "spend_prices"
+
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    usd_per_hour: Mapped[Decimal]
+    heard_at: Mapped[datetime]
+
+
+class SpendCuts(Base):
+    """From `at` on a node was cut like this; nodes that were cut once have no rows."""
+
+    __tablename__ = "spend_cuts"
+
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    template: Mapped[Template] = mapped_column(Frozen(Template))
+
+
+class BilledFactors(Base):
+    """What a cloud's newest bill came to against the ledger, over the nodes and the times that both know."""
+
+    __tablename__ = "billed_factors"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    factor: Mapped[Decimal]
+    billed_usd: Mapped[Decimal]
+    ledger_usd: Mapped[Decimal]
+    nodes: Mapped[int]
+    hours: Mapped[float]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    read_at: Mapped[datetime]
 
 
 class Actions(Base):

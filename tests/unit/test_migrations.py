@@ -153,7 +153,7 @@ def test_constraints_and_indexes_are_those_the_code_declares(store: Store, tmp_p
     mapped = make_engine(f"sqlite:///{tmp_path / 'mapped.db'}")
     Base.metadata.create_all(mapped)
     assert details(inspect(store.engine)) == details(inspect(mapped))
-    assert partial_indexes(store.engine) == partial_indexes(mapped) != []
+    assert partial_indexes(store.engine) == partial_indexes(mapped)
     mapped.dispose()
 
 

@@ -1,0 +1,1 @@
+"""What was spent, worked out from what is known: times, prices, the providers' billing rules. Pure."""
