@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from bouted.market.asking import NO_ANSWER, Outcome, Result, start_asking
 from bouted.market.collect import fold
 from bouted.market.odds import Odds, learned
 from bouted.market.offers import Offer
-from bouted.market.source import Feed
+from bouted.market.source import Feed, PriceSource
 from bouted.market.state import MarketState
 from bouted.reconcile.fleet import FleetState
 from bouted.store.claims import load_market, save_belief
@@ -27,6 +27,7 @@ from bouted.store.odds import learn, load_odds
 from bouted.store.open import Store
 from bouted.store.prices import effective_times, record_offers
 from bouted.store.spend import reprice
+from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class MarketKeeper:
     asking: dict[str, _Asking] = field(default_factory=dict)
     odds: Mapping[str, Odds] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.Random)
+    start: Callable[[PriceSource, datetime], "Future[Outcome]"] = start_asking
+    in_thread: InThread = asyncio.to_thread
 
     def recall(self, config: Config) -> None:
         """After a restart: what was believed when the daemon last looked, aged; nothing on a first start."""
@@ -71,7 +74,7 @@ class MarketKeeper:
         while waited_for := [asking for asking in self.asking.values() if not asking.given_up]:
             left = min(asking.until for asking in waited_for) - self.clock.now()
             futures = [asking.future for asking in waited_for]
-            await asyncio.to_thread(wait, futures, max(0.0, left.total_seconds()), FIRST_COMPLETED)
+            await self.in_thread(wait, futures, max(0.0, left.total_seconds()), FIRST_COMPLETED)
             await self._gather(config)
 
     async def tick(self, config: Config) -> None:
@@ -117,7 +120,7 @@ class MarketKeeper:
         now = self.clock.now()
         for feed in feeds:
             until = now + timedelta(seconds=feed.timeout_s)
-            self.asking[feed.source.name] = _Asking(future=start_asking(feed.source, now), until=until)
+            self.asking[feed.source.name] = _Asking(future=self.start(feed.source, now), until=until)
 
     async def _gather(self, config: Config) -> None:
         """Fold in every answer that came, and "no answer" for each that is late; a later one is ignored."""
@@ -134,7 +137,7 @@ class MarketKeeper:
         asked = {feed.source.name for feed in self.feeds}
         heard = {name: outcome for name, outcome in heard.items() if name in asked}
         if heard:
-            self.state = await asyncio.to_thread(self._fold, heard, config, now)
+            self.state = await self.in_thread(self._fold, heard, config, now)
 
     def _fold(self, heard: dict[str, Outcome], config: Config, now: datetime) -> MarketState:
         before = self.state or MarketState(taken_at=now)
