@@ -1,4 +1,4 @@
-"""Which replica of a model gets the next query: one on trial its share, else the least loaded for its size."""
+"""Which replica of a model gets a query: one on trial its share, else the one least loaded for its size."""
 
 from collections.abc import Mapping, Sequence
 

@@ -12,8 +12,10 @@ from bouted.daemon.parts import Loaded, replan_policy_of
 from bouted.daemon.past import PastKeeper
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
+from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.replanning import Replanner
+from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.service import Service
 from bouted.daemon.sight import Prober, Sight
@@ -85,7 +87,15 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
             limits=held.limits,
             in_thread=outside.in_thread,
         ),
-        routing=Routing(clock=clock, path=config.state_dir / ROUTES),
+        routing=Routing(store=store, clock=clock, path=config.state_dir / ROUTES, rules=held.rollout),
+        rollouts=Rollouts(
+            store=store,
+            clock=clock,
+            rules=held.rollout,
+            specs=held.specs,
+            samples=lambda: outside.traffic.samples,
+            promises=Promises(store),
+        ),
         clock=clock,
         limits=held.limits,
         rules=held.rules,

@@ -11,7 +11,9 @@ from bouted.daemon.compose import ROUTES
 from bouted.daemon.health import HealthProber
 from bouted.daemon.lock import StateLock
 from bouted.daemon.parts import Loaded, launcher_of, load
+from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
+from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.sight import Sight
 from bouted.errors import AlreadyRunning, Misconfigured
@@ -80,7 +82,20 @@ async def _stop_all(loaded: Loaded, store: Store, clock: Clock, say: Callable[[s
         deployment=config.deployment,
         executor=Executor(store=store, launcher=launcher, clock=clock),
         sight=Sight(store=store, launcher=launcher, prober=prober, clock=clock, limits=config.limits),
-        routing=Routing(clock=clock, path=config.state_dir / ROUTES),
+        routing=Routing(
+            store=store,
+            clock=clock,
+            path=config.state_dir / ROUTES,
+            rules=config.changes.rollout.rules,
+        ),
+        rollouts=Rollouts(
+            store=store,
+            clock=clock,
+            rules=config.changes.rollout.rules,
+            specs=lambda: {model.name: model.spec for model in config.models},
+            samples=tuple,
+            promises=Promises(store),
+        ),
         clock=clock,
         limits=config.limits,
         rules=lambda: config.model_rules(tuple(model.name for model in config.models)),

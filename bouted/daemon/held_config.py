@@ -10,6 +10,7 @@ from bouted.errors import BoutedError
 from bouted.market.source import Feed
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Limits
+from bouted.reconcile.rollout import RolloutRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,14 @@ class HeldConfig:
     def rules(self) -> tuple[ModelRules, ...]:
         """Where each model may run, as of now."""
         return self.config.model_rules(tuple(model.name for model in self.config.models))
+
+    def rollout(self) -> RolloutRules:
+        """How new kinds of replicas are tried, as of now."""
+        return self.config.changes.rollout.rules()
+
+    def specs(self) -> dict[str, str]:
+        """The catalog's name of each model, as of now."""
+        return {model.name: model.spec for model in self.config.models}
 
     def reload(self) -> Edit:
         """Read the file again; a broken or restart-only edit leaves everything as it was."""

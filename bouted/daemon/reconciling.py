@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bouted.clock import Clock
+from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.sight import Sight
 from bouted.perf.costs import StepCosts
@@ -53,6 +54,7 @@ class Reconciler:
     executor: Executor
     sight: Sight
     routing: Routing
+    rollouts: Rollouts
     clock: Clock
     limits: Callable[[], Limits]
     rules: Callable[[], tuple[ModelRules, ...]]
@@ -65,7 +67,7 @@ class Reconciler:
         wanted = () if plan is None or control.down_requested else plan.design.nodes
         fleet = load_fleet(self.store, self.clock.now())
         if plan is not None:
-            self.routing.publish(plan, fleet)
+            self.routing.publish(plan, fleet, self.rollouts.look(plan, fleet))
         changes = diff(wanted, fleet)
         actions: tuple[Action, ...] = _stray_actions(look.observation)
         if not control.paused or control.down_requested:
@@ -90,8 +92,9 @@ class Reconciler:
         health: tuple[Health, ...],
         unseen: frozenset[str],
     ) -> tuple[Action, ...]:
+        counted = self.rollouts.state.counted
         return order(
-            changes,
+            replace(changes, ready=tuple(r for r in changes.ready if r.name in counted)),
             fleet,
             self.limits(),
             self.clock.now(),

@@ -1,48 +1,64 @@
 """Steers the gateways: publishes a route table whenever it would route differently."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bouted.clock import Clock
-from bouted.errors import BoutedError
+from bouted.errors import BoutedError, Misconfigured
 from bouted.gateway.publish import read_table, write_table
 from bouted.gateway.table import RouteTable
 from bouted.planner.plan import Plan
-from bouted.quality.route_split import RouteSplit
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.routes import route_table, same_routing, split_in_force
+from bouted.reconcile.rollout import RolloutRules, RolloutState
+from bouted.reconcile.routes import route_table, same_routing
+from bouted.store.open import Store
+from bouted.store.plans import load_plan
 
 
 @dataclass(slots=True, kw_only=True)
 class Routing:
-    """Remembers the table that is in force."""
+    """Remembers the table that is in force, and the plans that nodes are from."""
 
+    store: Store
     clock: Clock
     path: Path
+    rules: Callable[[], RolloutRules]
     table: RouteTable | None = field(default=None)
+    plans: dict[str, Plan | None] = field(default_factory=dict)
 
-    def publish(self, plan: Plan, fleet: FleetState) -> None:
+    def publish(self, plan: Plan, fleet: FleetState, rollout: RolloutState) -> None:
         """Give the gateways a new table when it would steer differently."""
         if self.table is None:
             self.table = _last_table(self.path)
-        previous = self.table.split if self.table is not None else None
-        split = split_in_force(plan, previous, fleet)
         table = route_table(
             plan,
-            split,
+            self.table,
             fleet,
-            version=self.table.version + 1 if self.table is not None else 1,
+            earlier=self._earlier(fleet),
+            trying=rollout.on_trial,
+            rules=self.rules(),
             now=self.clock.now(),
-            scorer_file=scorer_file(split),
         )
         if self.table is None or not same_routing(self.table, table):
             write_table(self.path, table)
             self.table = table
 
+    def _earlier(self, fleet: FleetState) -> tuple[Plan, ...]:
+        """The plans that live nodes are from, oldest first."""
+        ids = {node.plan_id for node in fleet.nodes if node.live}
+        self.plans = {
+            plan_id: self.plans[plan_id] if plan_id in self.plans else self._load(plan_id) for plan_id in ids
+        }
+        found = (plan for plan in self.plans.values() if plan is not None)
+        return tuple(sorted(found, key=lambda plan: (plan.created_at, plan.id)))
 
-def scorer_file(split: RouteSplit) -> str:
-    """Name, in the state folder, of the file of the router that the split's rules belong to."""
-    return f"scorer-{split.scorer_hash[:12]}.json"
+    def _load(self, plan_id: str) -> Plan | None:
+        """None for a node that no plan is kept of."""
+        try:
+            return load_plan(self.store, plan_id) if plan_id else None
+        except Misconfigured:
+            return None
 
 
 def _last_table(path: Path) -> RouteTable | None:

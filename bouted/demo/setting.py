@@ -34,6 +34,7 @@ changes:
   min_replan_gap_s: 5
   drain_s: 45
   start_hours: 0.1
+  rollout: {{canary_s: 1, canary_requests: 5, soak_s: 2}}
 planner: {{seed: 1, deadline_s: 20, sweep: 192, evaluations: 10}}
 launcher: {{name: local, options: {{boot_s: 1}}}}
 safety: {{deadman_hours: 0.2}}

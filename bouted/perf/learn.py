@@ -10,7 +10,7 @@ from math import exp, log
 
 from bouted.perf.belief import Belief, aged, spread_of, taught, unlearned, variance_of
 from bouted.perf.profile import Profile
-from bouted.perf.reading import first_reading, idle_ttft_s, tells, tempo_reading
+from bouted.perf.reading import ENOUGH_REQUESTS, first_reading, idle_ttft_s, tells, tempo_reading
 from bouted.perf.rescale import corrected
 from bouted.perf.service import Service
 from bouted.perf.shapes import ReplicaShape
@@ -56,12 +56,14 @@ def learned(
     lengths: tuple[RequestLength, ...],
     seen: Service,
     now: datetime,
+    enough: int = ENOUGH_REQUESTS,
 ) -> Correction | None:
     """`before` and what this window adds; `before` itself when the window cannot tell.
 
-    `modelled` is the profile without corrections, for requests of `lengths`.
+    `modelled` is the profile without corrections, for requests of `lengths`. A window of fewer than `enough`
+    requests tells nothing.
     """
-    tempo = tempo_reading(modelled, seen) if tells(seen, lengths) else None
+    tempo = tempo_reading(modelled, seen) if tells(seen, lengths, enough) else None
     if tempo is None:
         return before
     speed, first = _variances(modelled)

@@ -24,13 +24,13 @@ _LOW, _HIGH = QUANTILES.index(0.10), QUANTILES.index(0.90)
 _WIDTH = 2 * 1.2816  # between them, in standard deviations
 
 
-def tells(seen: Service, lengths: tuple[RequestLength, ...]) -> bool:
+def tells(seen: Service, lengths: tuple[RequestLength, ...], enough: int = ENOUGH_REQUESTS) -> bool:
     """Whether the window can be held against a profile for `lengths`: enough requests, alike, and served."""
-    if seen.requests < ENOUGH_REQUESTS or seen.failed > MOST_FAILED * (seen.requests + seen.failed):
+    if seen.requests < enough or seen.failed > MOST_FAILED * (seen.requests + seen.failed):
         return False
     prompt = sum(n.prompt_tokens for n in lengths) / len(lengths)
     output = sum(n.output_tokens for n in lengths) / len(lengths)
-    return _alike(seen.prompt_tokens, prompt) and _alike(seen.output_tokens, output)
+    return alike(seen.prompt_tokens, prompt) and alike(seen.output_tokens, output)
 
 
 def tempo_reading(modelled: Profile, seen: Service) -> Reading | None:
@@ -81,5 +81,6 @@ def _tempo(modelled: Profile, seen: Service, tpot_s: float) -> float:
     return sqrt(low * high)
 
 
-def _alike(seen: float, planned: float) -> bool:
+def alike(seen: float, planned: float) -> bool:
+    """Whether a mean length is near enough to the planned one."""
     return planned / MOST_OTHER_LENGTHS <= seen <= planned * MOST_OTHER_LENGTHS

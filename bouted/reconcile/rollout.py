@@ -1,8 +1,8 @@
 """(fleet, how far kinds are proved, what was measured) -> who is on trial, and who counts as serving. Pure.
 
-A kind is a model on a shape. One that this deployment never measured is on trial: it takes a small share of its
-model's queries first, then a quarter, then half, then what is planned. The kinds that are farthest carry the
-rest, so where nobody is proved nobody is held back: availability comes first.
+A kind is a model on a shape. One that this deployment never measured is on trial: it takes a small share of
+its model's queries first, then a quarter, then half, then what is planned. The kinds that are farthest carry
+the rest, so where nobody is proved nobody is held back: availability comes first.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from bouted.perf.shapes import ReplicaShape
 from bouted.reconcile.fleet import FleetState, Replica
 from bouted.reconcile.states import ReplicaStatus
 
 QUARTER, HALF = 0.25, 0.5
 PATIENCE = 3
-"""Times `canary_s` that a step waits for its requests; then too few came to tell, and it ends all the same."""
+"""Times `canary_s` that a step waits for its requests: then it ends although too few came to tell."""
 
 
 class Step(IntEnum):
@@ -51,8 +52,8 @@ class RolloutRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A kind reached `step` at `since`. `kind` is as measurements are kept: the shape under its model's name in
-    the catalog."""
+    """A kind reached `step` at `since`. `kind` is named as what is learned of it is: the shape under its
+    model's name in the catalog."""
 
     kind: str
     step: Step
@@ -73,13 +74,22 @@ NOTHING = Showing()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnTrial:
-    """A kind that serves and is not proved. `step` began at `since`, as far as these replicas are concerned."""
+    """A kind that serves and is not proved. `step` began at `since`, as far as these replicas go."""
 
-    shape_id: str
-    model: str
+    shape: ReplicaShape
     step: Step
     since: datetime
     replicas: tuple[str, ...]
+
+    @property
+    def shape_id(self) -> str:
+        """Names the shape."""
+        return self.shape.id
+
+    @property
+    def model(self) -> str:
+        """The model that it serves."""
+        return self.shape.model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +119,7 @@ def on_trial(fleet: FleetState, trials: Mapping[str, Trial]) -> tuple[OnTrial, .
         if step is not Step.PROVED:
             found.append(
                 OnTrial(
-                    shape_id=shape_id,
-                    model=ready[0].shape.model,
+                    shape=ready[0].shape,
                     step=step,
                     since=since,
                     replicas=tuple(sorted(replica.name for replica in ready)),
@@ -152,7 +161,7 @@ def rollout(
     rules: RolloutRules,
     now: datetime,
 ) -> RolloutState:
-    """How far the rollout is, with the steps in `trials`; `measured` is by shape id, since each step began."""
+    """How far the rollout is. `trials` and `measured` are by shape id, the latter since each step began."""
     trying = on_trial(fleet, trials)
     shown = ((kind.shape_id, measured.get(kind.shape_id, NOTHING).worse) for kind in trying)
     return RolloutState(

@@ -1,5 +1,7 @@
 """Large values by the hash of their content as first kept: the problems that plans were made from."""
 
+from sqlalchemy import select
+
 from bouted.codec import content_hash
 from bouted.errors import Gone
 from bouted.store.session import Store
@@ -14,6 +16,13 @@ def put_document(store: Store, kind: str, body: bytes) -> str:
         row = insert_into(session, Documents).values(hash=name, kind=kind, body=body)
         session.execute(row.on_conflict_do_nothing())
     return name
+
+
+def list_documents(store: Store, kind: str) -> tuple[bytes, ...]:
+    """Every value of this kind, in the order of their names."""
+    of_kind = select(Documents.body).where(Documents.kind == kind).order_by(Documents.hash)
+    with store.reading() as session:
+        return tuple(session.scalars(of_kind))
 
 
 def get_document(store: Store, name: str) -> bytes:

@@ -28,7 +28,8 @@ models:
 routing: {{synthetic: true}}
 supply: {{gpus: {{allow: {gpus}}}, spot: {{max_share: 1.0}}}}
 prices: {{sources: [{{name: snapshot}}, {{name: file, path: prices.csv}}], refresh_s: 1}}
-changes: {{drain_s: 5, min_replan_gap_s: 1, load_settle_s: 600}}
+changes:
+  {{drain_s: 5, min_replan_gap_s: 1, load_settle_s: 600, rollout: {{canary_s: 1, soak_s: 1}}}}
 planner: {{sweep: 32, evaluations: 3, deadline_s: 30}}
 launcher: {{name: local, options: {{boot_s: 0.2}}}}
 safety: {{deadman_hours: 0.1}}

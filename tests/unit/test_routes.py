@@ -11,7 +11,7 @@ from bouted.planner.plan import Plan, PlannedShape
 from bouted.planner.planned import ModelShare, PlannedNode
 from bouted.quality.route_split import Judged, RouteRule, RouteSplit
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.routes import routes, split_in_force
+from bouted.reconcile.routes import routes, serving, split_in_force, weights
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.open import Store
 from bouted.testing.fleet import FleetWorld, an_offer, limits, planned
@@ -94,9 +94,28 @@ def test_only_ready_replicas_on_nodes_that_are_up_are_routed_to(store: Store) ->
     reachable = replace(
         fleet, replicas=tuple(replace(r, endpoint=f"http://{r.name}") for r in fleet.replicas)
     )
-    assert len(routes(plan, reachable)) == 3
-    assert routes(plan, fleet) == (), "a replica without an address cannot be routed to"
+    assert len(serving(reachable)) == 3
+    assert serving(fleet) == (), "a replica without an address cannot be routed to"
     draining = replace(reachable.replicas[0], status=ReplicaStatus.DRAINING)
-    assert len(routes(plan, replace(reachable, replicas=(draining, *reachable.replicas[1:])))) == 2
+    assert len(serving(replace(reachable, replicas=(draining, *reachable.replicas[1:])))) == 2
     down = tuple(replace(n, status=NodeStatus.STOPPING) for n in reachable.nodes)
-    assert routes(plan, FleetState(nodes=down, replicas=reachable.replicas, incarnations=())) == ()
+    assert serving(FleetState(nodes=down, replicas=reachable.replicas, incarnations=())) == ()
+
+
+def test_weights_are_what_the_plan_says_and_what_leaves_keeps_those_of_its_own(store: Store) -> None:
+    world, wanted, plan = world_and_plan(store)
+    world.converge(wanted + planned(an_offer(gpu="A10G"), small=1) + planned(an_offer(gpu="T4"), small=1))
+    replicas = world.fleet().replicas
+    old = planned(an_offer(gpu="A10G"), small=1)[0].template.replicas[0]
+    earlier = replace(plan, shapes=(PlannedShape(shape=old, costs=EASY_COSTS, rate_per_s=1.5),))
+    plan = replace(plan, shapes=(*plan.shapes[:1], replace(plan.shapes[1], rate_per_s=0.5)))
+    carried = weights(plan, (earlier,), replicas)
+    assert carried[old.id] == 1.5
+    assert {item.shape.id: carried[item.shape.id] for item in plan.shapes} == {
+        item.shape.id: item.rate_per_s for item in plan.shapes
+    }
+    (unknown,) = (r.shape.id for r in replicas if r.shape.gpu == "T4")
+    assert carried[unknown] == 0.5, "what no plan knows carries the least"
+    table = routes(replicas, carried, {replicas[0].name: 0.05})
+    assert [route.share for route in table] == [0.05, None, None, None, None]
+    assert [route.weight for route in table] == [carried[r.shape.id] for r in replicas]
