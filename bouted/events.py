@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     REPLICA_STATUS = "replica_status"
     ACTION_FAILED = "action_failed"
     BUDGET = "budget"
+    BILL_READ = "bill_read"
     PAUSED = "paused"
     RESUMED = "resumed"
     DOWN = "down"

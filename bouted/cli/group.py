@@ -18,6 +18,7 @@ COMMANDS: tuple[str, ...] = (
     "gateway",
     "status",
     "history",
+    "cost",
     "prices",
     "perf",
     "router",

@@ -34,6 +34,7 @@ SCOPES: tuple[tuple[str, Scope], ...] = (
     ("gpus", Scope.REPLAN),
     ("supply", Scope.REPLAN),
     ("prices", Scope.LIVE),
+    ("billing", Scope.LIVE),
     ("changes", Scope.LIVE),
     ("changes.start_hours", Scope.REPLAN),
     ("changes.fetch_gib_per_s", Scope.REPLAN),

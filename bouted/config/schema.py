@@ -5,8 +5,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from bouted.config.billing import BillingSettings, billing_rules, said_once
 from bouted.config.fields import AnyPath, ShortName, one_of, refusal, shown
 from bouted.config.goals import (
     BudgetSettings,
@@ -30,6 +31,7 @@ from bouted.config.section import Section
 from bouted.config.supply import OWNED, Holding, PriceSettings, SupplySettings
 from bouted.config.targets import TargetSettings
 from bouted.errors import Misconfigured
+from bouted.ledger.rules import BillingRule
 from bouted.market.allowed import SupplyRules
 from bouted.market.belief import Trust
 from bouted.market.egress import EgressRule
@@ -75,6 +77,7 @@ class Config(Section):
     gpus: tuple[GpuTypeSettings, ...] = ()
     supply: SupplySettings = SupplySettings()
     prices: PriceSettings = PriceSettings()
+    billing: Annotated[tuple[BillingSettings, ...], AfterValidator(said_once)] = ()
     changes: ChangeSettings = ChangeSettings()
     planner: PlannerSettings = PlannerSettings()
     launcher: LauncherSettings = LauncherSettings()
@@ -222,6 +225,10 @@ class Config(Section):
             spot_limit=timedelta(hours=self.prices.spot_limit_hours),
             on_demand_limit=timedelta(hours=self.prices.on_demand_limit_hours),
         )
+
+    def billing_rules(self) -> tuple[BillingRule, ...]:
+        """How each provider bills: the config's rules, then those that ship."""
+        return billing_rules(self.billing)
 
     def committed_usd_per_hour(self) -> Decimal:
         """What committed machines cost whatever is planned; no part of the budget."""

@@ -1,22 +1,25 @@
 """What was spent today and this month, and where the month is heading."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from bouted.daemon.board import Spend
+from bouted.ledger.forecast import month_forecast, month_of, rate_ahead
+from bouted.ledger.rules import SHIPPED, BillingRule
+from bouted.reconcile.fleet import FleetState
 from bouted.store.open import Store
 from bouted.store.spend import spend_usd
 
 
-def spend_so_far(store: Store, usd_per_hour: Decimal, now: datetime) -> Spend:
-    """Dollars by UTC day and month; the forecast goes on at `usd_per_hour` to the end of the month."""
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    month = day.replace(day=1)
-    following = (month + timedelta(days=32)).replace(day=1)
-    spent = spend_usd(store, month, now)
-    left_h = Decimal(str((following - now).total_seconds())) / 3600
+def spend_so_far(
+    store: Store, fleet: FleetState | None, now: datetime, rules: tuple[BillingRule, ...] = SHIPPED
+) -> Spend:
+    """Dollars by UTC day and month; the forecast goes on with the fleet as it is about to stand."""
+    month = month_of(now)
+    spent = spend_usd(store, month.start, now, rules)
+    ahead = rate_ahead(fleet) if fleet is not None else Decimal(0)
     return Spend(
-        today_usd=spend_usd(store, day, now),
+        today_usd=spend_usd(store, month.day, now, rules),
         month_usd=spent,
-        forecast_month_usd=spent + usd_per_hour * left_h,
+        forecast_month_usd=month_forecast(spent, ahead, now),
     )

@@ -57,7 +57,7 @@ SHIPPED = (
         source="docs.runpod.io/pods/pricing: per second; stopped, only the disk",
     ),
     BillingRule(
-        provider="vastai",
+        provider="vast*",
         granularity_s=1,
         source="docs.vast.ai/documentation/instances/pricing: per second; stopped, only the disk",
     ),
