@@ -14,10 +14,10 @@ LABEL = 8
 EVENTS_SHOWN = 8
 
 
-def screen(board: Board, *, life: Life, now: datetime) -> list[str]:
-    """The whole screen, at most 100 columns wide."""
+def screen(board: Board, *, life: Life, now: datetime, standby: str = "") -> list[str]:
+    """The whole screen, at most 100 columns wide. `standby` is the daemon that waits to take over."""
     parts = (
-        [*_verdict(board, life, now), *_warnings(board, life, now), *_load(board)],
+        [*_verdict(board, life, now), *_standby(standby), *_warnings(board, life, now), *_load(board)],
         _targets(board),
         _routes(board),
         fleet_table(board.nodes, board.replicas, now),
@@ -41,6 +41,10 @@ def _verdict(board: Board, life: Life, now: datetime) -> list[str]:
         f"deployment {board.deployment}",
     )
     return fields(parts, indent=LABEL + 2)
+
+
+def _standby(standby: str) -> list[str]:
+    return _line("STANDBY", f"{standby} waits to take over") if standby else []
 
 
 def _word(board: Board, life: Life) -> str:

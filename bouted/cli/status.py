@@ -17,7 +17,7 @@ from bouted.cli.life import daemon_life
 from bouted.cli.place import Place, nothing_here, pass_place, place_options
 from bouted.cli.screen import screen
 from bouted.errors import BoutedError
-from bouted.store.read_board import read_status
+from bouted.store.read_board import StoredStatus, read_status
 
 REFRESH_S = 1.0
 
@@ -45,9 +45,15 @@ def _text(url: str, state_dir: Path, as_json: bool) -> str:
         raise nothing_here(state_dir)
     life = daemon_life(stored, now)
     if as_json:
-        return json.dumps({**asdict(stored.board), "daemon": life.value}, indent=2)
-    lines = screen(stored.board, life=life, now=now)
+        return json.dumps({**asdict(stored.board), "daemon": life.value, **_who(stored, now)}, indent=2)
+    lines = screen(stored.board, life=life, now=now, standby=_who(stored, now)["standby"])
     return "\n".join(lines if os.environ.get("NO_COLOR") else coloured(lines))
+
+
+def _who(stored: StoredStatus, now: datetime) -> dict[str, str]:
+    """The active daemon and the one that waits to take over, as HOST:FOLDER; "" for nobody."""
+    active = stored.holder if stored.daemon_alive(now) else ""
+    return {"active": active, "standby": stored.waiting(now)}
 
 
 def _watch(url: str, state_dir: Path) -> None:

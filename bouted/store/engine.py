@@ -13,6 +13,7 @@ from bouted.errors import Misconfigured
 from bouted.store.urls import shown, sqlite_path
 
 BUSY_MS = 5000
+IDLE_MS = 5000  # well within the daemon's lease
 WAL_TRY_MS = 20
 _SPELLING = "write sqlite:////folder/bouted.db"
 
@@ -37,7 +38,20 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         raise Misconfigured(shown(url), f"needs the Python package {cause.name}", hint=hint) from cause
     if path is not None:
         _set_up_sqlite(engine, enforce_keys=not migrating)
+    elif engine.dialect.name == "postgresql" and not migrating:
+        _set_up_postgres(engine)
     return engine
+
+
+def _set_up_postgres(engine: Engine) -> None:
+    """A process that stops inside a transaction, or whose machine is gone, must not keep its locks: the
+    lease would outlive it."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
+        connection.commit()
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

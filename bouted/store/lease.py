@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bouted.errors import AlreadyRunning
@@ -11,8 +11,17 @@ from bouted.store.names import DAEMON_LEASE
 from bouted.store.session import Store, held_by
 from bouted.store.tables import Leases
 from bouted.store.upsert import insert_into
+from bouted.store.urls import sqlite_path
 
-__all__ = ["DAEMON_LEASE", "LeaseInfo", "lease_holder", "release_lease", "renew_lease", "take_lease"]
+__all__ = [
+    "DAEMON_LEASE",
+    "LeaseInfo",
+    "lease_holder",
+    "lease_now",
+    "release_lease",
+    "renew_lease",
+    "take_lease",
+]
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,6 +34,15 @@ class LeaseInfo:
     holder: str
     token: int
     expires_at: datetime
+
+
+def lease_now(store: Store, now: datetime) -> datetime:
+    """The instant by which leases in this store are judged: its server's clock, so that hosts whose clocks
+    disagree agree on who is active; `now`, this machine's clock, for a file."""
+    if sqlite_path(store.url) is not None:
+        return now
+    with store.reading() as session:
+        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
 
 
 def take_lease(store: Store, name: str, holder: str, now: datetime, ttl_s: float) -> int:

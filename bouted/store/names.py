@@ -5,3 +5,6 @@ SCHEMA_REVISION = "0006"
 
 DAEMON_LEASE = "daemon"
 """The lease that the one active daemon holds."""
+
+STANDBY_LEASE = "standby"
+"""The lease of the daemon that waits for the other one."""

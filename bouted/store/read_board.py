@@ -4,30 +4,38 @@ For SQLite this needs the standard library only; SQLAlchemy is imported for othe
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bouted.board import Board, board_from_json
 from bouted.errors import Misconfigured
-from bouted.store.names import DAEMON_LEASE
+from bouted.store.names import DAEMON_LEASE, STANDBY_LEASE
 from bouted.store.readonly import is_there, read_only, revision_of
 from bouted.store.urls import shown, sqlite_path
 
 _BOARD = "SELECT body FROM board WHERE id = 1"
-_LEASE = f"SELECT holder, expires_at FROM leases WHERE name = '{DAEMON_LEASE}'"
+_LEASES = f"SELECT name, holder, expires_at FROM leases WHERE name IN ('{DAEMON_LEASE}', '{STANDBY_LEASE}')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStatus:
-    """The last board, and who holds the daemon's lease until when ("" and None: nobody)."""
+    """The last board, who holds the daemon's lease until when ("" and None: nobody), and the same of the
+    daemon that waits for it."""
 
     board: Board | None
     holder: str
     expires_at: datetime | None
+    standby: str = ""
+    standby_until: datetime | None = None
 
     def daemon_alive(self, now: datetime) -> bool:
         """A daemon held its lease at `now`."""
         return self.expires_at is not None and self.expires_at > now
+
+    def waiting(self, now: datetime) -> str:
+        """The daemon that waited at `now` to take over; "" without one."""
+        return self.standby if self.standby_until is not None and self.standby_until > now else ""
 
 
 _NOTHING = StoredStatus(board=None, holder="", expires_at=None)
@@ -61,22 +69,27 @@ def _from_sqlite(connection: sqlite3.Connection, url: str) -> StoredStatus:
     if revision_of(connection, url) is None:
         return _NOTHING
     board = connection.execute(_BOARD).fetchone()
-    lease = connection.execute(_LEASE).fetchone()
-    return _status(url, board and board[0], lease and (lease[0], datetime.fromisoformat(lease[1])))
+    leases = connection.execute(_LEASES).fetchall()
+    return _status(url, board and board[0], [(n, who, datetime.fromisoformat(at)) for n, who, at in leases])
 
 
 def _from_server(url: str) -> StoredStatus:
     from bouted.store.read_server import read_rows
 
-    return _status(url, *read_rows(url, _BOARD, _LEASE))
+    return _status(url, *read_rows(url, _BOARD, _LEASES))
 
 
-def _status(url: str, body: str | None, lease: tuple[str, datetime] | None) -> StoredStatus:
-    holder, expires_at = lease or ("", None)
-    if expires_at is not None and expires_at.tzinfo is None:
-        expires_at = expires_at.replace(tzinfo=UTC)
-    board = None if body is None else _parsed(url, body)
-    return StoredStatus(board=board, holder=holder, expires_at=expires_at)
+def _status(url: str, body: str | None, leases: Sequence[tuple[str, str, datetime]]) -> StoredStatus:
+    held = {name: (holder, at if at.tzinfo else at.replace(tzinfo=UTC)) for name, holder, at in leases}
+    holder, expires_at = held.get(DAEMON_LEASE, ("", None))
+    standby, standby_until = held.get(STANDBY_LEASE, ("", None))
+    return StoredStatus(
+        board=None if body is None else _parsed(url, body),
+        holder=holder,
+        expires_at=expires_at,
+        standby=standby,
+        standby_until=standby_until,
+    )
 
 
 def _parsed(url: str, body: str) -> Board:

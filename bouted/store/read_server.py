@@ -35,11 +35,11 @@ def server_revision(connection: Connection, url: str) -> str | None:
     return revision
 
 
-def read_rows(url: str, board: str, lease: str) -> tuple[str | None, tuple[str, datetime] | None]:
-    """The board's text and the lease's holder and expiry, by these two queries, in one connection."""
+def read_rows(url: str, board: str, leases: str) -> tuple[str | None, list[tuple[str, str, datetime]]]:
+    """The board's text, and each lease's name, holder and expiry, by these two queries, in one connection."""
     with reading_server(url) as connection:
         if server_revision(connection, url) is None:
-            return None, None
+            return None, []
         body = connection.execute(text(board)).scalar()
-        row = connection.execute(text(lease)).one_or_none()
-    return body, None if row is None else (row[0], row[1])
+        rows = connection.execute(text(leases)).all()
+    return body, [(name, holder, until) for name, holder, until in rows]
