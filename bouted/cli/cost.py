@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 def cost(
     place: Place, since: datetime, by: str, export: Path | None, bill: Path | None, as_json: bool
 ) -> None:
-    """Tell what was spent, from the ledger: quoted price x billed time. Works without the daemon."""
+    """Tell what was spent, by model, replica, cloud, market or node.
+
+    The ledger counts quoted price x billed time. Works with the daemon dead.
+    """
     if bill is not None:
         _compare(place, bill, as_json)
         return

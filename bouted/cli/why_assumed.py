@@ -30,7 +30,19 @@ def _prices(assumed: Assumed) -> list[str]:
         rows.append((offer, str(item.count), each, age(item.age_s), item.confidence, lost, holds))
     sources = dict.fromkeys(item.source for item in assumed.prices)
     told = paragraph("sources".ljust(LABEL), "; ".join(sources)) if sources else []
+    if billed := _billed(assumed):
+        told += paragraph("billed".ljust(LABEL), f"by the clouds' own bills, for a dollar quoted: {billed}")
     return [*columns(rows, right=frozenset({1, 2, 3, 5, 6})), *told]
+
+
+def _billed(assumed: Assumed) -> str:
+    """What each cloud bills for what it quotes, where that is known to differ."""
+    factors = {
+        item.offer.partition("/")[0]: item.usd_per_hour / item.quoted_usd_per_hour
+        for item in assumed.prices
+        if item.quoted_usd_per_hour
+    }
+    return ", ".join(f"{cloud} ${factor:.3f}" for cloud, factor in sorted(factors.items()))
 
 
 def _holds(hours: float | None) -> str:

@@ -62,7 +62,12 @@ def _more_money(found: WhatIf) -> dict[str, Any]:
 def _assumed(assumed: Assumed) -> dict[str, Any]:
     return {
         "prices": [
-            {**asdict(item), "usd_per_hour": str(item.usd_per_hour), "confidence": item.confidence.value}
+            {
+                **asdict(item),
+                "usd_per_hour": str(item.usd_per_hour),
+                "quoted_usd_per_hour": _text(item.quoted_usd_per_hour),
+                "confidence": item.confidence.value,
+            }
             for item in assumed.prices
         ],
         "step_times": [{**asdict(item), "evidence": item.evidence.value} for item in assumed.steps],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bouted.clock import Clock
 from bouted.config.schema import Config
@@ -14,12 +15,14 @@ from bouted.errors import SourceBroken
 from bouted.events import Severity
 from bouted.market.allowed import allowed_offers
 from bouted.market.asking import NO_ANSWER, Outcome, Result, start_asking
+from bouted.market.billed import as_billed
 from bouted.market.collect import fold
 from bouted.market.odds import Odds, learned
 from bouted.market.offers import Offer
 from bouted.market.source import Feed, PriceSource
 from bouted.market.state import MarketState
 from bouted.reconcile.fleet import FleetState
+from bouted.store.billed import factors_by_cloud
 from bouted.store.claims import load_market, save_belief
 from bouted.store.events import add_events
 from bouted.store.fleet import load_fleet
@@ -51,6 +54,7 @@ class MarketKeeper:
     state: MarketState | None = field(default=None)
     asking: dict[str, _Asking] = field(default_factory=dict)
     odds: Mapping[str, Odds] = field(default_factory=dict)
+    factors: Mapping[str, Decimal] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.Random)
     start: Callable[[PriceSource, datetime], "Future[Outcome]"] = start_asking
     in_thread: InThread = asyncio.to_thread
@@ -59,7 +63,7 @@ class MarketKeeper:
         """After a restart: what was believed when the daemon last looked, aged; nothing on a first start."""
         now = self.clock.now()
         before = load_market(self.store, now)
-        self.odds = load_odds(self.store)
+        self.odds, self.factors = load_odds(self.store), factors_by_cloud(self.store)
         if before is not None:
             self.state = fold(self.feeds, {}, before, now, trust=config.trust(), jitter=1.0).state
 
@@ -97,11 +101,13 @@ class MarketKeeper:
             raise SourceBroken("; ".join(course.error for course in broken))
 
     def offers(self, config: Config) -> tuple[Offer, ...]:
-        """What may be rented now, with the odds lived through: allowed offers, and machines of one's own."""
+        """What may be rented now, with the odds lived through, at what clouds bill: allowed offers, and
+        machines of one's own."""
         if self.state is None:
             return ()
         now = self.clock.now()
-        offers = tuple(learned(offer, self.odds.get(offer.id), now) for offer in self.state.offers)
+        billed = (as_billed(offer, self.factors) for offer in self.state.offers)
+        offers = tuple(learned(offer, self.odds.get(offer.id), now) for offer in billed)
         return allowed_offers((*offers, *config.owned_offers(self.state.taken_at)), config.supply_rules())
 
     def stale(self) -> tuple[str, ...]:
@@ -149,13 +155,15 @@ class MarketKeeper:
         since = effective_times(state.memory, state.offers)
         record_offers(self.store, state.offers, now, effective_at=since)
         save_belief(self.store, state, state.unread, state.courses, now)
-        self._reprice((*state.offers, *config.owned_offers(now)), now)
+        self.factors = factors_by_cloud(self.store)
+        self._reprice((*state.offers, *config.owned_offers(now)), since, now)
         return state
 
-    def _reprice(self, offers: tuple[Offer, ...], now: datetime) -> None:
-        """A running node costs what its offer costs now."""
-        prices = {offer.id: offer.usd_per_hour for offer in offers}
+    def _reprice(self, offers: tuple[Offer, ...], since: Mapping[str, datetime], now: datetime) -> None:
+        """A running node costs what its offer costs: since the source says so, or from now on."""
+        prices = {offer.id: as_billed(offer, self.factors) for offer in offers}
         for node in load_fleet(self.store, now).nodes:
-            price = prices.get(node.offer.id)
-            if node.paid and price is not None and price != node.offer.usd_per_hour:
-                reprice(self.store, node.name, price, now)
+            offer = prices.get(node.offer.id)
+            if node.paid and offer is not None and offer.usd_per_hour != node.offer.usd_per_hour:
+                at = min(since.get(offer.id, now), now)
+                reprice(self.store, node.name, offer.quoted, at, heard_at=now)

@@ -33,8 +33,9 @@ def offer_id(provider: str, place: str, instance_type: str, market: Market) -> s
 class Offer:
     """A whole instance at a price.
 
-    `usd_per_hour` is for the instance, not per GPU. `obtainable` is how many can be had at once.
-    `hazard_per_hour` is the odds of losing one in an hour. `zone` is "" where the provider sells
+    `usd_per_hour` is for the instance, not per GPU: what is believed to be billed. `quoted_usd_per_hour` is
+    set where the cloud's own bills taught that it quotes another price. `obtainable` is how many can be had
+    at once. `hazard_per_hour` is the odds of losing one in an hour. `zone` is "" where the provider sells
     by region.
     """
 
@@ -51,6 +52,7 @@ class Offer:
     source: str
     observed_at: datetime
     confidence: Confidence
+    quoted_usd_per_hour: Decimal | None = None
 
     def __post_init__(self) -> None:
         require_utc(self.observed_at, "observed_at")
@@ -58,6 +60,11 @@ class Offer:
             raise ValueError(f"{self.id}: price must be positive, got {self.usd_per_hour}")
         if self.gpu_count < 1 or self.obtainable < 0:
             raise ValueError(f"{self.id}: gpu_count {self.gpu_count}, obtainable {self.obtainable}")
+
+    @property
+    def quoted(self) -> Decimal:
+        """Dollars per hour as quoted: what the ledger counts, and what bills are compared with."""
+        return self.usd_per_hour if self.quoted_usd_per_hour is None else self.quoted_usd_per_hour
 
     @property
     def id(self) -> str:

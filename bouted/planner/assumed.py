@@ -16,7 +16,10 @@ from bouted.workload.profile import WorkloadSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceAssumed:
-    """The price of one offer that the plan uses `count` instances of, as old as it was when planning."""
+    """The price of one offer that the plan uses `count` instances of, as old as it was when planning.
+
+    `quoted_usd_per_hour` is set where the cloud's bills taught another price than it quotes.
+    """
 
     offer: str
     count: int
@@ -26,6 +29,7 @@ class PriceAssumed:
     confidence: Confidence
     hazard_per_hour: float
     holds_h: float | None
+    quoted_usd_per_hour: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ def _prices(problem: PlanningProblem, plan: Plan, at: datetime) -> tuple[PriceAs
             confidence=offer.confidence,
             hazard_per_hour=offer.hazard_per_hour,
             holds_h=None if offer.market is Market.OWNED else lives.get(offer.id, problem.price_life_h),
+            quoted_usd_per_hour=offer.quoted_usd_per_hour,
         )
         for offer in sorted(offers.values(), key=lambda item: item.id)
     )

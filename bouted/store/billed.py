@@ -5,12 +5,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bouted.events import Event, EventKind, Severity
 from bouted.ledger.bills import Billed
 from bouted.store.events import add_to
 from bouted.store.session import Store
 from bouted.store.tables import BilledFactors
+
+_FACTORS = select(BilledFactors.provider, BilledFactors.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,17 @@ def billed_factors(store: Store) -> tuple[KnownFactor, ...]:
             )
             for row in session.scalars(select(BilledFactors).order_by(BilledFactors.provider))
         )
+
+
+def factors_by_cloud(store: Store) -> dict[str, Decimal]:
+    """What each cloud bills for a dollar quoted, for those whose bill was read."""
+    with store.reading() as session:
+        return read_factors(session)
+
+
+def read_factors(session: Session) -> dict[str, Decimal]:
+    """The same within a transaction."""
+    return {row.provider: row.factor for row in session.execute(_FACTORS)}
 
 
 def _told(billed: Billed, now: datetime) -> Event:

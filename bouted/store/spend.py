@@ -19,6 +19,8 @@ from bouted.ledger.charge import Account, as_decimal, charged_usd
 from bouted.ledger.prices import PriceStep
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.ledger.times import Life
+from bouted.market.billed import as_billed
+from bouted.store.billed import read_factors
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
 
@@ -70,8 +72,8 @@ def committed_usd_per_hour(store: Store) -> Decimal:
 def reprice(
     store: Store, node: str, usd_per_hour: Decimal, at: datetime, *, heard_at: datetime | None = None
 ) -> None:
-    """From `at` on each instance of the node costs this, however late that is heard; its offer says the
-    newest price, so that caps count what is believed.
+    """From `at` on each instance of the node is quoted at this, however late that is heard; its offer says
+    what is billed for the newest quote, so that caps count what is believed.
 
     Told twice, or in another order, it comes to the same. A node that never cost stays as it is.
     """
@@ -84,7 +86,8 @@ def reprice(
             node=node, at=at, usd_per_hour=usd_per_hour * row.template.instances, heard_at=heard_at or at
         )
         if _stands(session, said):
-            row.offer = replace(row.offer, usd_per_hour=usd_per_hour)
+            quoted = replace(row.offer, usd_per_hour=usd_per_hour, quoted_usd_per_hour=None)
+            row.offer = as_billed(quoted, read_factors(session))
 
 
 def correct_times(
@@ -132,7 +135,7 @@ def start_paying(session: Session, row: Nodes, at: datetime, *, came_up: bool) -
             noticed_end=None,
             ended_at=None,
             came_up=came_up,
-            usd_per_hour=row.offer.usd_per_hour * row.template.instances,
+            usd_per_hour=row.offer.quoted * row.template.instances,
         )
     )
     session.flush()
