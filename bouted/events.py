@@ -43,6 +43,11 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     DOWN = "down"
     ALERT_FAILED = "alert_failed"
+    SIGHT = "sight"
+    SWEEP = "sweep"
+    ADOPTED = "adopted"
+    RELEASED = "released"
+    DEADMAN = "deadman"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,11 +50,18 @@ class HealthProber:
         try:
             health = await self._client.get(f"{replica.endpoint}/health")
             metrics = await self._client.get(f"{replica.endpoint}/metrics")
-        except httpx.HTTPError:
-            return Health(replica=replica.name, ok=False, running=0, waiting=0)
+        except httpx.HTTPError as error:
+            return Health(replica=replica.name, ok=False, running=0, waiting=0, refused=_refused(error))
         self.metrics[replica.name] = metrics.text
         running, waiting = (sum(_gauge(metrics.text, name) for name in names) for names in _GAUGES)
         return Health(replica=replica.name, ok=health.status_code == 200, running=running, waiting=waiting)
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Nothing listens there: a timeout, or a network that is down, does not say that."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _gauge(text: str, name: str) -> int:

@@ -1,54 +1,28 @@
-"""(rows, what the launcher and the engines say) -> status moves. Pure."""
+"""(rows, what the launcher and the engines say, what has been missing) -> status moves. Pure.
 
+What a launcher says of an end is believed at once, with its times. What its list merely lacks is gone once
+that is confirmed; an engine that answers stands for itself and its node, whatever the list lacks.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from bouted.reconcile.actions import Limits
+from bouted.reconcile.adopted import is_adopted, with_adopted
 from bouted.reconcile.fleet import FleetState, Node, Replica
-from bouted.reconcile.launcher import Seen, SeenNode, SeenReplica
-from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.reconcile.launcher import Seen, SeenNode
+from bouted.reconcile.observe_node import NodeMove, NodeTimes, Presence, node_move, presence, times_of
+from bouted.reconcile.observe_replica import Health, ReplicaMove, node_ended, replica_move
+from bouted.reconcile.states import NodeStatus
 
-START_GRACE_S = 10.0
-UNHEALTHY_AFTER_S = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """What one engine answered. `failing_since` is set while it does not answer well."""
-
-    replica: str
-    ok: bool
-    running: int
-    waiting: int
-    failing_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeMove:
-    """A node's new status, and why."""
-
-    name: str
-    status: NodeStatus
-    reason: Reason
-    note: str = ""
-    launched_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaMove:
-    """A replica's new status, and why. `endpoint` is set when it became known."""
-
-    name: str
-    status: ReplicaStatus
-    reason: Reason
-    note: str = ""
-    endpoint: str | None = None
+__all__ = ("Health", "NodeMove", "NodeTimes", "Observation", "ReplicaMove", "awaited", "listed", "observe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Moves to write, things that run although their row has ended (to be stopped again), names that run
-    without a row, and nodes that are launching without being seen."""
+    without a row, nodes that are launching without being seen, and the provider's times of nodes."""
 
     nodes: tuple[NodeMove, ...]
     replicas: tuple[ReplicaMove, ...]
@@ -56,142 +30,89 @@ class Observation:
     stray_replicas: tuple[Replica, ...]
     unknown: tuple[str, ...]
     unseen: frozenset[str]
+    times: tuple[NodeTimes, ...] = ()
 
 
 def observe(
-    fleet: FleetState, seen: Seen, health: tuple[Health, ...], limits: Limits, now: datetime
+    fleet: FleetState,
+    seen: Seen,
+    health: tuple[Health, ...],
+    limits: Limits,
+    now: datetime,
+    gone: frozenset[str] = frozenset(),
 ) -> Observation:
-    """What changed. A node moves before the replicas on it, so both can be written in this order."""
-    nodes = {node.name: node for node in seen.nodes}
+    """What changed. A node moves before the replicas on it, so both can be written in this order.
+
+    `gone` are the names whose absence from the list is confirmed.
+    """
+    seen = with_adopted(seen, fleet)
+    nodes = _by_name(seen.nodes)
     engines = {replica.name: replica for replica in seen.replicas}
     answers = {answer.replica: answer for answer in health}
+    answering = {r.node for r in fleet.replicas if r.live and (a := answers.get(r.name)) and a.ok}
+    there = {
+        node.name: presence(nodes.get(node.name), answers=node.name in answering, gone=node.name in gone)
+        for node in fleet.nodes
+    }
     node_moves = tuple(
-        moved for node in fleet.nodes if (moved := _node_move(node, nodes.get(node.name), limits, now))
+        move
+        for node in fleet.nodes
+        if (move := node_move(node, there[node.name], nodes.get(node.name), limits, now))
     )
     ended = {m.name for m in node_moves if m.status in (NodeStatus.GONE, NodeStatus.FAILED)}
     ended |= {node.name for node in fleet.nodes if not node.live}
+    adopted = {node.name for node in fleet.nodes if is_adopted(node)}
     replica_moves = (
-        _node_ended(replica)
+        node_ended(replica)
         if replica.node in ended
-        else _replica_move(replica, engines.get(replica.name), answers.get(replica.name), limits, now)
+        else replica_move(
+            replica,
+            engines.get(replica.name),
+            answers.get(replica.name),
+            limits,
+            now,
+            gone=replica.name in gone,
+            ours=replica.node not in adopted,
+        )
         for replica in fleet.replicas
         if replica.live
     )
-    known = {node.name for node in fleet.nodes} | {replica.name for replica in fleet.replicas}
     running = {name for name, node in nodes.items() if node.ended_at is None}
     return Observation(
         nodes=node_moves,
         replicas=tuple(move for move in replica_moves if move is not None),
-        stray_nodes=tuple(n for n in fleet.nodes if not n.live and n.name in running),
-        stray_replicas=tuple(r for r in fleet.replicas if not r.live and r.name in engines),
-        unknown=tuple(sorted((running | set(engines)) - known)),
-        unseen=frozenset(
-            n.name for n in fleet.nodes if n.status is NodeStatus.LAUNCHING and n.name not in nodes
+        stray_nodes=tuple(n for n in fleet.nodes if not n.live and n.name in running and not is_adopted(n)),
+        stray_replicas=tuple(
+            r for r in fleet.replicas if not r.live and r.name in engines and r.node not in adopted
         ),
+        unknown=tuple(sorted((running | set(engines)) - _known(fleet))),
+        unseen=frozenset(
+            n.name
+            for n in fleet.nodes
+            if n.status is NodeStatus.LAUNCHING and there[n.name] is Presence.UNSURE
+        ),
+        times=times_of(fleet.nodes, nodes),
     )
 
 
-def _node_move(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:
-    exists = seen is not None and seen.ended_at is None
-    match node.status:
-        case NodeStatus.PLANNED if exists:
-            return NodeMove(name=node.name, status=NodeStatus.LAUNCHING, reason=Reason.OBSERVED)
-        case NodeStatus.LAUNCHING:
-            return _launching_move(node, seen, limits, now)
-        case NodeStatus.UP if not exists:
-            return NodeMove(
-                name=node.name, status=NodeStatus.FAILED, reason=Reason.LOST, note="it is no longer there"
-            )
-        case NodeStatus.STOPPING if not exists:
-            return NodeMove(name=node.name, status=NodeStatus.GONE, reason=node.reason)
-    return None
+def awaited(fleet: FleetState) -> tuple[frozenset[str], frozenset[str]]:
+    """The nodes and the replicas that a launcher's list ought to hold."""
+    ours = {node.name for node in fleet.nodes if not is_adopted(node)}
+    begun = (NodeStatus.UP, NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION)
+    nodes = frozenset(n.name for n in fleet.nodes if n.name in ours and n.status in begun)
+    return nodes, frozenset(r.name for r in fleet.replicas if r.live and r.node in ours)
 
 
-def _launching_move(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:
-    if seen is not None and seen.ended_at is not None:
-        return NodeMove(name=node.name, status=NodeStatus.FAILED, reason=Reason.LOST)
-    if seen is not None and seen.up:
-        return NodeMove(
-            name=node.name,
-            status=NodeStatus.UP,
-            reason=Reason.OBSERVED,
-            launched_at=seen.started_at or now,
-        )
-    if (now - node.since).total_seconds() > limits.launch_timeout_s:
-        note = f"not up after {limits.launch_timeout_s:g} s"
-        return NodeMove(name=node.name, status=NodeStatus.FAILED, reason=Reason.TIMEOUT, note=note)
-    return None
+def listed(seen: Seen) -> tuple[frozenset[str], frozenset[str]]:
+    """The nodes that the list says anything about, and the replicas that it holds."""
+    return frozenset(n.name for n in seen.nodes), frozenset(r.name for r in seen.replicas)
 
 
-def _node_ended(replica: Replica) -> ReplicaMove:
-    draining = replica.status is ReplicaStatus.DRAINING
-    status = ReplicaStatus.STOPPED if draining else ReplicaStatus.FAILED
-    return ReplicaMove(name=replica.name, status=status, reason=Reason.NODE_ENDED)
+def _by_name(nodes: Iterable[SeenNode]) -> dict[str, SeenNode]:
+    """What is listed of each name: of several, one that runs."""
+    return {node.name: node for node in sorted(nodes, key=lambda node: node.ended_at is None)}
 
 
-def _replica_move(
-    replica: Replica, seen: SeenReplica | None, health: Health | None, limits: Limits, now: datetime
-) -> ReplicaMove | None:
-    age_s = (now - replica.since).total_seconds()
-    match replica.status:
-        case ReplicaStatus.PLANNED:
-            if seen is None:
-                return None
-            return ReplicaMove(name=replica.name, status=ReplicaStatus.STARTING, reason=Reason.OBSERVED)
-        case ReplicaStatus.DRAINING:
-            if seen is not None:
-                return None
-            return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
-        case ReplicaStatus.STARTING | ReplicaStatus.WARMING:
-            return _starting_move(replica, seen, health, limits, age_s)
-        case _:
-            return _ready_move(replica, seen, health, now)
-
-
-def _starting_move(
-    replica: Replica, seen: SeenReplica | None, health: Health | None, limits: Limits, age_s: float
-) -> ReplicaMove | None:
-    if seen is None:
-        if age_s < START_GRACE_S:
-            return None
-        return ReplicaMove(
-            name=replica.name,
-            status=ReplicaStatus.FAILED,
-            reason=Reason.LOST,
-            note="its process ended while starting",
-        )
-    if health is not None and health.ok:
-        return ReplicaMove(
-            name=replica.name,
-            status=ReplicaStatus.READY,
-            reason=Reason.OBSERVED,
-            endpoint=seen.endpoint,
-        )
-    if age_s > limits.ready_timeout_s:
-        note = f"not ready after {limits.ready_timeout_s:g} s"
-        return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.TIMEOUT, note=note)
-    if seen.endpoint and replica.status is ReplicaStatus.STARTING:
-        return ReplicaMove(
-            name=replica.name,
-            status=ReplicaStatus.WARMING,
-            reason=Reason.OBSERVED,
-            endpoint=seen.endpoint,
-        )
-    return None
-
-
-def _ready_move(
-    replica: Replica, seen: SeenReplica | None, health: Health | None, now: datetime
-) -> ReplicaMove | None:
-    if seen is None:
-        return ReplicaMove(
-            name=replica.name,
-            status=ReplicaStatus.FAILED,
-            reason=Reason.LOST,
-            note="its process is gone",
-        )
-    failing = health.failing_since if health is not None else None
-    if failing is not None and (now - failing).total_seconds() > UNHEALTHY_AFTER_S:
-        note = f"/health has failed for {(now - failing).total_seconds():.0f} s"
-        return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.UNHEALTHY, note=note)
-    return None
+def _known(fleet: FleetState) -> set[str]:
+    names = {row.name for row in fleet.nodes} | {row.name for row in fleet.replicas}
+    return names | {row.name for row in fleet.unreadable}

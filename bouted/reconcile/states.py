@@ -1,55 +1,78 @@
-"""Statuses and reasons of nodes and replicas, and the one table of moves between them."""
+"""Statuses and reasons of nodes and replicas, and the one table of moves between them.
+
+docs/states.md is drawn from this module.
+"""
 
 from enum import StrEnum
+from typing import Self
 
 
-class NodeStatus(StrEnum):
+class Told(StrEnum):
+    """Words that say what they mean."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class NodeStatus(Told):
     """Life of one rented instance."""
 
-    PLANNED = "planned"  # intent is written, nothing was asked for
-    LAUNCHING = "launching"  # asked for; it may already cost money
-    UP = "up"  # seen running
-    STOPPING = "stopping"  # asked to end; it still costs money
-    NEEDS_ATTENTION = "needs_attention"  # what is seen of it cannot be; it may cost money, a person is told
-    GONE = "gone"  # seen ended
-    FAILED = "failed"  # never came up, or vanished
+    PLANNED = "planned", "its intent is written, nothing was asked for"
+    LAUNCHING = "launching", "asked for; it may already cost money"
+    UP = "up", "seen running"
+    STOPPING = "stopping", "asked to end; it still costs money"
+    NEEDS_ATTENTION = "needs_attention", "what is known of it cannot be; it may cost money, a person is told"
+    GONE = "gone", "seen ended"
+    FAILED = "failed", "never came up, or vanished"
 
 
-class ReplicaStatus(StrEnum):
+class ReplicaStatus(Told):
     """Life of one engine process group on a node."""
 
-    PLANNED = "planned"
-    STARTING = "starting"
-    WARMING = "warming"  # answers, but is not ready for queries
-    READY = "ready"
-    DRAINING = "draining"  # out of the route table, running streams finish
-    NEEDS_ATTENTION = "needs_attention"  # what is seen of it cannot be; a person is told
-    STOPPED = "stopped"
-    FAILED = "failed"
+    PLANNED = "planned", "its intent is written, nothing was started"
+    STARTING = "starting", "its process was started"
+    WARMING = "warming", "answers, but is not ready for queries"
+    READY = "ready", "serves"
+    DRAINING = "draining", "out of the route table, running streams finish"
+    NEEDS_ATTENTION = (
+        "needs_attention",
+        "what is known of it cannot be; out of the route table, a person is told",
+    )
+    STOPPED = "stopped", "ended as it should"
+    FAILED = "failed", "never came up, fell ill, or vanished"
 
 
-class Reason(StrEnum):
+class Reason(Told):
     """Why something is in its status."""
 
-    PLAN = "plan"
-    SUPERSEDED = "superseded"
-    OPERATOR = "operator"
-    OBSERVED = "observed"
-    REPLACED = "replaced"
-    LOST = "lost"
-    UNHEALTHY = "unhealthy"
-    NO_CAPACITY = "no_capacity"
-    QUOTA = "quota"
-    BUDGET = "budget"
-    TIMEOUT = "timeout"
-    ERROR = "error"
-    DRAINED = "drained"
-    NODE_ENDED = "node_ended"
-    STRAY = "stray"
-    ORPHAN = "orphan"
-    ADOPTED = "adopted"
-    RELEASED = "released"
-    UNEXPECTED = "unexpected"
+    PLAN = "plan", "the plan wants it so"
+    SUPERSEDED = "superseded", "the plan does not want it any more"
+    OPERATOR = "operator", "a person wanted it so"
+    OBSERVED = "observed", "it was seen so"
+    REPLACED = "replaced", "it takes the place of one that ended"
+    LOST = "lost", "it ended although nobody asked: taken by its provider, or dead"
+    UNHEALTHY = "unhealthy", "it runs, but does not answer well"
+    NO_CAPACITY = "no_capacity", "the provider has no such instance now"
+    QUOTA = "quota", "the account may not rent it"
+    BUDGET = "budget", "it would have broken the spend cap"
+    TIMEOUT = "timeout", "it took longer than it may"
+    ERROR = "error", "the launcher refused"
+    DRAINED = "drained", "its streams had finished, or their time was over"
+    NODE_ENDED = "node_ended", "the node under it ended"
+    STRAY = "stray", "found running after it had ended, and stopped again"
+    ORPHAN = "orphan", "found running under our mark without a row, and stopped"
+    ADOPTED = "adopted", "somebody else runs it; bouted only sends it queries"
+    RELEASED = "released", "it was adopted and is let go; it goes on"
+    UNEXPECTED = "unexpected", "its row says what cannot be, or it was seen to do so"
+
+
+class ImpossibleMove(ValueError):
+    """The table of moves does not allow this one."""
 
 
 _N, _R = NodeStatus, ReplicaStatus
@@ -82,12 +105,12 @@ REPLICA_LIVE = frozenset({_R.PLANNED, _R.STARTING, _R.WARMING, _R.READY, _R.DRAI
 
 
 def require_node_move(before: NodeStatus, after: NodeStatus) -> None:
-    """ValueError unless the table allows `before` to become `after`."""
+    """ImpossibleMove unless the table allows `before` to become `after`."""
     if after not in NODE_MOVES[before]:
-        raise ValueError(f"a node cannot go from {before} to {after}")
+        raise ImpossibleMove(f"a node cannot go from {before} to {after}")
 
 
 def require_replica_move(before: ReplicaStatus, after: ReplicaStatus) -> None:
-    """ValueError unless the table allows `before` to become `after`."""
+    """ImpossibleMove unless the table allows `before` to become `after`."""
     if after not in REPLICA_MOVES[before]:
-        raise ValueError(f"a replica cannot go from {before} to {after}")
+        raise ImpossibleMove(f"a replica cannot go from {before} to {after}")

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from bouted.reconcile.adopted import ADOPTED, Address, with_adopted
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launcher import Seen, SeenNode, SeenReplica
-from bouted.reconcile.observe import START_GRACE_S, UNHEALTHY_AFTER_S, Health, Observation, observe
+from bouted.reconcile.observe import Observation, observe
+from bouted.reconcile.observe_replica import START_GRACE_S, UNHEALTHY_AFTER_S, Health
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.testing.fleet import START, limits
 from bouted.testing.store import a_node, a_replica
@@ -24,79 +26,159 @@ def fleet(node: Node, *replicas: Replica) -> FleetState:
 def look(
     state: FleetState,
     *,
-    node_up: bool | None = True,
+    node: str = "up",
     engines: tuple[str, ...] = (),
     ok: bool = True,
     failing_s: float | None = None,
     later_s: float = 1.0,
+    refusing: tuple[str, ...] = (),
+    gone: tuple[str, ...] = (),
 ) -> Observation:
-    """Observe with the node up, booting (False) or absent (None), and these engines listening."""
+    """Observe with the node up, booting, ended, missing or surely gone, and these engines listening."""
     now = START + timedelta(seconds=later_s)
-    (node,) = state.nodes
+    (row,) = state.nodes
+    ended_at = now if node == "ended" else None
+    listing = SeenNode(name=row.name, up=node == "up", started_at=START, ended_at=ended_at)
     seen = Seen(
-        nodes=() if node_up is None else (SeenNode(name=node.name, up=node_up, started_at=START),),
-        replicas=tuple(SeenReplica(name=name, node=node.name, endpoint=URL) for name in engines),
+        nodes=() if node in ("missing", "gone") else (listing,),
+        replicas=tuple(SeenReplica(name=name, node=row.name, endpoint=URL) for name in engines),
     )
     since = None if failing_s is None else now - timedelta(seconds=failing_s)
-    health = tuple(Health(replica=name, ok=ok, running=0, waiting=0, failing_since=since) for name in engines)
-    return observe(state, seen, health, limits(launch_timeout_s=600, ready_timeout_s=600), now)
+    health = (
+        *(Health(replica=name, ok=ok, running=0, waiting=0, failing_since=since) for name in engines),
+        *(Health(replica=name, ok=False, running=0, waiting=0, refused=True) for name in refusing),
+    )
+    confirmed = frozenset(gone) | (frozenset({row.name}) if node == "gone" else frozenset())
+    bounds = limits(launch_timeout_s=600, ready_timeout_s=600, stop_timeout_s=600)
+    return observe(state, seen, health, bounds, now, confirmed)
 
 
 NODES = [
-    ("an intent whose launch happened", N.PLANNED, True, 1.0, N.LAUNCHING, Reason.OBSERVED),
-    ("an intent that was never carried out", N.PLANNED, None, 1.0, None, None),
-    ("a launch that came up", N.LAUNCHING, True, 1.0, N.UP, Reason.OBSERVED),
-    ("a launch that still boots", N.LAUNCHING, False, 1.0, None, None),
-    ("a launch past its time", N.LAUNCHING, False, 700.0, N.FAILED, Reason.TIMEOUT),
-    ("a node that vanished", N.UP, None, 1.0, N.FAILED, Reason.LOST),
-    ("a node that stopped", N.STOPPING, None, 1.0, N.GONE, Reason.PLAN),
-    ("a node that is still stopping", N.STOPPING, True, 1.0, None, None),
+    ("an intent whose launch happened", N.PLANNED, "up", 1.0, N.LAUNCHING, Reason.OBSERVED),
+    ("an intent that was never carried out", N.PLANNED, "missing", 1.0, None, None),
+    ("a launch that came up", N.LAUNCHING, "up", 1.0, N.UP, Reason.OBSERVED),
+    ("a launch that still boots", N.LAUNCHING, "booting", 1.0, None, None),
+    ("a launch past its time", N.LAUNCHING, "booting", 700.0, N.FAILED, Reason.TIMEOUT),
+    ("a launch past its time that nobody sees", N.LAUNCHING, "missing", 700.0, N.FAILED, Reason.TIMEOUT),
+    ("a launch that ended while it booted", N.LAUNCHING, "ended", 1.0, N.FAILED, Reason.LOST),
+    ("a node that one list lacks", N.UP, "missing", 1.0, None, None),
+    ("a node that lists have lacked for long", N.UP, "gone", 1.0, N.FAILED, Reason.LOST),
+    ("a node that its provider ended", N.UP, "ended", 1.0, N.FAILED, Reason.LOST),
+    ("a node that stopped", N.STOPPING, "ended", 1.0, N.GONE, Reason.PLAN),
+    ("a node that stopped and is not listed any more", N.STOPPING, "gone", 1.0, N.GONE, Reason.PLAN),
+    ("a stopping node that one list lacks", N.STOPPING, "missing", 1.0, None, None),
+    ("a node that is still stopping", N.STOPPING, "up", 1.0, None, None),
+    ("a node that does not stop", N.STOPPING, "up", 700.0, N.NEEDS_ATTENTION, Reason.TIMEOUT),
+    ("a doubtful node that ended", N.NEEDS_ATTENTION, "ended", 1.0, N.FAILED, Reason.LOST),
+    ("a doubtful node that runs on", N.NEEDS_ATTENTION, "up", 1.0, None, None),
+    ("a node that ended", N.GONE, "ended", 1.0, None, None),
 ]
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "up", "later_s", "after", "reason"), NODES, ids=[row[0] for row in NODES]
+    ("what", "status", "there", "later_s", "after", "reason"), NODES, ids=[row[0] for row in NODES]
 )
 def test_a_node_moves_as_the_evidence_says(
-    what: str, status: N, up: bool | None, later_s: float, after: N | None, reason: Reason | None
+    what: str, status: N, there: str, later_s: float, after: N | None, reason: Reason | None
 ) -> None:
-    saw = look(fleet(replace(a_node(), status=status)), node_up=up, later_s=later_s)
+    saw = look(fleet(replace(a_node(), status=status)), node=there, later_s=later_s)
     moves = [(move.status, move.reason) for move in saw.nodes]
     assert moves == ([] if after is None else [(after, reason)])
 
 
+def test_a_row_that_cannot_be_is_set_right_when_its_node_is_seen_up() -> None:
+    node = replace(a_node(), status=N.NEEDS_ATTENTION, reason=Reason.UNEXPECTED)
+    assert [move.status for move in look(fleet(node)).nodes] == [N.UP]
+
+
+def test_a_node_that_did_not_stop_in_time_is_gone_once_it_ends() -> None:
+    node = replace(a_node(), status=N.NEEDS_ATTENTION, reason=Reason.TIMEOUT)
+    assert [move.status for move in look(fleet(node), node="ended").nodes] == [N.GONE]
+
+
+def test_moves_carry_the_providers_own_times() -> None:
+    (came,) = look(fleet(replace(a_node(), status=N.LAUNCHING))).nodes
+    assert (came.launched_at, came.ended_at) == (START, None)
+    (went,) = look(fleet(replace(a_node(), status=N.UP)), node="ended", later_s=7.0).nodes
+    assert (went.launched_at, went.ended_at) == (START, START + timedelta(seconds=7))
+
+
+def test_times_of_a_node_that_ended_are_told_again() -> None:
+    saw = look(fleet(replace(a_node(), status=N.GONE)), node="ended", later_s=7.0)
+    assert [(t.started_at, t.ended_at) for t in saw.times] == [(START, START + timedelta(seconds=7))]
+
+
+def test_of_two_listings_of_one_name_the_one_that_runs_counts() -> None:
+    node = replace(a_node(), status=N.UP)
+    old = SeenNode(name=node.name, up=False, started_at=START, ended_at=START)
+    new = SeenNode(name=node.name, up=True, started_at=START)
+    for both in ((old, new), (new, old)):
+        assert observe(fleet(node), Seen(nodes=both, replicas=()), (), limits(), START).nodes == ()
+
+
+def test_an_engine_that_answers_keeps_its_node_whatever_the_list_lacks() -> None:
+    node = replace(a_node(), status=N.UP)
+    replica = replace(a_replica(node), status=R.READY, endpoint=URL)
+    answer = Health(replica=replica.name, ok=True, running=1, waiting=0)
+    gone = frozenset({node.name, replica.name})
+    saw = observe(fleet(node, replica), Seen(nodes=(), replicas=()), (answer,), limits(), START, gone)
+    assert (saw.nodes, saw.replicas) == ((), ())
+
+
+GONE = "gone"
+REFUSES = "refuses"
 REPLICAS = [
-    ("an intent whose engine runs", R.PLANNED, True, True, None, 1.0, R.STARTING),
-    ("an engine that answers well", R.STARTING, True, True, None, 1.0, R.READY),
-    ("an engine that listens but warms", R.STARTING, True, False, 0.5, 1.0, R.WARMING),
-    ("an engine that died while starting", R.STARTING, False, True, None, START_GRACE_S + 1, R.FAILED),
-    ("an engine whose process is not seen yet", R.STARTING, False, True, None, 1.0, None),
-    ("an engine never ready", R.WARMING, True, False, 650.0, 700.0, R.FAILED),
-    ("a ready engine that is gone", R.READY, False, True, None, 1.0, R.FAILED),
-    ("a ready engine that failed one probe", R.READY, True, False, 1.0, 1.0, None),
-    ("a ready engine sick for long", R.READY, True, False, UNHEALTHY_AFTER_S + 1, 1.0, R.FAILED),
-    ("a draining engine that ended", R.DRAINING, False, True, None, 1.0, R.STOPPED),
+    ("an intent whose engine runs", R.PLANNED, "listed", True, None, 1.0, R.STARTING),
+    ("an engine that answers well", R.STARTING, "listed", True, None, 1.0, R.READY),
+    ("an engine that listens but warms", R.STARTING, "listed", False, 0.5, 1.0, R.WARMING),
+    ("an engine that died while starting", R.STARTING, GONE, True, None, START_GRACE_S + 1, R.FAILED),
+    ("an engine whose process is not seen yet", R.STARTING, GONE, True, None, 1.0, None),
+    ("an engine never ready", R.WARMING, "listed", False, 650.0, 700.0, R.FAILED),
+    ("a ready engine that one list lacks", R.READY, "missing", True, None, 1.0, None),
+    ("a ready engine that lists have lacked for long", R.READY, GONE, True, None, 1.0, R.FAILED),
+    ("a ready engine that is not listed and refuses", R.READY, REFUSES, True, None, 1.0, R.FAILED),
+    ("a ready engine that failed one probe", R.READY, "listed", False, 1.0, 1.0, None),
+    ("a ready engine sick for long", R.READY, "listed", False, UNHEALTHY_AFTER_S + 1, 1.0, R.FAILED),
+    ("a draining engine that one list lacks", R.DRAINING, "missing", True, None, 1.0, None),
+    ("a draining engine that ended", R.DRAINING, GONE, True, None, 1.0, R.STOPPED),
+    ("a draining engine that refuses", R.DRAINING, REFUSES, True, None, 1.0, R.STOPPED),
+    ("a doubtful engine that is gone", R.NEEDS_ATTENTION, GONE, True, None, 1.0, R.FAILED),
 ]
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "seen", "ok", "failing_s", "later_s", "after"), REPLICAS, ids=[r[0] for r in REPLICAS]
+    ("what", "status", "there", "ok", "failing_s", "later_s", "after"), REPLICAS, ids=[r[0] for r in REPLICAS]
 )
 def test_a_replica_moves_as_the_evidence_says(
-    what: str, status: R, seen: bool, ok: bool, failing_s: float | None, later_s: float, after: R | None
+    what: str, status: R, there: str, ok: bool, failing_s: float | None, later_s: float, after: R | None
 ) -> None:
     node = replace(a_node(), status=N.UP)
-    replica = replace(a_replica(node), status=status)
-    engines = (replica.name,) if seen else ()
-    saw = look(fleet(node, replica), engines=engines, ok=ok, failing_s=failing_s, later_s=later_s)
+    replica = replace(a_replica(node), status=status, endpoint=URL)
+    name = (replica.name,)
+    saw = look(
+        fleet(node, replica),
+        engines=name if there == "listed" else (),
+        refusing=name if there == REFUSES else (),
+        gone=name if there == GONE else (),
+        ok=ok,
+        failing_s=failing_s,
+        later_s=later_s,
+    )
     assert [move.status for move in saw.replicas] == ([] if after is None else [after])
+
+
+def test_an_engine_found_at_another_address_is_followed() -> None:
+    node = replace(a_node(), status=N.UP)
+    replica = replace(a_replica(node), status=R.READY, endpoint="http://127.0.0.1:1")
+    (move,) = look(fleet(node, replica), engines=(replica.name,)).replicas
+    assert (move.status, move.endpoint) == (R.READY, URL)
 
 
 def test_replicas_end_with_their_node() -> None:
     node = replace(a_node(small=2), status=N.UP)
     ready = replace(a_replica(node), status=R.READY)
     draining = replace(a_replica(node, position=1), status=R.DRAINING)
-    saw = look(fleet(node, ready, draining), node_up=None)
+    saw = look(fleet(node, ready, draining), node="gone")
     assert [(move.status, move.reason) for move in saw.replicas] == [
         (R.FAILED, Reason.NODE_ENDED),
         (R.STOPPED, Reason.NODE_ENDED),
@@ -120,4 +202,46 @@ def test_what_runs_without_a_row_is_named_and_left_alone() -> None:
 
 def test_a_launch_that_nobody_sees_is_asked_for_again() -> None:
     node = replace(a_node(), status=N.LAUNCHING)
-    assert look(fleet(node), node_up=None).unseen == frozenset({node.name})
+    assert look(fleet(node), node="missing").unseen == frozenset({node.name})
+
+
+def adopted(status: R = R.READY, reason: Reason = Reason.ADOPTED) -> FleetState:
+    """An endpoint that somebody else runs, called `ours` there."""
+    node = replace(a_node(), status=N.UP, launcher=ADOPTED)
+    return fleet(node, replace(a_replica(node), status=status, reason=reason, endpoint=f"{URL}#ours"))
+
+
+def hear(state: FleetState, *, ok: bool, failing_s: float = 0.0) -> Observation:
+    """Observe adopted endpoints with an empty list, for a minute now."""
+    since = None if ok else START - timedelta(seconds=failing_s)
+    names = [replica.name for replica in state.replicas]
+    health = tuple(Health(replica=n, ok=ok, running=0, waiting=0, failing_since=since) for n in names)
+    gone = frozenset({*names, *(node.name for node in state.nodes)})
+    return observe(state, Seen(nodes=(), replicas=()), health, limits(), START, gone)
+
+
+def test_an_adopted_endpoint_exists_as_long_as_its_row_says_so() -> None:
+    saw = hear(adopted(), ok=True)
+    assert (saw.nodes, saw.replicas, saw.unknown, saw.unseen) == ((), (), (), frozenset())
+
+
+def test_a_sick_adopted_endpoint_leaves_the_route_and_comes_back() -> None:
+    (left,) = hear(adopted(), ok=False, failing_s=UNHEALTHY_AFTER_S + 1).replicas
+    assert (left.status, left.reason) == (R.NEEDS_ATTENTION, Reason.UNHEALTHY)
+    (back,) = hear(adopted(left.status, left.reason), ok=True).replicas
+    assert back.status is R.READY
+
+
+def test_a_released_endpoint_is_no_stray() -> None:
+    state = adopted()
+    released = replace(state.nodes[0], status=N.GONE, reason=Reason.RELEASED)
+    saw = observe(fleet(released), Seen(nodes=(), replicas=()), (), limits(), START)
+    assert (saw.nodes, saw.stray_nodes) == ((), ())
+
+
+def test_engines_are_asked_at_the_base_of_their_address() -> None:
+    state = adopted()
+    assert [r.endpoint for r in with_adopted(Seen(nodes=(), replicas=()), state).replicas] == [URL]
+    assert Address.parse(f"{URL}#a/b") == Address(base_url=URL, served_model="a/b")
+    assert str(Address.parse(f"{URL}#a/b")) == f"{URL}#a/b"
+    assert str(Address.parse(URL)) == URL
