@@ -58,7 +58,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         store=store,
         token=outside.token,
         clock=clock,
-        market=MarketKeeper(store=store, clock=clock, feeds=outside.feeds),
+        market=MarketKeeper(store=store, clock=clock, feeds=outside.feeds, in_thread=outside.in_thread),
         traffic=outside.traffic,
         launcher=outside.launcher,
         prober=outside.prober,
@@ -68,6 +68,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         notices=NoticeKeeper(store=store, clock=clock),
         past=PastKeeper(store=store, clock=clock),
         learner=Learner(store=store, clock=clock),
+        in_thread=outside.in_thread,
     )
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,10 +35,11 @@ from bouted.reconcile.launcher import Launcher
 from bouted.store.board import publish_board
 from bouted.store.control import load_control
 from bouted.store.events import add_events, list_events
-from bouted.store.lease import DAEMON_LEASE, lease_now, release_lease, renew_lease
+from bouted.store.lease import DAEMON_LEASE, release_lease, renew_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans
 from bouted.systemd_notify import notify
+from bouted.threads import InThread
 from bouted.workload.observe import Measured
 from bouted.workload.profile import WorkloadProfile
 
@@ -87,6 +87,7 @@ class Service:
     notices: NoticeKeeper
     past: PastKeeper
     learner: Learner
+    in_thread: InThread = asyncio.to_thread
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
     fatal: BoutedError | None = None
@@ -108,25 +109,25 @@ class Service:
             raise self.fatal
 
     async def _serve(self) -> None:
-        lease, *others = self.jobs()
-        scheduler = self._scheduler()
-        self._repeat(scheduler, lease)  # asking for prices may take longer than a lease lasts
-        self.replanner.recall(self.held.config)
-        self.market.recall(self.held.config)
-        await self.market.refresh(self.held.config)
-        self.market.require_sound()
-        await self.run_pass()
+        await self.begin()
         watcher = asyncio.create_task(watch_files(self.held.watched, self._want_reload, self.stop))
-        for job in others:
-            self._repeat(scheduler, job)
+        scheduler = self._schedule()
         notify("READY=1", f"STATUS={self._status_line()}")
         await self.stop.wait()
         notify("STOPPING=1")
         await self._quiesce(scheduler)
         await watcher
 
+    async def begin(self) -> None:
+        """What comes before the first turn of any job: memory, prices, a first pass."""
+        self.replanner.recall(self.held.config)
+        self.market.recall(self.held.config)
+        await self.market.refresh(self.held.config)
+        self.market.require_sound()
+        await self.run_pass()
+
     def jobs(self) -> tuple[Job, ...]:
-        """What is done, and how often, the lease first; all of it starts at once."""
+        """What is done, and how often; all of it starts at once."""
         every = (
             (self.keep_lease, LEASE_S / 3),
             (self.run_pass, PASS_S),
@@ -141,19 +142,18 @@ class Service:
         )
         return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
 
-    def _scheduler(self) -> AsyncIOScheduler:
+    def _schedule(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
+        now = datetime.now(UTC)
+        for job in self.jobs():
+            scheduler.add_job(
+                self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
+            )
         scheduler.start()
         return scheduler
-
-    def _repeat(self, scheduler: AsyncIOScheduler, job: Job) -> None:
-        now = datetime.now(UTC)
-        scheduler.add_job(
-            self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
-        )
 
     async def attend(self, job: Job) -> None:
         """Run a job so that stopping can wait for it, and so that what goes wrong in it ends nothing else.
@@ -198,8 +198,7 @@ class Service:
     async def keep_lease(self) -> None:
         """Extend the lease; without it nothing may be written any more."""
         holder = lease_name(self.held.config.state_dir)
-        now = lease_now(self.store, self.clock.now())
-        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, now, LEASE_S):
+        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, self.clock.now(), LEASE_S):
             raise AlreadyRunning("another daemon took over this store", hint="see: bouted status")
 
     async def poll_traffic(self) -> None:
@@ -214,7 +213,7 @@ class Service:
         """Learn from what the fleet went through, and what prices were before."""
         if self.last is not None:
             self.market.learn(self.last.fleet)
-        await asyncio.to_thread(self.past.tick, self.market.feeds)
+        await self.in_thread(self.past.tick, self.market.feeds)
 
     async def learn_speed(self) -> None:
         """Learn how fast the fleet really is, from gateways and engines."""
@@ -362,12 +361,8 @@ class Service:
         """Leave the fleet running, with time for somebody to come back."""
         await self.reconciler.executor.settle()
         await self.replanner.maker.worker.close()
-        with suppress(AlreadyRunning):  # whoever was overtaken has nothing to leave
-            self._leave()
+        self._renew(STOP_RENEWAL_FACTOR)
+        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
         await self.traffic.close()
         await self.prober.close()
-
-    def _leave(self) -> None:
-        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
-        self._renew(STOP_RENEWAL_FACTOR)
         release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)
