@@ -79,20 +79,42 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A row of a node, or of a replica on `node`, that may be live but cannot be read. It is left as it is.
+
+    `usd_per_hour` is what the ledger says it costs now.
+    """
+
+    name: str
+    node: str
+    why: str
+    hint: str
+    usd_per_hour: Decimal
+
+    @property
+    def is_node(self) -> bool:
+        """The row is a node's."""
+        return self.name == self.node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetState:
     """All nodes and replicas that are live or recently ended, each sorted by name.
 
-    `incarnations` holds the highest incarnation ever used per slot, as (slot, number) pairs.
+    `incarnations` holds the highest incarnation ever used per slot, as (slot, number) pairs. What is
+    `unreadable` is neither started nor stopped, and counts as known and as paid.
     """
 
     nodes: tuple[Node, ...]
     replicas: tuple[Replica, ...]
     incarnations: tuple[tuple[str, int], ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
     def replicas_on(self, node: str) -> tuple[Replica, ...]:
         """Replicas of one node, in name order."""
         return tuple(replica for replica in self.replicas if replica.node == node)
 
     def committed_usd_per_hour(self) -> Decimal:
-        """What is or may be paid now: launching + up + stopping, at the prices believed now."""
-        return sum((node.usd_per_hour for node in self.nodes if node.paid), Decimal(0))
+        """What is or may be paid now, at the prices believed now; what cannot be read, at the ledger's."""
+        known = sum((node.usd_per_hour for node in self.nodes if node.paid), Decimal(0))
+        return known + sum((row.usd_per_hour for row in self.unreadable), Decimal(0))

@@ -7,8 +7,11 @@ from sqlalchemy import select
 
 from bouted.errors import Gone
 from bouted.store.kinds import ActionState
+from bouted.store.legible import garbled_in
 from bouted.store.session import Store
 from bouted.store.tables import Actions
+
+_COLUMNS = ("at", "state", "finished_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,10 @@ def finish_action(store: Store, id: int, ok: bool, detail: str, now: datetime) -
 
 
 def list_actions(store: Store, limit: int) -> tuple[ActionRow, ...]:
-    """The latest actions, newest first."""
+    """The latest actions, newest first; one that cannot be read is left out."""
     newest = select(Actions).order_by(Actions.id.desc()).limit(limit)
     with store.reading() as session:
-        return tuple(_action(row) for row in session.scalars(newest))
+        return tuple(_action(row) for row in session.scalars(newest) if not garbled_in(row, _COLUMNS))
 
 
 def _action(row: Actions) -> ActionRow:

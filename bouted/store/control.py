@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 from sqlalchemy.orm import Session
 
 from bouted.store import tables
+from bouted.store.legible import Garbled
 from bouted.store.session import Store
 from bouted.store.upsert import insert_into
 
@@ -64,6 +65,6 @@ def _control(row: tables.Control) -> Control:
         down_requested=row.down_requested,
         accepted_plan_id=row.accepted_plan_id,
         desired_plan_id=row.desired_plan_id,
-        updated_at=row.updated_at,
+        updated_at=None if isinstance(row.updated_at, Garbled) else row.updated_at,
         updated_by=row.updated_by,
     )

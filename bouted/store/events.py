@@ -7,8 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bouted.events import Event, EventKind
+from bouted.store.legible import garbled_in
 from bouted.store.session import Store
 from bouted.store.tables import Events
+
+_COLUMNS = ("at", "kind", "severity")
 
 
 def add_events(store: Store, events: Iterable[Event]) -> None:
@@ -20,12 +23,20 @@ def add_events(store: Store, events: Iterable[Event]) -> None:
 
 
 def list_events(store: Store, since: datetime | None = None, limit: int = 100) -> tuple[Event, ...]:
-    """The latest events, newest first; with `since`, only those at or after it."""
+    """The latest events, newest first; with `since`, only those at or after it. One that cannot be read is
+    left out."""
     newest = select(Events).order_by(Events.at.desc(), Events.id.desc()).limit(limit)
     if since is not None:
         newest = newest.where(Events.at >= since)
     with store.reading() as session:
-        return tuple(_event(row) for row in session.scalars(newest))
+        return tuple(_event(row) for row in session.scalars(newest) if not garbled_in(row, _COLUMNS))
+
+
+def latest_events(store: Store, kinds: Collection[EventKind], limit: int) -> tuple[Event, ...]:
+    """The latest events of these kinds, oldest first."""
+    newest = select(Events).where(Events.kind.in_(kinds)).order_by(Events.at.desc(), Events.id.desc())
+    with store.reading() as session:
+        return tuple(_event(row) for row in session.scalars(newest.limit(limit)))[::-1]
 
 
 def newest_event(store: Store, kinds: Collection[EventKind]) -> Event | None:
@@ -33,7 +44,7 @@ def newest_event(store: Store, kinds: Collection[EventKind]) -> Event | None:
     newest = select(Events).where(Events.kind.in_(kinds)).order_by(Events.at.desc(), Events.id.desc())
     with store.reading() as session:
         row = session.scalars(newest.limit(1)).first()
-        return _event(row) if row is not None else None
+        return _event(row) if row is not None and not garbled_in(row, _COLUMNS) else None
 
 
 def add_to(session: Session, *events: Event) -> None:

@@ -1,18 +1,17 @@
 """Nodes and replicas. Every move is checked against the table of moves and told as an event, and a
 node's money starts and stops in the same transaction."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from bouted.errors import Gone
+from bouted.errors import Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
-from bouted.reconcile.fleet import FleetState, Node, Replica
+from bouted.reconcile.fleet import Node, Replica, Unreadable
 from bouted.reconcile.states import (
-    NODE_LIVE,
     NODE_PAID,
-    REPLICA_LIVE,
     NodeStatus,
     Reason,
     ReplicaStatus,
@@ -20,31 +19,15 @@ from bouted.reconcile.states import (
     require_replica_move,
 )
 from bouted.store.events import add_to
+from bouted.store.fleet_rows import node_status, node_value, replica_status, replica_value
+from bouted.store.read_fleet import load_fleet
 from bouted.store.session import Store
 from bouted.store.spend import note_times, note_up, start_paying, stop_paying
 from bouted.store.tables import Nodes, Replicas
 
-RECENT = timedelta(hours=1)
-"""How long what has ended stays in the fleet's picture."""
+__all__ = ["add_node", "add_replica", "count_replicas", "load_fleet", "move_node", "move_replica"]
 
-
-def load_fleet(store: Store, now: datetime) -> FleetState:
-    """All that is live or ended within the last hour, and the latest replica at each place of a live node.
-
-    Incarnations are counted over every node there ever was.
-    """
-    cutoff = now - RECENT
-    current = or_(Nodes.status.in_(NODE_LIVE), Nodes.ended_at >= cutoff)
-    with store.reading() as session:
-        nodes = session.scalars(select(Nodes).where(current).order_by(Nodes.name))
-        counts = session.execute(
-            select(Nodes.slot, func.max(Nodes.incarnation)).group_by(Nodes.slot).order_by(Nodes.slot)
-        )
-        return FleetState(
-            nodes=tuple(node_value(row) for row in nodes),
-            replicas=_replicas(session, cutoff),
-            incarnations=tuple((slot, int(highest)) for slot, highest in counts),
-        )
+V = TypeVar("V", Node, Replica)
 
 
 def add_node(store: Store, node: Node) -> None:
@@ -116,17 +99,19 @@ def move_node(
     estimate, when that was asked for and seen.
 
     A node that is in `status` already stays as it is, but for a new `note` or the provider's times.
-    ValueError for a move that the table of moves forbids; Gone when there is no such node.
+    ValueError for a move that the table of moves forbids; Gone when there is no such node; Misconfigured,
+    with a hint, when its row cannot be read.
     """
     with store.writing() as session:
         row = session.get(Nodes, name, with_for_update=True)
         if row is None:
             raise Gone(f"the store has no node {name}")
-        before = row.status
+        _readable(node_value(row))
+        before, _ = node_status(row)
         if status is before:
             note_times(session, row, launched_at, ended_at)
             row.note = note or row.note
-            return node_value(row)
+            return _readable(node_value(row))
         require_node_move(before, status)
         row.status, row.reason, row.since, row.note = status, reason, now, note
         row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
@@ -135,7 +120,7 @@ def move_node(
         failed = status is NodeStatus.FAILED
         moved = _told("node", name, before, status, reason, note)
         add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
-        return node_value(row)
+        return _readable(node_value(row))
 
 
 def move_replica(
@@ -151,30 +136,34 @@ def move_replica(
     """The replica, now in `status`; `endpoint` is kept unless a new one is given.
 
     A replica that is in `status` already stays as it is, but for a new `endpoint` or `note`. ValueError
-    for a move that the table of moves forbids; Gone when there is no such replica.
+    for a move that the table of moves forbids; Gone when there is no such replica; Misconfigured, with a
+    hint, when its row cannot be read.
     """
     with store.writing() as session:
         row = session.get(Replicas, name, with_for_update=True)
         if row is None:
             raise Gone(f"the store has no replica {name}")
-        before = row.status
+        _readable(replica_value(row))
+        before, _ = replica_status(row)
         if endpoint is not None:
             row.endpoint = endpoint
         if status is before:
             row.note = note or row.note
-            return _replica(row)
+            return _readable(replica_value(row))
         require_replica_move(before, status)
         row.status, row.reason, row.since, row.note = status, reason, now, note
         failed = status is ReplicaStatus.FAILED
         moved = _told("replica", name, before, status, reason, note)
         add_to(session, _event(EventKind.REPLICA_STATUS, name, moved, now, failed=failed))
-        return _replica(row)
+        return _readable(replica_value(row))
 
 
 def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:
-    """Opens or closes the node's account when it starts or stops to cost."""
-    if row.status in NODE_PAID and before not in NODE_PAID:
-        runs_on = before is NodeStatus.FAILED
+    """Opens or closes the node's account when it starts or stops to cost. What needed attention may have been
+    edited by hand, so that its account may be missing or closed."""
+    doubtful = before is NodeStatus.NEEDS_ATTENTION
+    if row.status in NODE_PAID and (before not in NODE_PAID or doubtful):
+        runs_on = before is NodeStatus.FAILED or (doubtful and row.status is NodeStatus.UP)
         start_paying(session, row, now, came_up=runs_on)
     elif row.status not in NODE_PAID and before in NODE_PAID:
         stop_paying(session, row.name, now)
@@ -182,22 +171,10 @@ def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime)
         note_up(session, row.name)
 
 
-def _replicas(session: Session, cutoff: datetime) -> tuple[Replica, ...]:
-    """Live and recent replicas, and the last of each place on a live node: its number must not be reused."""
-    other = aliased(Replicas)
-    latest = (
-        select(func.max(other.incarnation))
-        .where(other.node == Replicas.node, other.position == Replicas.position)
-        .scalar_subquery()
-    )
-    last_in_place = Nodes.status.in_(NODE_LIVE) & (Replicas.incarnation == latest)
-    rows = session.scalars(
-        select(Replicas)
-        .join(Nodes, Nodes.name == Replicas.node)
-        .where(or_(Replicas.status.in_(REPLICA_LIVE), Replicas.since >= cutoff, last_in_place))
-        .order_by(Replicas.name)
-    )
-    return tuple(_replica(row) for row in rows)
+def _readable(value: V | Unreadable) -> V:
+    if isinstance(value, Unreadable):
+        raise Misconfigured(value.name, f"its row in the store makes no sense: {value.why}", hint=value.hint)
+    return value
 
 
 def _told(what: str, name: str, before: str, after: str, reason: Reason, note: str) -> str:
@@ -208,39 +185,6 @@ def _told(what: str, name: str, before: str, after: str, reason: Reason, note: s
 def _event(kind: EventKind, subject: str, message: str, now: datetime, *, failed: bool) -> Event:
     severity = Severity.WARNING if failed else Severity.INFO
     return Event(at=now, kind=kind, severity=severity, subject=subject, message=message)
-
-
-def node_value(row: Nodes) -> Node:
-    """The frozen value of a row."""
-    return Node(
-        name=row.name,
-        slot=row.slot,
-        incarnation=row.incarnation,
-        plan_id=row.plan_id,
-        offer=row.offer,
-        template=row.template,
-        launcher=row.launcher,
-        status=row.status,
-        reason=row.reason,
-        since=row.since,
-        launched_at=row.launched_at,
-        note=row.note,
-    )
-
-
-def _replica(row: Replicas) -> Replica:
-    return Replica(
-        name=row.name,
-        node=row.node,
-        position=row.position,
-        incarnation=row.incarnation,
-        shape=row.shape,
-        status=row.status,
-        reason=row.reason,
-        since=row.since,
-        endpoint=row.endpoint,
-        note=row.note,
-    )
 
 
 def count_replicas(store: Store) -> int:

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bouted.market.odds import Odds, granted, lost, refused, survived
-from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.fleet import FleetState, Node
 from bouted.reconcile.states import NodeStatus
-from bouted.store.fleet import node_value
+from bouted.store.fleet_rows import node_value
 from bouted.store.outcomes import Counted, Lessons, odds_from_fleet
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, NodesCounted, OfferOdds
@@ -79,7 +79,8 @@ def _lessons(session: Session, fleet: FleetState, now: datetime) -> Lessons:
             Nodes.name.not_in(names),
         )
     )
-    nodes = (*fleet.nodes, *(node_value(row) for row in missed))
+    ended = (node_value(row) for row in missed)
+    nodes = (*fleet.nodes, *(node for node in ended if isinstance(node, Node)))
     wanted = select(NodesCounted).where(NodesCounted.node.in_([node.name for node in nodes]))
     counted = {
         row.node: Counted(launch=row.launch, hours_to=row.hours_to, ended=row.ended)

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bouted.errors import Misconfigured
+from bouted.errors import Gone, Misconfigured
+from bouted.events import Event
 from bouted.planner.plan import Plan, PlanStatus
 from bouted.store import tables
 from bouted.store.control import control_row
+from bouted.store.events import add_to
+from bouted.store.legible import garbled_in
 from bouted.store.session import Store
-from bouted.store.tables import Plans
+from bouted.store.tables import Documents, Plans
+
+_COLUMNS = ("body", "status", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +27,11 @@ class PlanRow:
 
 
 def save_plan(store: Store, plan: Plan, status: PlanStatus) -> None:
-    """Keeps a new plan; the problem it was made from must be in the store already."""
+    """Keeps a new plan; Gone unless the problem it was made from is in the store already."""
     with store.writing() as session:
+        kept = select(Documents.hash).where(Documents.hash == plan.problem_hash)
+        if session.scalar(kept) is None:
+            raise Gone(f"the store has no document {plan.problem_hash}")
         session.add(
             Plans(
                 id=plan.id,
@@ -31,6 +39,7 @@ def save_plan(store: Store, plan: Plan, status: PlanStatus) -> None:
                 trigger=plan.trigger,
                 status=status,
                 problem_hash=plan.problem_hash,
+                frontier_hash=plan.frontier_hash,
                 config_hash=plan.config_hash,
                 usd_per_hour=plan.estimate.usd_per_hour,
                 p95_s=plan.estimate.p95_s(plan.objective),
@@ -47,11 +56,11 @@ def load_plan(store: Store, id_prefix: str) -> Plan:
     with store.reading() as session:
         exact = session.get(Plans, id_prefix)
         if exact is not None:
-            return exact.body
+            return _body(exact)
         starts = Plans.id.startswith(id_prefix, autoescape=True)
         found = session.scalars(select(Plans).where(starts).order_by(Plans.id).limit(4)).all()
         if len(found) == 1:
-            return found[0].body
+            return _body(found[0])
     if not found:
         raise _unknown(id_prefix)
     listed = ", ".join(row.id for row in found[:3]) + (", ..." if len(found) > 3 else "")
@@ -65,32 +74,74 @@ def set_plan_status(store: Store, plan_id: str, status: PlanStatus) -> None:
 
 
 def list_plans(store: Store, limit: int) -> tuple[PlanRow, ...]:
-    """The latest plans, newest first."""
+    """The latest plans, newest first; one that cannot be read is left out."""
     newest = select(Plans).order_by(Plans.created_at.desc(), Plans.id).limit(limit)
     with store.reading() as session:
-        return tuple(PlanRow(plan=row.body, status=row.status) for row in session.scalars(newest))
+        return tuple(
+            PlanRow(plan=row.body, status=row.status)
+            for row in session.scalars(newest)
+            if not garbled_in(row, _COLUMNS)
+        )
 
 
 def desired_plan(store: Store) -> Plan | None:
-    """The plan in force; None before the first."""
+    """The plan in force; None before the first, and while the one in force cannot be read."""
     with store.reading() as session:
         control = session.get(tables.Control, 1)
         if control is None or control.desired_plan_id is None:
             return None
-        return session.get_one(Plans, control.desired_plan_id).body
+        row = session.get(Plans, control.desired_plan_id)
+        return None if row is None or garbled_in(row, _COLUMNS[:1]) else row.body
 
 
-def set_desired_plan(store: Store, plan_id: str) -> None:
-    """Puts a plan in force: it becomes APPLIED and the one before SUPERSEDED, together or not at all.
-    A daemon does this through a fenced store.
+def let_go_unreadable(store: Store) -> str:
+    """Takes a plan out of force that cannot be read, so that another is made; its row stays as it is. Returns
+    what is wrong with it, "" where nothing is."""
+    with store.reading() as session:
+        wrong = _wrong_in_force(session)
+    if not wrong:
+        return ""
+    with store.writing() as session:
+        control_row(session).desired_plan_id = None
+    return wrong
+
+
+def set_desired_plan(
+    store: Store,
+    plan_id: str,
+    *,
+    before_is: PlanStatus = PlanStatus.SUPERSEDED,
+    told: Event | None = None,
+) -> None:
+    """Puts a plan in force: it becomes APPLIED and the one before `before_is`, together with the event that
+    tells it, or not at all. A daemon does this through a fenced store.
     """
     with store.writing() as session:
         control = control_row(session)
         before = control.desired_plan_id
         if before is not None and before != plan_id:
-            _row(session, before).status = PlanStatus.SUPERSEDED
+            _row(session, before).status = before_is
         _row(session, plan_id).status = PlanStatus.APPLIED
         control.desired_plan_id = plan_id
+        if told is not None:
+            add_to(session, told)
+
+
+def _wrong_in_force(session: Session) -> str:
+    control = session.get(tables.Control, 1)
+    if control is None or control.desired_plan_id is None:
+        return ""
+    row = session.get(Plans, control.desired_plan_id)
+    if row is None:
+        return f"plan {control.desired_plan_id} has no row"
+    garbled = garbled_in(row, _COLUMNS[:1])
+    return f"plan {row.id} cannot be read: {garbled[1]}" if garbled else ""
+
+
+def _body(row: Plans) -> Plan:
+    if garbled_in(row, _COLUMNS[:1]):
+        raise Misconfigured("plan", f"{row.id} cannot be read", hint="make another: bouted plan")
+    return row.body
 
 
 def _row(session: Session, plan_id: str) -> Plans:

@@ -22,6 +22,7 @@ from bouted.planner.planned import Template
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.columns import Claimed, Count, Frozen, Money, Packed, Plain, UtcDateTime
 from bouted.store.kinds import ActionState, AlertState, Verdict
+from bouted.store.legible import Instant, Number, Whole, Word
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -207,41 +208,44 @@ class Documents(Base):
 
 
 class Plans(Base):
-    """Every plan that was made, whole, with the figures that history lists."""
+    """Every plan that was made, whole, with the figures that history lists. The problem and the search behind
+    it may have been let go: they are large."""
 
     __tablename__ = "plans"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(index=True)
-    trigger: Mapped[Trigger]
-    status: Mapped[PlanStatus]
-    problem_hash: Mapped[str] = mapped_column(ForeignKey("documents.hash"))
+    created_at: Mapped[datetime] = mapped_column(Instant(), index=True)
+    trigger: Mapped[Trigger] = mapped_column(Word(Trigger))
+    status: Mapped[PlanStatus] = mapped_column(Word(PlanStatus))
+    problem_hash: Mapped[str]
     config_hash: Mapped[str]
     usd_per_hour: Mapped[Decimal]
     p95_s: Mapped[float]
     quality: Mapped[float]
     gap: Mapped[float]
     seconds_to_plan: Mapped[float]
-    body: Mapped[Plan] = mapped_column(Frozen(Plan))
+    body: Mapped[Plan] = mapped_column(Whole(Plan))
+    frontier_hash: Mapped[str]
 
 
 class Nodes(Base):
     """Every instance ever intended. `ended_at` is set while the node is gone or failed."""
 
     __tablename__ = "nodes"
+    __table_args__ = (Index(None, "slot", "incarnation"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    slot: Mapped[str] = mapped_column(index=True)
-    incarnation: Mapped[int]
+    slot: Mapped[str]
+    incarnation: Mapped[int] = mapped_column(Number())
     plan_id: Mapped[str]
-    offer: Mapped[Offer] = mapped_column(Frozen(Offer))
-    template: Mapped[Template] = mapped_column(Frozen(Template))
+    offer: Mapped[Offer] = mapped_column(Whole(Offer))
+    template: Mapped[Template] = mapped_column(Whole(Template))
     launcher: Mapped[str]
-    status: Mapped[NodeStatus] = mapped_column(index=True)
-    reason: Mapped[Reason]
-    since: Mapped[datetime]
-    launched_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
+    status: Mapped[NodeStatus] = mapped_column(Word(NodeStatus), index=True)
+    reason: Mapped[Reason] = mapped_column(Word(Reason))
+    since: Mapped[datetime] = mapped_column(Instant())
+    launched_at: Mapped[datetime | None] = mapped_column(Instant())
+    ended_at: Mapped[datetime | None] = mapped_column(Instant(), index=True)
     note: Mapped[str]
 
 
@@ -252,12 +256,12 @@ class Replicas(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), index=True)
-    position: Mapped[int]
-    incarnation: Mapped[int]
-    shape: Mapped[ReplicaShape] = mapped_column(Frozen(ReplicaShape))
-    status: Mapped[ReplicaStatus] = mapped_column(index=True)
-    reason: Mapped[Reason]
-    since: Mapped[datetime]
+    position: Mapped[int] = mapped_column(Number())
+    incarnation: Mapped[int] = mapped_column(Number())
+    shape: Mapped[ReplicaShape] = mapped_column(Whole(ReplicaShape))
+    status: Mapped[ReplicaStatus] = mapped_column(Word(ReplicaStatus), index=True)
+    reason: Mapped[Reason] = mapped_column(Word(Reason))
+    since: Mapped[datetime] = mapped_column(Instant(), index=True)
     endpoint: Mapped[str]
     note: Mapped[str]
 
@@ -325,13 +329,13 @@ class Actions(Base):
     __tablename__ = "actions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(Instant(), index=True)
     plan_id: Mapped[str]
     kind: Mapped[str]
     subject: Mapped[str]
-    state: Mapped[ActionState]
+    state: Mapped[ActionState] = mapped_column(Word(ActionState))
     detail: Mapped[str]
-    finished_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None] = mapped_column(Instant())
 
 
 class Events(Base):
@@ -340,9 +344,9 @@ class Events(Base):
     __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    kind: Mapped[EventKind]
-    severity: Mapped[Severity]
+    at: Mapped[datetime] = mapped_column(Instant(), index=True)
+    kind: Mapped[EventKind] = mapped_column(Word(EventKind))
+    severity: Mapped[Severity] = mapped_column(Word(Severity))
     subject: Mapped[str]
     message: Mapped[str]
 
@@ -409,7 +413,7 @@ class Control(Base):
     down_requested: Mapped[bool]
     accepted_plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
     desired_plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
-    updated_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None] = mapped_column(Instant())
     updated_by: Mapped[str]
 
 
