@@ -47,13 +47,15 @@ class SpendView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """A plan took the place of another. `why` is the new plan's first reason."""
+    """A plan took the place of another. `why` is the new plan's first reason; with `rolled_back`, why the one
+    before was worse than promised."""
 
     plan_id: str
     before_plan_id: str
     before_usd_per_hour: Decimal
     after_usd_per_hour: Decimal
     why: str
+    rolled_back: bool = False
 
 
 def hourly_budget(spend: SpendView) -> Alert | None:
@@ -101,8 +103,11 @@ def monthly_budget(spend: SpendView, now: datetime) -> Alert | None:
 
 
 def plan_changed(change: PlanChange, min_usd_per_hour: Decimal) -> Alert | None:
-    """A new plan costs more, or less, than the one before by over `min_usd_per_hour`."""
+    """A new plan costs more, or less, than the one before by over `min_usd_per_hour`; or one was rolled
+    back, whatever it costs."""
     by = change.after_usd_per_hour - change.before_usd_per_hour
+    if change.rolled_back:
+        return _rolled_back(change, by)
     if abs(by) <= min_usd_per_hour:
         return None
     return Alert(
@@ -112,6 +117,21 @@ def plan_changed(change: PlanChange, min_usd_per_hour: Decimal) -> Alert | None:
         what=f"Plan changed: ${change.before_usd_per_hour:,.2f}/h -> ${change.after_usd_per_hour:,.2f}/h",
         usd_per_hour=by,
         did=f"replaced plan {change.before_plan_id}: {change.why}",
+        command="bouted history --plans",
+        plan_id=change.plan_id,
+        once=True,
+    )
+
+
+def _rolled_back(change: PlanChange, by: Decimal) -> Alert:
+    key = f"plan_rolled_back:{change.before_plan_id}"
+    return Alert(
+        key=key,
+        group=key,
+        severity=Severity.WARNING,
+        what=f"Plan {change.before_plan_id} rolled back: {change.why}",
+        usd_per_hour=by,
+        did=f"put plan {change.plan_id} back in force; plans again, without that design for a while",
         command="bouted history --plans",
         plan_id=change.plan_id,
         once=True,

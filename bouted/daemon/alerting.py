@@ -54,6 +54,19 @@ class Alerter:
             )
         )
 
+    def plan_rolled_back(self, bad: Plan, back: Plan, why: str) -> None:
+        """Note that a plan was rolled back, to be told whatever it costs."""
+        self.changes.append(
+            PlanChange(
+                plan_id=back.id,
+                before_plan_id=bad.id,
+                before_usd_per_hour=bad.design.usd_per_hour,
+                after_usd_per_hour=back.design.usd_per_hour,
+                why=why,
+                rolled_back=True,
+            )
+        )
+
     async def tell(
         self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend, plan_error: str
     ) -> None:

@@ -15,6 +15,7 @@ from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.replanning import Replanner
+from bouted.daemon.rolling_back import RollBack
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.service import Service
@@ -53,6 +54,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
     alerter = Alerter(store=store, clock=clock, deployment=loaded.config.deployment)
     replanner = Replanner(store=store, maker=outside.maker, policy=replan_policy_of, clock=clock)
     replanner.applied = alerter.plan_applied
+    reconciler = reconciler_of(held, outside)
     return Service(
         held=held,
         store=store,
@@ -62,8 +64,11 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         traffic=outside.traffic,
         launcher=outside.launcher,
         prober=outside.prober,
-        reconciler=reconciler_of(held, outside),
+        reconciler=reconciler,
         replanner=replanner,
+        rollback=RollBack(
+            store=store, clock=clock, rollouts=reconciler.rollouts, told=alerter.plan_rolled_back
+        ),
         alerter=alerter,
         notices=NoticeKeeper(store=store, clock=clock),
         past=PastKeeper(store=store, clock=clock),

@@ -14,10 +14,12 @@ from bouted.clock import Clock
 from bouted.codec import dump, parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
+from bouted.daemon.bars import load_bars
 from bouted.daemon.problem import NOTHING, ProblemMaker, Taught
 from bouted.daemon.profiling import Profiler
 from bouted.errors import Gone
 from bouted.market.offers import Offer
+from bouted.planner.barred import stands, without_barred
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.past import PastJudgement
@@ -82,6 +84,17 @@ class PlanMaker:
         self.taught = Taught(models=problem.quality.models, judged=self._judged(plan))
         return plan, problem
 
+    def _choose(self, config: Config, frontier: Frontier, problem: PlanningProblem) -> Choice:
+        """The policy's choice among designs that were not rolled back lately."""
+        now, config_hash = self.clock.now(), planning_hash(config)
+        bars = load_bars(self.store, now)
+        left = without_barred(frontier, [bar for bar in bars if stands(bar, problem, config_hash, now)])
+        if left.designs or frontier.incumbent is None:
+            return self.policy(config).select(left if left.designs else frontier, problem)
+        stays = frontier.incumbent
+        why = "nothing is left but what was rolled back lately"
+        return Choice(chosen=stays.design, estimate=stays.estimate, held=True, why=(why,), runner_up="")
+
     def _problem_of(self, plan: Plan) -> PlanningProblem | None:
         try:
             return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
@@ -117,7 +130,7 @@ class PlanMaker:
 
             raise await asyncio.to_thread(explain_infeasible, problem, frontier)
         self.taught = Taught(models=problem.quality.models, judged=frontier.judged)
-        choice = self.policy(config).select(frontier, problem)
+        choice = self._choose(config, frontier, problem)
         plan = make_plan(
             choice,
             problem,

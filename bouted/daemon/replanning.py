@@ -29,6 +29,14 @@ log = logging.getLogger(__name__)
 
 RETRY_FAILED_S = 30.0
 FAILED = "planning failed: "
+AFTER_ROLLBACK = (
+    EventKind.PLAN_ROLLED_BACK,
+    EventKind.PLAN_APPLIED,
+    EventKind.PLAN_PROPOSED,
+    EventKind.PLAN_HELD,
+    EventKind.PLAN_FAILED,
+)
+"""The newest of these tells whether a rollback has been answered by planning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +109,20 @@ class Replanner:
         if self.planning or load_control(self.store).down_requested:
             return
         current = self._situation(beliefs)
-        reason = self.policy(beliefs.config).reason(self.previous, current, current.at)
+        reason = self._rolled_back() or self.policy(beliefs.config).reason(self.previous, current, current.at)
         if reason is None or self._too_soon_after_failure(current, reason):
             return
         self._tell(EventKind.REPLAN, Severity.INFO, "", f"planning again: {reason.detail}")
         self.progress = Progress(stage="profiles", done=0, total=0, best_usd_per_hour=None, seconds=0.0)
         self.task = asyncio.create_task(self._plan(beliefs, current, reason))
+
+    def _rolled_back(self) -> ReplanReason | None:
+        """A plan was rolled back, and nothing has been planned since."""
+        newest = newest_event(self.store, AFTER_ROLLBACK)
+        if newest is None or newest.kind is not EventKind.PLAN_ROLLED_BACK:
+            return None
+        detail = f"plan {newest.subject} was rolled back"
+        return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)
 
     def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:
         waited = current.at.timestamp() - self.failed_at
@@ -187,16 +203,18 @@ class Replanner:
 
     def _apply(self, plan: Plan) -> None:
         before = desired_plan(self.store)
-        set_desired_plan(self.store, plan.id)
         first = plan.why[0] if plan.why else ""
         message = f"plan {plan.id} applied: ${plan.design.usd_per_hour:.2f}/h; {first}"
-        self._tell(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)
+        told = self._event(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)
+        set_desired_plan(self.store, plan.id, told=told)
         self.applied(before, plan)
 
     def _tell(self, kind: EventKind, severity: Severity, subject: str, message: str) -> None:
+        add_events(self.store, (self._event(kind, severity, subject, message),))
+
+    def _event(self, kind: EventKind, severity: Severity, subject: str, message: str) -> Event:
         log.info("%s", message)
-        event = Event(at=self.clock.now(), kind=kind, severity=severity, subject=subject, message=message)
-        add_events(self.store, (event,))
+        return Event(at=self.clock.now(), kind=kind, severity=severity, subject=subject, message=message)
 
 
 def _out_of_stock(fleet: FleetState) -> tuple[str, ...]:

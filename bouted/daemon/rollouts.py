@@ -10,6 +10,7 @@ from bouted.daemon.promises import Promises
 from bouted.daemon.teaching import teach
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.learn import correction_key
+from bouted.perf.shapes import ReplicaShape
 from bouted.perf.verdict import Record, worse_than_promised
 from bouted.planner.plan import Plan
 from bouted.reconcile.fleet import FleetState
@@ -37,7 +38,8 @@ log = logging.getLogger(__name__)
 class Rollouts:
     """Remembers how far each kind is; all of it is in the store as well, so a restart changes nothing.
 
-    `specs` is the catalog's name of each model of the config, `samples` what gateways saw lately.
+    `specs` is the catalog's name of each model of the config: one that it no longer has keeps its own.
+    `samples` is what gateways saw lately.
     """
 
     store: Store
@@ -60,10 +62,17 @@ class Rollouts:
             if shown.worse or due is not kind.step:
                 self._teach(kind, record, plan, rules)
             if due is not kind.step:
-                trials[kind.shape_id] = self._reach(self._key(kind), due, now)
+                trials[kind.shape_id] = self._reach(self._key(kind.shape), due, now)
                 self._tell(kind, due, shown)
         self.state = rollout(fleet, trials, measured, rules, now)
         return self.state
+
+    def proved_at(self, plan: Plan) -> datetime | None:
+        """When the last kind of the plan was proved; None while one is not."""
+        shapes = {shape for node in plan.design.nodes for shape in node.template.replicas}
+        trials = [(self.trials or {}).get(self._key(shape)) for shape in shapes]
+        known = [trial for trial in trials if trial is not None and trial.step is Step.PROVED]
+        return max(trial.since for trial in known) if known and len(known) == len(trials) else None
 
     def restart(self, shape_ids: Sequence[str]) -> None:
         """These kinds begin anew when they come again: their trial went badly."""
@@ -76,14 +85,14 @@ class Rollouts:
     def _set(self, shape_ids: Sequence[str], step: Step) -> None:
         for kind in self.state.on_trial:
             if kind.shape_id in shape_ids:
-                self._reach(self._key(kind), step, self.clock.now())
+                self._reach(self._key(kind.shape), step, self.clock.now())
 
     def _known(self, fleet: FleetState) -> dict[str, Trial]:
         """How far the kinds of the fleet are, by shape id. One that was measured before is proved."""
         if self.trials is None:
             self.trials = load_trials(self.store)
         shapes = {replica.shape for replica in fleet.replicas if replica.live}
-        keys = {shape.id: correction_key(shape, self._spec(shape.model)) for shape in shapes}
+        keys = {shape.id: self._key(shape) for shape in shapes}
         new = sorted(key for key in keys.values() if key not in self.trials)
         if new:
             measured, now = load_corrections(self.store), self.clock.now()
@@ -104,7 +113,7 @@ class Rollouts:
         profile = promise.profiles.get(kind.shape_id)
         if profile is not None:
             now = self.clock.now()
-            teach(self.store, self._key(kind), profile, promise.lengths, record, kind, rules, now)
+            teach(self.store, self._key(kind.shape), profile, promise.lengths, record, kind, rules, now)
 
     def _reach(self, key: str, step: Step, now: datetime) -> Trial:
         trial = Trial(kind=key, step=step, since=now)
@@ -113,12 +122,8 @@ class Rollouts:
             self.trials[key] = trial
         return trial
 
-    def _key(self, kind: OnTrial) -> str:
-        return correction_key(kind.shape, self._spec(kind.model))
-
-    def _spec(self, model: str) -> str:
-        """The catalog's name; a model that the config no longer has keeps its own."""
-        return self.specs().get(model, model)
+    def _key(self, shape: ReplicaShape) -> str:
+        return correction_key(shape, self.specs().get(shape.model, shape.model))
 
     def _tell(self, kind: OnTrial, due: Step, shown: Showing) -> None:
         most = self.rules().most(due)
@@ -138,22 +143,25 @@ class Rollouts:
 
 
 def record_of(
-    replicas: Sequence[str], samples: Sequence[RequestSample], since: datetime, now: datetime
+    replicas: Sequence[str] | None, samples: Sequence[RequestSample], since: datetime, until: datetime
 ) -> Record:
-    """What these replicas did with the requests that arrived since then; the rate is of each of them."""
-    names, start_s = frozenset(replicas), since.timestamp()
+    """What these replicas did with the requests that arrived then; the rate is of each of them.
+
+    None stands for the fleet as clients see it: who failed a query that another one answered is no matter.
+    """
+    start_s, end_s = since.timestamp(), until.timestamp()
+    names = frozenset(replicas or ())
     good: list[RequestSample] = []
     failed = 0
     for sample in reversed(samples):
         if sample.arrived_s + sample.e2e_s < start_s:
             break
-        if sample.arrived_s < start_s:
+        if not start_s <= sample.arrived_s < end_s:
             continue
         failed += len(names.intersection(sample.failed_by))
-        if sample.replica in names and sample.ok:
-            good.append(sample)
-        elif sample.replica in names:
-            failed += 1
-    span_s = max(1.0, (now - since).total_seconds())
+        if replicas is None or sample.replica in names:
+            failed += not sample.ok
+            good += [sample] if sample.ok else []
+    span_s = max(1.0, end_s - start_s)
     rate_per_s = (len(good) + failed) / span_s / max(1, len(names))
     return Record(good=tuple(reversed(good)), failed=failed, rate_per_s=rate_per_s)

@@ -25,6 +25,7 @@ from bouted.daemon.past import PastKeeper
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
+from bouted.daemon.rolling_back import RollBack
 from bouted.daemon.sight import Prober
 from bouted.daemon.traffic import Traffic
 from bouted.daemon.watching import watch_files
@@ -83,6 +84,7 @@ class Service:
     prober: Prober
     reconciler: Reconciler
     replanner: Replanner
+    rollback: RollBack
     alerter: Alerter
     notices: NoticeKeeper
     past: PastKeeper
@@ -233,20 +235,21 @@ class Service:
         self.notices.tick(self.market.feeds)
 
     async def consider(self) -> None:
-        """Plan again if there is a reason; give up if there is no plan and can be none."""
+        """Go back from a plan that is worse than promised; plan again if there is a reason; give up if there
+        is no plan and can be none."""
         offers = self.market.offers(self.held.config)
         if not offers:
             return
-        self.replanner.consider(
-            Beliefs(
-                config=self.held.config,
-                offers=offers,
-                workload=self.traffic.workload(
-                    self._declared(), self.clock.now().timestamp(), self._window_s()
-                ),
-                targets_met=self._targets_met(),
-            )
+        beliefs = Beliefs(
+            config=self.held.config,
+            offers=offers,
+            workload=self.traffic.workload(
+                self._declared(), self.clock.now().timestamp(), self._window_s()
+            ),
+            targets_met=self._targets_met(),
         )
+        self.rollback.consider(beliefs, self.traffic.samples)
+        self.replanner.consider(beliefs)
         failure = self.replanner.failure
         impossible = isinstance(failure, Infeasible | Misconfigured)
         if impossible and desired_plan(self.store) is None and not self._anything_runs():

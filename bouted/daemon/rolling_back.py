@@ -1,0 +1,134 @@
+"""Puts the plan before back in force when the one in force is worse than it promised."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bouted.clock import Clock
+from bouted.daemon.replanning import Beliefs
+from bouted.daemon.rollouts import Rollouts, record_of
+from bouted.errors import Misconfigured
+from bouted.events import Event, EventKind, Severity
+from bouted.perf.verdict import Record, same_mix
+from bouted.planner.plan import Plan, PlanStatus
+from bouted.reconcile.rollback import (
+    PROBATION,
+    Call,
+    Case,
+    Decision,
+    InForce,
+    counts_from,
+    counts_until,
+    decide,
+    in_force,
+    met_targets,
+)
+from bouted.store.control import load_control
+from bouted.store.events import add_events, latest_events
+from bouted.store.fleet import load_fleet
+from bouted.store.open import Store
+from bouted.store.plans import desired_plan, load_plan, set_desired_plan
+from bouted.workload.profile import RequestSample
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT = 50  # plan events: what came before them is no longer gone back to
+MOVES = (EventKind.PLAN_APPLIED, EventKind.PLAN_ROLLED_BACK)
+NO_RECORD = Record(good=(), failed=0, rate_per_s=0.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class RollBack:
+    """Judges the plan in force while it is new. All it goes by is in the store or at the gateways.
+
+    A plan that was agreed to is left for the one that was agreed to before it, in every mode; `bouted pause`
+    holds this back, too. `told` hears of the plan that was bad, the one that is back, and why.
+    """
+
+    store: Store
+    clock: Clock
+    rollouts: Rollouts
+    told: Callable[[Plan, Plan, str], None] = field(default=lambda bad, back, why: None)
+
+    def consider(self, beliefs: Beliefs, samples: Sequence[RequestSample]) -> None:
+        """Go back if the plan in force is worse than promised and there is a way; else take what there is."""
+        control, plan, now = load_control(self.store), desired_plan(self.store), self.clock.now()
+        if plan is None or control.paused or control.down_requested:
+            return
+        stands = self._stands(plan)
+        if now - stands.since > PROBATION and not self.rollouts.state.worse:
+            return
+        case = self._case(plan, stands, beliefs, samples, now)
+        decision = decide(case, self.rollouts.rules(), now)
+        if decision.call is Call.BACK and case.previous is not None:
+            self._go_back(plan, case.previous, decision, case)
+        elif decision.call is Call.STUCK and case.worse:
+            self._accept(plan, decision, case)
+
+    def _case(
+        self, plan: Plan, stands: InForce, beliefs: Beliefs, samples: Sequence[RequestSample], now: datetime
+    ) -> Case:
+        fleet, config = load_fleet(self.store, now), beliefs.config
+        targets, rules = config.targets_s(), self.rollouts.rules()
+        window_s = timedelta(seconds=config.workload.window_s)
+        before = record_of(None, samples, stands.since - window_s, stands.since)
+        return Case(
+            plan=plan,
+            previous=self._before(stands),
+            since=stands.since,
+            fleet=fleet,
+            targets=targets,
+            record=self._record(plan, stands, samples, now),
+            met_before=met_targets(before, targets, rules),
+            worse=self.rollouts.state.worse,
+            rate_per_s=beliefs.workload.rate_per_s,
+            offers=beliefs.offers,
+            cap_usd_per_hour=config.budget.usd_per_hour,
+            load_step_pct=config.changes.load_step_pct,
+        )
+
+    def _stands(self, plan: Plan) -> InForce:
+        """Since when `plan` is in force; where that is not kept any more, since it was made."""
+        found = in_force(latest_events(self.store, MOVES, LOOKED_AT))
+        if found is not None and found.plan_id == plan.id:
+            return found
+        return InForce(plan_id=plan.id, since=plan.created_at, before_id=None)
+
+    def _before(self, stands: InForce) -> Plan | None:
+        """The plan to go back to; None where there is none, or it is kept no longer."""
+        try:
+            return load_plan(self.store, stands.before_id) if stands.before_id else None
+        except Misconfigured:
+            return None
+
+    def _record(self, plan: Plan, stands: InForce, samples: Sequence[RequestSample], now: datetime) -> Record:
+        """The requests that count, once they do; none while something of the plan is on trial."""
+        rules, fleet = self.rollouts.rules(), load_fleet(self.store, now)
+        proved_at = self.rollouts.proved_at(plan)
+        start = counts_from(plan, fleet, rules, max(stands.since, proved_at)) if proved_at else None
+        if start is None or start >= now:
+            return NO_RECORD
+        record = record_of(None, samples, start, min(now, counts_until(start, rules)))
+        alike = same_mix(record.good, self.rollouts.promises.of(plan).lengths)
+        return record if alike else NO_RECORD
+
+    def _go_back(self, bad: Plan, back: Plan, decision: Decision, case: Case) -> None:
+        message = (
+            f"plan {bad.id} rolled back: {decision.why}; plan {back.id} is in force again, at"
+            f" ${back.design.usd_per_hour:.2f}/h; planning starts anew, without that design for a while"
+        )
+        event = self._event(EventKind.PLAN_ROLLED_BACK, Severity.WARNING, bad.id, message)
+        set_desired_plan(self.store, back.id, before_is=PlanStatus.ROLLED_BACK, told=event)
+        self.rollouts.restart([shape_id for shape_id, _ in case.worse])
+        self.told(bad, back, decision.why)
+
+    def _accept(self, plan: Plan, decision: Decision, case: Case) -> None:
+        """A trial must not keep two fleets running for ever: what cannot be undone is taken as it is."""
+        message = f"plan {plan.id} is worse than promised: {decision.why}; it stays: {decision.obstacle}"
+        add_events(self.store, (self._event(EventKind.ROLLOUT, Severity.WARNING, plan.id, message),))
+        self.rollouts.accept([shape_id for shape_id, _ in case.worse])
+
+    def _event(self, kind: EventKind, severity: Severity, subject: str, message: str) -> Event:
+        log.info("%s", message)
+        return Event(at=self.clock.now(), kind=kind, severity=severity, subject=subject, message=message)
