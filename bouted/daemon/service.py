@@ -6,9 +6,9 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -36,7 +36,7 @@ from bouted.reconcile.launcher import Launcher
 from bouted.store.board import publish_board
 from bouted.store.control import load_control
 from bouted.store.events import add_events, list_events
-from bouted.store.lease import DAEMON_LEASE, release_lease, renew_lease
+from bouted.store.lease import DAEMON_LEASE, lease_now, release_lease, renew_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans
 from bouted.systemd_notify import notify
@@ -111,9 +111,13 @@ class Service:
             raise self.fatal
 
     async def _serve(self) -> None:
+        lease, *others = self.jobs()
+        scheduler = self._scheduler()
+        self._repeat(scheduler, lease)  # asking for prices may take longer than a lease lasts
         await self.begin()
         watcher = asyncio.create_task(watch_files(self.held.watched, self._want_reload, self.stop))
-        scheduler = self._schedule()
+        for job in others:
+            self._repeat(scheduler, job)
         notify("READY=1", f"STATUS={self._status_line()}")
         await self.stop.wait()
         notify("STOPPING=1")
@@ -129,7 +133,7 @@ class Service:
         await self.run_pass()
 
     def jobs(self) -> tuple[Job, ...]:
-        """What is done, and how often; all of it starts at once."""
+        """What is done, and how often, the lease first; all of it starts at once."""
         every = (
             (self.keep_lease, LEASE_S / 3),
             (self.run_pass, PASS_S),
@@ -144,18 +148,19 @@ class Service:
         )
         return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
 
-    def _schedule(self) -> AsyncIOScheduler:
+    def _scheduler(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        now = datetime.now(UTC)
-        for job in self.jobs():
-            scheduler.add_job(
-                self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
-            )
         scheduler.start()
         return scheduler
+
+    def _repeat(self, scheduler: AsyncIOScheduler, job: Job) -> None:
+        now = datetime.now(UTC)
+        scheduler.add_job(
+            self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
+        )
 
     async def attend(self, job: Job) -> None:
         """Run a job so that stopping can wait for it, and so that what goes wrong in it ends nothing else.
@@ -200,7 +205,8 @@ class Service:
     async def keep_lease(self) -> None:
         """Extend the lease; without it nothing may be written any more."""
         holder = lease_name(self.held.config.state_dir)
-        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, self.clock.now(), LEASE_S):
+        now = lease_now(self.store, self.clock.now())
+        if not renew_lease(self.store, DAEMON_LEASE, holder, self.token, now, LEASE_S):
             raise AlreadyRunning("another daemon took over this store", hint="see: bouted status")
 
     async def poll_traffic(self) -> None:
@@ -312,8 +318,7 @@ class Service:
 
     def _spend(self) -> Spend:
         fleet = self.last.fleet if self.last is not None else None
-        rate = fleet.committed_usd_per_hour() if fleet is not None else Decimal(0)
-        return spend_so_far(self.store, rate, self.clock.now())
+        return spend_so_far(self.store, fleet, self.clock.now(), self.held.config.billing_rules())
 
     def _publish(self) -> None:
         if self.last is None:
@@ -364,8 +369,12 @@ class Service:
         """Leave the fleet running, with time for somebody to come back."""
         await self.reconciler.executor.settle()
         await self.replanner.maker.worker.close()
-        self._renew(STOP_RENEWAL_FACTOR)
-        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
+        with suppress(AlreadyRunning):  # whoever was overtaken has nothing to leave
+            self._leave()
         await self.traffic.close()
         await self.prober.close()
+
+    def _leave(self) -> None:
+        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
+        self._renew(STOP_RENEWAL_FACTOR)
         release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)
