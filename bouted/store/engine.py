@@ -15,6 +15,7 @@ from bouted.store.urls import shown, sqlite_path
 BUSY_MS = 5000
 IDLE_MS = 5000  # well within the daemon's lease
 WAL_TRY_MS = 20
+LOG_BYTES = 64 * 2**20  # what a write-ahead log is cut back to
 _SPELLING = "write sqlite:////folder/bouted.db"
 
 WRITES = "bouted_writes"
@@ -70,7 +71,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _set_up_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
     """Sets what SQLite wants per connection, and takes the transactions' BEGIN out of the driver's hands."""
     pragmas = (
-        "synchronous = NORMAL",
+        "synchronous = FULL",  # an intent must outlive the power: money follows it
+        f"journal_size_limit = {LOG_BYTES}",
         f"foreign_keys = {'ON' if enforce_keys else 'OFF'}",
     )
 
@@ -78,6 +80,7 @@ def _set_up_sqlite(engine: Engine, *, enforce_keys: bool) -> None:
     def on_connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}").close()
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL").close()  # counts for a new file only
         _use_wal(connection)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from bouted.errors import AlreadyRunning
@@ -40,27 +40,39 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A read transaction: one consistent view, nothing is kept."""
-        with Session(self.engine) as session:
+        """A read transaction: one consistent view, nothing is kept.
+
+        Retryable while the database cannot be reached, Misconfigured with a hint when it is damaged.
+        """
+        with _refusing(self.url), Session(self.engine) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A write transaction: committed at the end, rolled back on any error.
 
-        Retryable when another process held the write lock for longer than the busy timeout. AlreadyRunning,
-        before anything is written, when the store is fenced and its token is no longer the newest.
+        Retryable, with nothing written, when another process held the write lock for longer than the busy
+        timeout, or the disk is full. AlreadyRunning, before anything is written, when the store is fenced
+        and its token is no longer the newest.
         """
         writer = self.engine.execution_options(**{WRITES: True})
-        try:
-            with Session(writer, expire_on_commit=False) as session, session.begin():
-                if self.fence is not None:
-                    require_token(session, self.fence.lease, self.fence.token)
-                yield session
-        except OperationalError as cause:
-            if "locked" not in str(cause.orig):
-                raise
-            raise refuse.unusable(self.url, cause) from cause
+        with _refusing(self.url), Session(writer, expire_on_commit=False) as session, session.begin():
+            if self.fence is not None:
+                require_token(session, self.fence.lease, self.fence.token)
+            yield session
+
+
+@contextmanager
+def _refusing(url: str) -> Iterator[None]:
+    """What a database says when it cannot work, as an error that says what to do; bugs stay as they are."""
+    try:
+        yield
+    except OperationalError as cause:
+        raise refuse.interrupted(url, cause.orig or cause) from cause
+    except DatabaseError as cause:
+        if type(cause) is not DatabaseError:
+            raise
+        raise refuse.unusable(url, cause.orig or cause) from cause
 
 
 def require_token(session: Session, lease: str, token: int) -> None:

@@ -1,7 +1,7 @@
 """Brings a database to this bouted's schema: atomically, one process at a time, after a backup."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from bouted.errors import Misconfigured
 from bouted.store import refuse
@@ -58,6 +58,7 @@ def upgrade(url: str, scripts: Path | None = None) -> None:
             with _ONE_AT_A_TIME:
                 command.upgrade(config, "head")
             _require_sound_keys(connection, url)
+        _let_shrink(engine)
     finally:
         engine.dispose()
 
@@ -85,6 +86,19 @@ def _back_up(url: str, revision: str) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
         source.backup(target)
     partial.replace(backup)
+
+
+def _let_shrink(engine: Engine) -> None:
+    """Older SQLite files never gave space back; new ones do, in small steps. Without room to copy the file it
+    stays as it is."""
+    if engine.dialect.name != "sqlite":
+        return
+    with suppress(sqlite3.OperationalError), engine.connect() as connection:
+        connection.rollback()
+        raw = connection.connection.dbapi_connection
+        if raw is not None and raw.execute("PRAGMA auto_vacuum").fetchone()[0] == 0:
+            raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            raw.execute("VACUUM")
 
 
 def _require_sound_keys(connection: Connection, url: str) -> None:

@@ -118,13 +118,20 @@ def test_every_connection_has_its_settings_on(tmp_path: Path) -> None:
                 for connection in (one, two):
                     on = {
                         name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                        for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
+                        for name in (
+                            "journal_mode",
+                            "foreign_keys",
+                            "busy_timeout",
+                            "synchronous",
+                            "auto_vacuum",
+                        )
                     }
                     assert on == {
                         "journal_mode": "wal",
                         "foreign_keys": 1,
                         "busy_timeout": 5000,
-                        "synchronous": 1,
+                        "synchronous": 2,
+                        "auto_vacuum": 2,
                     }
 
 
