@@ -29,7 +29,7 @@ from bouted.store.fleet import load_fleet
 from bouted.store.odds import learn, load_odds
 from bouted.store.open import Store
 from bouted.store.prices import effective_times, record_offers
-from bouted.store.spend import reprice
+from bouted.store.spend import believe_price
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
@@ -165,5 +165,4 @@ class MarketKeeper:
         for node in load_fleet(self.store, now).nodes:
             offer = prices.get(node.offer.id)
             if node.paid and offer is not None and offer.usd_per_hour != node.offer.usd_per_hour:
-                at = min(since.get(offer.id, now), now)
-                reprice(self.store, node.name, offer.quoted, at, heard_at=now)
+                believe_price(self.store, node.name, offer.quoted, since.get(offer.id), now)

@@ -1,7 +1,7 @@
 """What nodes cost, place by place: their accounts with what was rented and how it was cut."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,7 +49,8 @@ def note_cut(session: Session, row: Nodes, template: Template, at: datetime) -> 
     """From `at` on the node's money is spent for these places. Call it while the row has the cut before."""
     known = session.scalar(select(SpendCuts.at).where(SpendCuts.node == row.name).limit(1))
     if known is None:
-        session.add(SpendCuts(node=row.name, at=min(row.since, at), template=row.template))
+        first = min(row.since, at - timedelta(microseconds=1))
+        session.add(SpendCuts(node=row.name, at=first, template=row.template))
         session.flush()
     session.merge(SpendCuts(node=row.name, at=at, template=template))
     session.flush()

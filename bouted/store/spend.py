@@ -20,10 +20,12 @@ from bouted.ledger.prices import PriceStep
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.ledger.times import Life
 from bouted.market.billed import as_billed
+from bouted.market.offers import Offer
 from bouted.store.billed import read_factors
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
 
+_MICROSECOND = timedelta(microseconds=1)
 LONGEST_ROUNDING = timedelta(days=1)
 """No provider bills by longer steps; `billing:` in the config allows none."""
 
@@ -79,15 +81,31 @@ def reprice(
     """
     with store.writing() as session:
         row = session.get(Nodes, node, with_for_update=True)
-        account = _account(session, node)
-        if row is None or account is None:
+        if row is None or _account(session, node) is None:
             return
-        said = SpendPrices(
-            node=node, at=at, usd_per_hour=usd_per_hour * row.template.instances, heard_at=heard_at or at
-        )
-        if _stands(session, said):
-            quoted = replace(row.offer, usd_per_hour=usd_per_hour, quoted_usd_per_hour=None)
-            row.offer = as_billed(quoted, read_factors(session))
+        said = _step(row, usd_per_hour, at, heard_at or at)
+        newest = _newest_after(session, said)
+        if (newest.at, newest.usd_per_hour) == (at, said.usd_per_hour):
+            row.offer = _offer_at(session, row, usd_per_hour)
+
+
+def believe_price(
+    store: Store, node: str, usd_per_hour: Decimal, since: datetime | None, now: datetime
+) -> None:
+    """Each instance of the node is quoted at this now, and has been since then, as far as is known.
+
+    Where that contradicts what was believed later, the price holds from `now` on: belief wins, and so it does
+    after the clock was set back.
+    """
+    with store.writing() as session:
+        row = session.get(Nodes, node, with_for_update=True)
+        if row is None or _account(session, node) is None:
+            return
+        at = min(since or now, now)
+        newest = _newest_after(session, _step(row, usd_per_hour, at, now)).at
+        if newest > at:
+            _newest_after(session, _step(row, usd_per_hour, max(now, newest + _MICROSECOND), now))
+        row.offer = _offer_at(session, row, usd_per_hour)
 
 
 def correct_times(
@@ -200,18 +218,28 @@ def _account(session: Session, node: str) -> SpendAccounts | None:
     return session.get(SpendAccounts, node, with_for_update=True)
 
 
-def _stands(session: Session, said: SpendPrices) -> bool:
-    """Writes a price down, unless a later word on that time stands; whether it is the node's newest price."""
+def _step(row: Nodes, usd_per_hour: Decimal, at: datetime, heard_at: datetime) -> SpendPrices:
+    return SpendPrices(
+        node=row.name, at=at, usd_per_hour=usd_per_hour * row.template.instances, heard_at=heard_at
+    )
+
+
+def _offer_at(session: Session, row: Nodes, usd_per_hour: Decimal) -> Offer:
+    quoted = replace(row.offer, usd_per_hour=usd_per_hour, quoted_usd_per_hour=None)
+    return as_billed(quoted, read_factors(session))
+
+
+def _newest_after(session: Session, said: SpendPrices) -> SpendPrices:
+    """Writes a price down, unless a later word on that time stands; gives the node's newest price."""
     known = session.get(SpendPrices, (said.node, said.at))
     if known is None:
         session.add(said)
-    elif (known.heard_at, known.usd_per_hour) > (said.heard_at, said.usd_per_hour):
-        return False
-    else:
+    elif (known.heard_at, known.usd_per_hour) <= (said.heard_at, said.usd_per_hour):
         known.usd_per_hour, known.heard_at = said.usd_per_hour, said.heard_at
     session.flush()
-    later = select(SpendPrices.at).where(SpendPrices.node == said.node, SpendPrices.at > said.at).limit(1)
-    return session.scalar(later) is None
+    return session.scalars(
+        select(SpendPrices).where(SpendPrices.node == said.node).order_by(SpendPrices.at.desc()).limit(1)
+    ).one()
 
 
 def _known(
