@@ -113,6 +113,7 @@ class Board:
     """Everything on the status screen. Times are ISO 8601 UTC, money decimal strings.
 
     `verdict` is one of OK, STARTING, CONVERGING, DEGRADED, PAUSED, DOWN; `note` says why in one line.
+    `troubles` are what is wrong outside and needs a person, a line each.
     `planning` is the plan that is being made; `plan_error` says why the newest one failed, "" if it worked.
     """
 
@@ -142,6 +143,7 @@ class Board:
     planning: BoardPlanning | None = None
     plan_error: str = ""
     stale_sources: tuple[str, ...] = field(default=())
+    troubles: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document, keys in a stable order."""
@@ -166,6 +168,7 @@ def board_from_json(text: str) -> Board:
     if doc.get("planning") is not None:
         doc["planning"] = BoardPlanning(**doc["planning"])
     doc["stale_sources"] = tuple(doc["stale_sources"])
+    doc["troubles"] = tuple(doc.get("troubles", ()))
     return Board(**doc)
 
 

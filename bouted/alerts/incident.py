@@ -138,6 +138,44 @@ def _rolled_back(change: PlanChange, by: Decimal) -> Alert:
     )
 
 
+def deadman_failing(trouble: str, plan_id: str) -> Alert | None:
+    """Leases of nodes cannot be renewed; `trouble` is "" while they can."""
+    return _standing("deadman", Severity.PAGE, trouble, "tries again every few minutes", plan_id)
+
+
+def list_failing(trouble: str, plan_id: str) -> Alert | None:
+    """The launcher's list cannot be had or believed; `trouble` is "" while it can."""
+    did = "goes by its own records; takes nothing to be gone"
+    return _standing("list_failing", Severity.WARNING, trouble, did, plan_id)
+
+
+def rows_lost(trouble: str, plan_id: str) -> Alert | None:
+    """More runs without a row than may be ended by itself; `trouble` is "" otherwise."""
+    return _standing("rows_lost", Severity.PAGE, trouble, "leaves all of it running", plan_id)
+
+
+def needs_attention(names: tuple[str, ...], plan_id: str) -> Alert | None:
+    """What is known of these nodes and replicas cannot be, or does not end."""
+    what = f"Need attention: {', '.join(names)}" if names else ""
+    did = "leaves them out of the plan; counts what they cost"
+    return _standing("needs_attention", Severity.WARNING, what, did, plan_id)
+
+
+def _standing(key: str, severity: Severity, trouble: str, did: str, plan_id: str) -> Alert | None:
+    if not trouble:
+        return None
+    return Alert(
+        key=key,
+        group=key,
+        severity=severity,
+        what=f"{trouble[0].upper()}{trouble[1:]}",
+        usd_per_hour=None,
+        did=did,
+        command="bouted status",
+        plan_id=plan_id,
+    )
+
+
 def config_rejected(error: str, plan_id: str) -> Alert | None:
     """The config file was edited and cannot be used; `error` is "" when it is fine."""
     if not error:

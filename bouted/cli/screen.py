@@ -63,6 +63,8 @@ def _warnings(board: Board, life: Life, now: datetime) -> list[str]:
         lines += _line(
             "PAUSED", f"nothing is launched, moved or stopped; go on with: {whole('bouted resume')}"
         )
+    for trouble in board.troubles:
+        lines += _line("TROUBLE", trouble)
     if board.plan_error and board.plan:
         lines += _line("FAILED", _plan_error(board.plan_error, board.plan))
     if board.planning:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from bouted.config.disruption import DisruptionSettings
 from bouted.config.fields import (
     ExistingFile,
     Positive,
@@ -39,10 +40,14 @@ def _store_url(url: str) -> str:
 
 
 class DatabaseSettings(Section):
-    """Where the store is. With neither key it is SQLite in the state folder."""
+    """Where the store is, and how long it keeps what. With neither `url` nor `url_file` it is SQLite in the
+    state folder."""
 
     url: Annotated[Text, AfterValidator(_store_url)] | None = None
     url_file: ExistingFile | None = None
+    keep_days: Annotated[Whole, Field(ge=32, le=36_500)] = 400
+    journal_days: Annotated[Whole, Field(ge=1, le=36_500)] = 30
+    daily_backup: bool = True
 
     @field_validator("url_file")
     @classmethod
@@ -66,7 +71,11 @@ class ChangeSettings(Section):
     drain_s: Span = 30.0
     launch_timeout_s: Seconds = 900.0
     ready_timeout_s: Seconds = 1200.0
+    stop_timeout_s: Seconds = 600.0
     max_launches: Annotated[Whole, Field(ge=1, le=1000)] = 4
+    max_surge_replicas: Annotated[Whole, Field(ge=0, le=10_000)] | None = None
+    max_stop_pct: Annotated[Positive, Field(le=100)] = 50.0
+    disruption: DisruptionSettings = DisruptionSettings()
     start_hours: Annotated[Real, Field(ge=0, le=24)] = 0.1
     fetch_gib_per_s: Annotated[Positive, Field(le=10_000)] | None = None
     price_life_hours: Annotated[Positive, Field(le=8760)] = 6.0
@@ -106,9 +115,16 @@ def _deadman(value: Any) -> Any:
 
 
 class SafetySettings(Section):
-    """`deadman_hours`: nodes end themselves after this long without word from bouted; `off` never."""
+    """`deadman_hours`: nodes end themselves after this long without word from bouted; `off` never.
+
+    What a list lacks is gone after `absent_s`. The provider's whole list is compared with the rows every
+    `sweep_s`; what runs without a row is ended once it is `orphan_grace_s` old.
+    """
 
     deadman_hours: Annotated[Annotated[Real, Field(ge=0.1, le=8760)] | None, BeforeValidator(_deadman)] = 12.0
+    absent_s: Annotated[Real, Field(ge=0, le=3600)] = 5.0
+    sweep_s: Annotated[Real, Field(ge=1, le=86400)] = 300.0
+    orphan_grace_s: Span = 600.0
 
 
 class SlackSettings(Section):

@@ -68,11 +68,17 @@ class Alerter:
         )
 
     async def tell(
-        self, config: Config, plan: Plan | None, fleet: FleetState, spend: Spend, plan_error: str
+        self,
+        config: Config,
+        plan: Plan | None,
+        fleet: FleetState,
+        spend: Spend,
+        plan_error: str,
+        standing: tuple[Alert, ...] = (),
     ) -> None:
         """Send what is due; a Slack that does not answer is an event once, and tried again.
 
-        `plan_error` says why planning does not work, "" while it does.
+        `plan_error` says why planning does not work, "" while it does; `standing` is what else is wrong now.
         """
         webhook, told = config.alerts.slack.webhook_file, tuple(self.changes)
         if webhook is None:
@@ -81,7 +87,7 @@ class Alerter:
         try:
             sender = webhook_from_file(webhook)
             due = due_alerts(
-                self._held(config, plan, fleet, spend, plan_error),
+                self._held(config, plan, fleet, spend, plan_error) + standing,
                 load_alerts(self.store),
                 deployment=self.deployment,
                 now=self.clock.now(),

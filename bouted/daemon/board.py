@@ -66,6 +66,7 @@ class BoardInputs:
     plan_error: str
     config_error: str
     stale_sources: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
 
 
 def compose_board(inputs: BoardInputs) -> Board:
@@ -106,6 +107,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         planning=_planning(inputs.progress),
         plan_error=inputs.plan_error,
         stale_sources=inputs.stale_sources,
+        troubles=inputs.troubles,
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
+from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.learning import Learner
 from bouted.daemon.notices import NoticeKeeper
-from bouted.daemon.parts import Loaded, replan_policy_of
+from bouted.daemon.parts import Loaded, deadman_s, replan_policy_of
 from bouted.daemon.past import PastKeeper
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
@@ -20,6 +21,7 @@ from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.service import Service
 from bouted.daemon.sight import Prober, Sight
+from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
 from bouted.market.source import Feed
 from bouted.reconcile.execute import Executor
@@ -62,7 +64,21 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         clock=clock,
         market=MarketKeeper(store=store, clock=clock, feeds=outside.feeds, in_thread=outside.in_thread),
         traffic=outside.traffic,
-        launcher=outside.launcher,
+        sweeper=Sweeper(
+            store=store,
+            launcher=outside.launcher,
+            clock=clock,
+            deployment=loaded.config.deployment,
+            grace_s=held.orphan_grace_s,
+            in_thread=outside.in_thread,
+        ),
+        deadman=DeadMan(
+            store=store,
+            launcher=outside.launcher,
+            clock=clock,
+            span_s=lambda: deadman_s(held.config),
+            in_thread=outside.in_thread,
+        ),
         prober=outside.prober,
         reconciler=reconciler,
         replanner=replanner,
@@ -92,6 +108,7 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
             clock=clock,
             limits=held.limits,
             in_thread=outside.in_thread,
+            absent_s=held.absent_s,
         ),
         routing=Routing(store=store, clock=clock, path=config.state_dir / ROUTES, rules=held.rollout),
         rollouts=Rollouts(

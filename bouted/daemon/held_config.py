@@ -54,6 +54,14 @@ class HeldConfig:
         """How new kinds of replicas are tried, as of now."""
         return self.config.changes.rollout.rules()
 
+    def absent_s(self) -> float:
+        """How long a list must lack something before it is gone, as of now."""
+        return self.config.safety.absent_s
+
+    def orphan_grace_s(self) -> float:
+        """How old what runs without a row may get, as of now."""
+        return self.config.safety.orphan_grace_s
+
     def specs(self) -> dict[str, str]:
         """The catalog's name of each model, as of now."""
         return {model.name: model.spec for model in self.config.models}

@@ -8,15 +8,18 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bouted.alerts.incident import Alert
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.board import BoardInputs, Spend, compose_board
+from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.incidents import standing_incidents
 from bouted.daemon.learning import Learner, Observed
 from bouted.daemon.money import spend_so_far
 from bouted.daemon.notices import NoticeKeeper
@@ -27,12 +30,13 @@ from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
 from bouted.daemon.rolling_back import RollBack
 from bouted.daemon.sight import Prober
+from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
 from bouted.daemon.watching import watch_files
 from bouted.errors import AlreadyRunning, BoutedError, Infeasible, Misconfigured, Retryable
 from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import PlanStatus
-from bouted.reconcile.launcher import Launcher
+from bouted.reconcile.adopted import is_adopted
 from bouted.store.board import publish_board
 from bouted.store.control import load_control
 from bouted.store.events import add_events, list_events
@@ -51,6 +55,7 @@ POLL_S = 1.0
 ALERT_S = 10.0
 LEARN_S = 60.0
 LEASE_S = 15.0
+RENEW_S = 600.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
 RECENT_EVENTS = 60
 QUIESCE_S = 10.0
@@ -80,7 +85,8 @@ class Service:
     clock: Clock
     market: MarketKeeper
     traffic: Traffic
-    launcher: Launcher
+    sweeper: Sweeper
+    deadman: DeadMan
     prober: Prober
     reconciler: Reconciler
     replanner: Replanner
@@ -144,7 +150,8 @@ class Service:
             (self.send_alerts, ALERT_S),
             (self.learn_odds, LEARN_S),
             (self.learn_speed, LEARN_S),
-            (self.renew_deadman, min(600.0, deadman_s(self.held.config) / 6)),
+            (self.renew_deadman, min(RENEW_S, deadman_s(self.held.config) / 6)),
+            (self.sweep, self.held.config.safety.sweep_s),
         )
         return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
 
@@ -197,8 +204,6 @@ class Service:
             self.reload_wanted = False
             self.reload()
         self.last = await self.reconciler.run_pass()
-        for name in self.last.unknown:
-            log.warning("%s runs, but no row says why; left alone", name)
         self._publish()
         notify("WATCHDOG=1", f"STATUS={self._status_line()}")
 
@@ -266,11 +271,21 @@ class Service:
         """Tell Slack what is due."""
         if self.last is not None:
             error = self.replanner.error
-            await self.alerter.tell(self.held.config, self.last.plan, self.last.fleet, self._spend(), error)
+            await self.alerter.tell(
+                self.held.config, self.last.plan, self.last.fleet, self._spend(), error, self._incidents()
+            )
 
     async def renew_deadman(self) -> None:
         """Hold the dead-man switch of every live node."""
-        self._renew(1)
+        if self.last is not None:
+            await self.deadman.renew(self._held_nodes())
+
+    async def sweep(self) -> None:
+        """Compare the provider's whole list with the rows."""
+        if self.last is not None:
+            answering = {h.replica for h in self.last.health if h.ok}
+            nodes = frozenset(r.node for r in self.last.fleet.replicas if r.name in answering)
+            await self.sweeper.tick(nodes)
 
     def reload(self) -> None:
         """Take up an edit of the config file, or say why not."""
@@ -308,13 +323,22 @@ class Service:
     def _anything_runs(self) -> bool:
         return self.last is not None and any(node.live for node in self.last.fleet.nodes)
 
-    def _renew(self, spans: int) -> None:
+    def _held_nodes(self) -> tuple[str, ...]:
+        """Nodes that must not end by themselves."""
         if self.last is None:
-            return
-        names = tuple(node.name for node in self.last.fleet.nodes if node.live)
-        until = self.clock.now() + timedelta(seconds=spans * deadman_s(self.held.config))
-        if names:
-            self.launcher.renew(names, until)
+            return ()
+        fleet = self.last.fleet
+        live = [node.name for node in fleet.nodes if node.live and not is_adopted(node)]
+        return (*live, *(row.name for row in fleet.unreadable if row.is_node))
+
+    def _incidents(self) -> tuple[Alert, ...]:
+        if self.last is None:
+            return ()
+        plan_id = self.last.plan.id if self.last.plan is not None else ""
+        sight = self.reconciler.sight
+        return standing_incidents(
+            self.last.fleet, plan_id, deadman=self.deadman, sight=sight, sweeper=self.sweeper
+        )
 
     def _spend(self) -> Spend:
         fleet = self.last.fleet if self.last is not None else None
@@ -349,6 +373,7 @@ class Service:
                 plan_error=self.replanner.error,
                 config_error=self.held.error,
                 stale_sources=self.market.stale(),
+                troubles=tuple(incident.what for incident in self._incidents()),
             )
         )
         publish_board(self.store, board, self.clock.now())
@@ -370,11 +395,16 @@ class Service:
         await self.reconciler.executor.settle()
         await self.replanner.maker.worker.close()
         with suppress(AlreadyRunning):  # whoever was overtaken has nothing to leave
-            self._leave()
+            await self._leave()
         await self.traffic.close()
         await self.prober.close()
 
-    def _leave(self) -> None:
-        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, "bouted stopped; the fleet goes on")
-        self._renew(STOP_RENEWAL_FACTOR)
+    async def _leave(self) -> None:
+        if isinstance(self.fatal, AlreadyRunning):
+            return
+        nodes = self._held_nodes()
+        until = await self.deadman.renew(nodes, STOP_RENEWAL_FACTOR)
+        ends = nodes and not self.deadman.failing and self.held.config.safety.deadman_hours is not None
+        how_long = f", by itself until {until:%Y-%m-%d %H:%M} UTC" if ends else ""
+        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, f"bouted stopped; the fleet goes on{how_long}")
         release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)

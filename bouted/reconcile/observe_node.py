@@ -52,7 +52,7 @@ def node_move(
 ) -> NodeMove | None:
     """The node's next status, None to stay."""
     if there is Presence.ENDED and node.paid:
-        return _ended(node, seen)
+        return ended_move(node, seen)
     match node.status:
         case NodeStatus.PLANNED if there is Presence.RUNS:
             return _move(node, NodeStatus.LAUNCHING, Reason.OBSERVED, seen)
@@ -65,6 +65,17 @@ def node_move(
     return None
 
 
+def ended_move(node: Node, seen: SeenNode | None) -> NodeMove:
+    """The end of a node that may have cost: as asked for, or lost. `seen` is how it is still listed."""
+    asked = node.status is NodeStatus.STOPPING or (
+        node.status is NodeStatus.NEEDS_ATTENTION and node.reason is Reason.TIMEOUT
+    )
+    if asked:
+        return _move(node, NodeStatus.GONE, node.reason, seen)
+    note = "its provider ended it" if seen is not None else "it is no longer there"
+    return _move(node, NodeStatus.FAILED, Reason.LOST, seen, note)
+
+
 def times_of(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> tuple[NodeTimes, ...]:
     """What the provider says of the times of nodes that have a row."""
     found = (seen[node.name] for node in nodes if node.name in seen)
@@ -73,16 +84,6 @@ def times_of(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> tuple[NodeT
         for node in found
         if node.started_at is not None or node.ended_at is not None
     )
-
-
-def _ended(node: Node, seen: SeenNode | None) -> NodeMove:
-    asked = node.status is NodeStatus.STOPPING or (
-        node.status is NodeStatus.NEEDS_ATTENTION and node.reason is Reason.TIMEOUT
-    )
-    if asked:
-        return _move(node, NodeStatus.GONE, node.reason, seen)
-    note = "its provider ended it" if seen is not None else "it is no longer there"
-    return _move(node, NodeStatus.FAILED, Reason.LOST, seen, note)
 
 
 def _launching(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:

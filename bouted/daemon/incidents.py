@@ -1,0 +1,27 @@
+"""What is wrong outside the daemon now, for the board and for whoever gets alerts."""
+
+from bouted.alerts.incident import Alert, deadman_failing, list_failing, needs_attention, rows_lost
+from bouted.daemon.deadman import DeadMan
+from bouted.daemon.sight import Sight
+from bouted.daemon.sweeping import Sweeper
+from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.states import NodeStatus, ReplicaStatus
+
+
+def standing_incidents(
+    fleet: FleetState, plan_id: str, *, deadman: DeadMan, sight: Sight, sweeper: Sweeper
+) -> tuple[Alert, ...]:
+    """Every incident that holds now."""
+    found = (
+        deadman_failing(deadman.trouble, plan_id),
+        list_failing(sight.blindness.trouble, plan_id),
+        rows_lost(sweeper.trouble, plan_id),
+        needs_attention(_doubtful(fleet), plan_id),
+    )
+    return tuple(alert for alert in found if alert is not None)
+
+
+def _doubtful(fleet: FleetState) -> tuple[str, ...]:
+    nodes = [node.name for node in fleet.nodes if node.status is NodeStatus.NEEDS_ATTENTION]
+    replicas = [r.name for r in fleet.replicas if r.status is ReplicaStatus.NEEDS_ATTENTION]
+    return (*nodes, *replicas, *(row.name for row in fleet.unreadable))
