@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bouted.clock import Clock
 from bouted.daemon.blindness import Blindness
-from bouted.errors import BoutedError, Gone
+from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.reconcile.absence import Absence
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.adopted import remembered, with_adopted, with_unlisted
@@ -142,7 +142,7 @@ class Sight:
                 ended_at=move.ended_at,
                 note=move.note,
             )
-        except (ImpossibleMove, Gone) as refused:
+        except (ImpossibleMove, Gone, Misconfigured) as refused:
             log.warning("%s was %s when looked at: %s", move.name, before, refused)
             if self._still(move.name, before):
                 note = _hint(move.name, refused)
@@ -156,7 +156,7 @@ class Sight:
             move_replica(
                 self.store, move.name, move.status, move.reason, now, endpoint=move.endpoint, note=move.note
             )
-        except (ImpossibleMove, Gone) as refused:
+        except (ImpossibleMove, Gone, Misconfigured) as refused:
             log.warning("%s was %s when looked at: %s", move.name, before, refused)
             if self._still(move.name, before):
                 note = _hint(move.name, refused)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bouted.clock import Clock
-from bouted.errors import BoutedError, Gone
+from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import Plan
 from bouted.reconcile.absence import Absence
@@ -106,7 +106,7 @@ class Sweeper:
         note = "the provider's own list says so"
         try:
             move_node(self.store, name, status, reason, self.clock.now(), ended_at=ended_at, note=note)
-        except (ImpossibleMove, Gone) as moved:  # it moved meanwhile: the next sweep judges anew
+        except (ImpossibleMove, Gone, Misconfigured) as moved:  # it moved meanwhile: the next sweep judges anew
             log.warning("%s: %s", name, moved)
 
     def _coming(self, fleet: FleetState) -> frozenset[str]:

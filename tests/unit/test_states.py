@@ -35,7 +35,7 @@ def test_every_word_says_what_it_means() -> None:
     assert f"{NodeStatus.UP}" == "up"
 
 
-@pytest.mark.parametrize(("before", "after"), product(NodeStatus, NodeStatus))
+@pytest.mark.parametrize(("before", "after"), list(product(NodeStatus, NodeStatus)))
 def test_a_node_moves_only_as_the_table_says(before: NodeStatus, after: NodeStatus) -> None:
     if after in NODE_MOVES[before]:
         require_node_move(before, after)
@@ -44,7 +44,7 @@ def test_a_node_moves_only_as_the_table_says(before: NodeStatus, after: NodeStat
             require_node_move(before, after)
 
 
-@pytest.mark.parametrize(("before", "after"), product(ReplicaStatus, ReplicaStatus))
+@pytest.mark.parametrize(("before", "after"), list(product(ReplicaStatus, ReplicaStatus)))
 def test_a_replica_moves_only_as_the_table_says(before: ReplicaStatus, after: ReplicaStatus) -> None:
     if after in REPLICA_MOVES[before]:
         require_replica_move(before, after)
