@@ -1,0 +1,234 @@
+"""Makes the faults of a script happen, and mends what lasts only a while."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from bouted.store.control import update_control
+from bouted.store.open import open_store
+from bouted.testing.sim.cloud import Machine
+from bouted.testing.sim.faults import Fault, Kind
+from bouted.testing.sim.market import WARES
+from bouted.testing.sim.world import World
+
+T = TypeVar("T")
+
+_CRASH_POINTS = 160  # a crash comes within so many statements, commits and calls
+_AHEAD_S = 6 * 3600.0
+_DAY_S = 86_400.0
+
+
+def happen(world: World, fault: Fault) -> None:
+    """Do it now."""
+    world.tell(f"FAULT: {fault.kind} (for {fault.span_s:.0f} s, {fault.size:g}, {fault.pick:g})")
+    _WAYS[fault.kind](world, fault)
+    world.stirred.set()
+
+
+def _later(world: World, fault: Fault, mend: Callable[[], None]) -> None:
+    def mended() -> None:
+        world.tell(f"over: {fault.kind}")
+        mend()
+        world.stirred.set()
+
+    world.loop.call_later(fault.span_s, mended)
+
+
+def _picked(things: Sequence[T], pick: float) -> T | None:
+    return things[min(int(pick * len(things)), len(things) - 1)] if things else None
+
+
+def _offer(fault: Fault) -> str:
+    return WARES[min(int(fault.pick * len(WARES)), len(WARES) - 1)].id
+
+
+def _stock_out(world: World, fault: Fault) -> None:
+    offer = _offer(fault)
+    world.cloud.weather.out.add(offer)
+    _later(world, fault, lambda: world.cloud.weather.out.discard(offer))
+
+
+def _quota(world: World, fault: Fault) -> None:
+    offer = _offer(fault)
+    world.cloud.weather.over_quota.add(offer)
+    _later(world, fault, lambda: world.cloud.weather.over_quota.discard(offer))
+
+
+def _late(world: World, fault: Fault) -> None:
+    world.cloud.weather.late_s = 30.0 + 400.0 * fault.size
+    _later(world, fault, lambda: setattr(world.cloud.weather, "late_s", 0.0))
+
+
+def _lie(world: World, fault: Fault) -> None:
+    lost = fault.kind is Kind.ANSWER_LOST
+    world.cloud.weather.next_launch.append("lost" if lost else ("bug" if fault.size < 0.6 else "no capacity"))
+
+
+def _lose_node(world: World, fault: Fault) -> None:
+    machine = _picked(world.cloud.running(), fault.pick)
+    if machine is not None:
+        world.cloud.end(machine, "taken by the provider")
+
+
+def _kill_engine(world: World, fault: Fault) -> None:
+    found = _picked([(m, name) for m in world.cloud.running() for name in m.engines], fault.pick)
+    if found is None:
+        return
+    machine, name = found
+    if fault.kind is Kind.HANG_ENGINE:
+        machine.engines[name].hung = True
+    else:
+        del machine.engines[name]
+    world.tell(f"cloud: engine {name} is hit")
+
+
+def _lists(world: World, fault: Fault) -> None:
+    weather = world.cloud.weather
+    weather.lists = {Kind.STALE: "stale", Kind.PARTIAL: "partial", Kind.EMPTY: "empty", Kind.TWICE: "twice"}[
+        fault.kind
+    ]
+    weather.lists_since = world.loop.now()
+    _later(world, fault, lambda: setattr(weather, "lists", ""))
+
+
+def _slow(world: World, fault: Fault) -> None:
+    world.cloud.weather.slow_s = 60.0 * fault.size
+    _later(world, fault, lambda: setattr(world.cloud.weather, "slow_s", 0.0))
+
+
+def _failing(world: World, fault: Fault) -> None:
+    world.cloud.weather.failing = True
+    _later(world, fault, lambda: setattr(world.cloud.weather, "failing", False))
+
+
+def _price(world: World, fault: Fault) -> None:
+    offer = _offer(fault)
+    _, price = world.cloud.prices.at(offer, world.loop.now())
+    factor = Decimal(str(round(0.5 + 1.5 * fault.size, 2)))
+    fresh = max(Decimal("0.05"), (price * factor).quantize(Decimal("0.0001")))
+    world.cloud.prices.set(offer, world.loop.now(), fresh)
+    world.tell(f"cloud: {offer} costs ${fresh}/h")
+
+
+def _orphan(world: World, fault: Fault) -> None:
+    now = world.loop.now()
+    world.cloud.machines.append(
+        Machine(
+            name=f"bt-sim-orphan{len(world.cloud.machines)}",
+            offer_id=_offer(fault),
+            instances=1,
+            started_at=now,
+            listed_at=now,
+            up_at=now + timedelta(seconds=30),
+            lease_until=now + timedelta(seconds=world.cloud.lease_s),
+        )
+    )
+
+
+def _crash(world: World, fault: Fault) -> None:
+    daemon = world.active
+    if daemon is None or daemon.gate.countdown is not None:
+        return
+    daemon.gate.countdown = int(fault.size * _CRASH_POINTS)
+    daemon.gate.on_death = lambda: world.start_later(daemon.host, fault.span_s)
+
+
+def _disk(world: World, fault: Fault) -> None:
+    daemon = world.active
+    if daemon is None:
+        return
+    gate = daemon.gate
+    gate.broken = "full" if fault.kind is Kind.DISK_FULL else "locked"
+    _later(world, fault, lambda: setattr(gate, "broken", ""))
+
+
+def _takeover(world: World, fault: Fault) -> None:
+    daemon = world.active
+    if daemon is None or daemon.gate.countdown is not None:
+        return
+    daemon.freeze()
+    world.start_later("b" if daemon.host == "a" else "a", 1.0)
+    _later(world, fault, daemon.thaw)
+
+
+def _clock(world: World, fault: Fault) -> None:
+    daemon = world.active
+    if daemon is None:
+        return
+    clock = daemon.clock
+    clock.off_s = -_DAY_S if fault.size < 0.4 else (fault.size - 0.5) * 2 * _AHEAD_S
+    _later(world, fault, lambda: setattr(clock, "off_s", 0.0))
+
+
+def _budget(world: World, fault: Fault) -> None:
+    world.edit(replace(world.files.wish, budget=("10", "14", "16", "20")[min(3, int(fault.pick * 4))]))
+
+
+def _floor(world: World, fault: Fault) -> None:
+    world.edit(replace(world.files.wish, floor=1 + int(fault.pick * 3)))
+
+
+def _mode(world: World, fault: Fault) -> None:
+    world.edit(replace(world.files.wish, mode="advise"))
+    _later(world, fault, lambda: world.edit(replace(world.files.wish, mode="apply")))
+
+
+def _pause(world: World, fault: Fault) -> None:
+    def say(paused: bool) -> None:
+        store = open_store(f"sqlite:///{world.folder}/bouted.db")
+        update_control(store, world.loop.now(), "operator", paused=paused)
+        store.close()
+        world.rows = world.onlooker.rows()
+
+    say(True)
+    _later(world, fault, lambda: say(False))
+
+
+def _load(world: World, fault: Fault) -> None:
+    world.load.rate_per_s = round(0.5 + 7.0 * fault.size, 2)
+
+
+def _flood(world: World, fault: Fault) -> None:
+    """The load jumps to and fro every few seconds."""
+    steady, steps = world.load.rate_per_s, int(fault.span_s / 5.0)
+
+    def jump(step: int) -> None:
+        high = step % 2 == 0 and step < steps
+        world.load.rate_per_s = steady * 2.5 if high else steady
+        world.stirred.set()
+
+    for step in range(steps + 1):
+        world.loop.call_later(step * 5.0, jump, step)
+
+
+_WAYS: Mapping[Kind, Callable[[World, Fault], None]] = {
+    Kind.STOCK_OUT: _stock_out,
+    Kind.QUOTA: _quota,
+    Kind.LATE: _late,
+    Kind.ANSWER_LOST: _lie,
+    Kind.ANSWERS_ERROR: _lie,
+    Kind.LOSE_NODE: _lose_node,
+    Kind.KILL_ENGINE: _kill_engine,
+    Kind.HANG_ENGINE: _kill_engine,
+    Kind.STALE: _lists,
+    Kind.PARTIAL: _lists,
+    Kind.EMPTY: _lists,
+    Kind.TWICE: _lists,
+    Kind.SLOW: _slow,
+    Kind.FAILING: _failing,
+    Kind.PRICE: _price,
+    Kind.ORPHAN: _orphan,
+    Kind.CRASH: _crash,
+    Kind.DISK_FULL: _disk,
+    Kind.LOCKED: _disk,
+    Kind.TAKEOVER: _takeover,
+    Kind.CLOCK: _clock,
+    Kind.BUDGET: _budget,
+    Kind.FLOOR: _floor,
+    Kind.MODE: _mode,
+    Kind.PAUSE: _pause,
+    Kind.LOAD: _load,
+    Kind.FLOOD: _flood,
+}
