@@ -24,6 +24,7 @@ from bouted.reconcile.rollout import (
     next_step,
     on_trial,
     rollout,
+    tells,
 )
 from bouted.store.corrections import load_corrections
 from bouted.store.events import add_events
@@ -101,9 +102,9 @@ class Rollouts:
         return {shape_id: self.trials[key] for shape_id, key in keys.items()}
 
     def _judged(self, kind: OnTrial, record: Record, plan: Plan, rules: RolloutRules) -> Showing:
-        promise = self.promises.of(plan) if record.requests else None
-        if promise is None:
-            return Showing()
+        if not record.requests or not tells(kind, record.requests, rules, self.clock.now()):
+            return Showing(requests=record.requests)
+        promise = self.promises.of(plan)
         profile = promise.profiles.get(kind.shape_id)
         worse = worse_than_promised(record, profile, promise.lengths, rules.rollback_pct)
         return Showing(requests=record.requests, worse=worse)

@@ -128,14 +128,22 @@ def on_trial(fleet: FleetState, trials: Mapping[str, Trial]) -> tuple[OnTrial, .
     return tuple(found)
 
 
+def tells(kind: OnTrial, requests: int, rules: RolloutRules, now: datetime) -> bool:
+    """Whether so many requests are enough to judge a step by, or it is time to judge by what there is.
+
+    The first few are never judged by: an engine that has just begun may be slow for a moment.
+    """
+    lasted_s = (now - kind.since).total_seconds()
+    return requests >= rules.canary_requests or lasted_s >= PATIENCE * rules.canary_s
+
+
 def next_step(kind: OnTrial, shown: Showing, rules: RolloutRules, now: datetime) -> Step:
     """The step the kind is due for: the one after its own once that has lasted and shown enough.
 
     One that is worse than promised stays where it is.
     """
     lasted_s = (now - kind.since).total_seconds()
-    enough = shown.requests >= rules.canary_requests or lasted_s >= PATIENCE * rules.canary_s
-    if shown.worse or lasted_s < rules.canary_s or not enough:
+    if shown.worse or lasted_s < rules.canary_s or not tells(kind, shown.requests, rules, now):
         return kind.step
     return Step(kind.step + 1)
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -93,7 +94,12 @@ class Gateway:
         self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
         until(lambda: self.client.get("/metrics").status_code == 200)
 
-    def route(self, *targets: tuple[str, str, str], scorer_file: str = "none.json") -> None:
+    def route(
+        self,
+        *targets: tuple[str, str, str],
+        scorer_file: str = "none.json",
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
         """Publish routes to these (replica, model, endpoint), and wait until they are followed."""
         self.version += 1
         split = RouteSplit(
@@ -102,7 +108,10 @@ class Gateway:
             rules=(RouteRule(thresholds=(0.5,)),),
             scorer_hash="x",
         )
-        routes = (Route(replica=r, model=m, endpoint=url, weight=1.0) for r, m, url in targets)
+        routes = (
+            Route(replica=r, model=m, endpoint=url, weight=1.0, share=(shares or {}).get(r))
+            for r, m, url in targets
+        )
         table = RouteTable(
             version=self.version,
             plan_id="p",
@@ -283,6 +292,35 @@ def test_harder_prompts_go_to_the_abler_model(shared: Gateway) -> None:
         assert float(answer.headers["x-bouted-score"]) == pytest.approx(
             scorer.judge(record.prompt).score, abs=1e-4
         )
+
+
+@pytest.mark.parametrize("at_once", [1, 8], ids=["one at a time", "eight at once"])
+def test_a_replica_on_trial_gets_its_share_of_the_queries(start: Start, at_once: int) -> None:
+    with upstream(lambda handler: say(handler, 200)) as server:
+        gateway = start()
+        names = ("new", "a", "b")
+        gateway.route(*((name, "small", server.url) for name in names), shares={"new": 0.05})
+        with ThreadPoolExecutor(at_once) as pool:
+            answers = list(pool.map(lambda _: gateway.chat(model="small", max_tokens=1), range(200)))
+    got = Counter(answer.headers["x-bouted-replica"] for answer in answers)
+    assert 8 <= got["new"] <= 12
+    assert sum(got.values()) == 200
+
+
+def test_a_replica_that_fails_is_named_in_the_sample_of_the_query_that_another_one_answered(
+    start: Start,
+) -> None:
+    with (
+        upstream(lambda handler: say(handler, 500)) as bad,
+        upstream(lambda handler: say(handler, 200)) as good,
+    ):
+        gateway = start()
+        gateway.route(("bad", "small", bad.url), ("good", "small", good.url), shares={"bad": 1.0})
+        assert gateway.chat(model="small", max_tokens=1).status_code == 200
+        until(gateway.samples)
+        (sample,) = gateway.samples()
+    assert (sample["replica"], sample["ok"]) == ("good", True)
+    assert sample["failed_by"] == ["bad"]
 
 
 def test_the_models_are_listed(shared: Gateway) -> None:
