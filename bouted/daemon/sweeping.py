@@ -106,8 +106,8 @@ class Sweeper:
         note = "the provider's own list says so"
         try:
             move_node(self.store, name, status, reason, self.clock.now(), ended_at=ended_at, note=note)
-        except (ImpossibleMove, Gone, Misconfigured) as moved:  # it moved meanwhile: the next sweep judges anew
-            log.warning("%s: %s", name, moved)
+        except (ImpossibleMove, Gone, Misconfigured) as moved:
+            log.warning("%s moved meanwhile, the next sweep judges anew: %s", name, moved)
 
     def _coming(self, fleet: FleetState) -> frozenset[str]:
         """The names that launches for unfilled slots of the plan would have next."""

@@ -11,7 +11,8 @@ class Route:
     """One ready replica. `weight` is its planned share of its model's queries, relative to its siblings.
 
     `share` is set while it is on trial: it gets just this part of its model's queries, however little or
-    much is in flight, and the others share the rest by their weights.
+    much is in flight, and the others share the rest by their weights. `served_model` is what the engine calls
+    its model, "" where that is `model`.
     """
 
     replica: str
@@ -19,6 +20,7 @@ class Route:
     endpoint: str
     weight: float
     share: float | None = None
+    served_model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

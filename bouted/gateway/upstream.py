@@ -48,7 +48,7 @@ class Upstream:
             request = self._client.build_request(
                 "POST",
                 route.endpoint.rstrip("/") + query.path,
-                content=query.body_for(route.model),
+                content=query.body_for(route.served_model or route.model),
                 headers={**_passed_on(headers), "accept-encoding": "identity"},
             )
             response = await self._client.send(request, stream=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from bouted.gateway.table import Route, RouteTable
 from bouted.planner.plan import Plan
 from bouted.quality.route_split import RouteSplit
+from bouted.reconcile.adopted import Address
 from bouted.reconcile.fleet import FleetState, Replica
 from bouted.reconcile.rollout import OnTrial, RolloutRules
 from bouted.reconcile.shares import trial_shares
@@ -69,11 +70,13 @@ def routes(
         Route(
             replica=replica.name,
             model=replica.shape.model,
-            endpoint=replica.endpoint,
+            endpoint=address.base_url,
             weight=weights[replica.shape.id],
             share=shares.get(replica.name),
+            served_model=address.served_model,
         )
         for replica in replicas
+        if (address := Address.parse(replica.endpoint))
     )
 
 
