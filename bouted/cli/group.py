@@ -26,6 +26,10 @@ COMMANDS: tuple[str, ...] = (
     "pause",
     "resume",
     "down",
+    "reap",
+    "adopt",
+    "backup",
+    "restore",
     "demo",
     "version",
 )

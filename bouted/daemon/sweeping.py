@@ -62,8 +62,14 @@ class Sweeper:
         self.carry_out(found, ends=not load_control(self.store).paused)
         return found
 
-    def find(self, listed: tuple[SeenNode, ...], answering: frozenset[str] = frozenset()) -> Findings:
-        """How the list differs from the rows."""
+    def find(
+        self,
+        listed: tuple[SeenNode, ...],
+        answering: frozenset[str] = frozenset(),
+        *,
+        by_hand: bool = False,
+    ) -> Findings:
+        """How the list differs from the rows. `by_hand`: a person decides about each orphan, be they many."""
         now = self.clock.now()
         fleet = load_fleet(self.store, now)
         names = {node.name for node in listed}
@@ -74,7 +80,11 @@ class Sweeper:
         return sweep(
             listed,
             Rows(nodes=nodes, unreadable=unreadable, coming=self._coming(fleet)),
-            Rules(deployment=self.deployment, grace_s=self.grace_s(), most=max(FEW, len(live))),
+            Rules(
+                deployment=self.deployment,
+                grace_s=self.grace_s(),
+                most=None if by_hand else max(FEW, len(live)),
+            ),
             now,
             gone=self.absence.confirmed(now, absent_s=1.0),
             answering=answering,
