@@ -38,6 +38,8 @@ class EventKind(StrEnum):
     REPLICA_STATUS = "replica_status"
     ACTION_FAILED = "action_failed"
     BUDGET = "budget"
+    HELD = "held"
+    AGREED = "agreed"
     BILL_READ = "bill_read"
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -26,12 +26,18 @@ class NodeLine:
 
 
 def node_lines(plan: Plan, changes: ChangeSet) -> tuple[NodeLine, ...]:
-    """Kept nodes first, then those to launch, then those to stop; kept ones at the plan's prices."""
+    """Kept nodes first, then those to cut anew, to launch, and to stop; kept ones at the plan's prices."""
     now = {node.offer.id: node.offer for node in plan.design.nodes}
     kept = [(now.get(node.offer.id, node.offer), node.template) for node in changes.keep]
+    recut = [(cut.planned.offer, cut.planned.template) for cut in changes.recut]
     launched = [(node.offer, node.template) for node in changes.launch]
     stopped = [(node.offer, node.template) for node in changes.surplus]
-    return (*_grouped("keep", kept), *_grouped("launch", launched), *_grouped("stop", stopped))
+    return (
+        *_grouped("keep", kept),
+        *_grouped("re-cut", recut),
+        *_grouped("launch", launched),
+        *_grouped("stop", stopped),
+    )
 
 
 def replica_texts(template: Template) -> tuple[str, ...]:

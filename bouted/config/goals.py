@@ -38,17 +38,22 @@ from bouted.config.section import Section
 from bouted.errors import Misconfigured
 from bouted.market.egress import INTERNET
 from bouted.perf.shapes import Engine
+from bouted.reconcile.actions import OnBreach
 
 _DESCRIBED = "any other model: give the folder with its config.json"
 _PLACE = pattern(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,2}\Z")
 
 
 class BudgetSettings(Section):
-    """What may be spent. `surge` is the extra allowed while moving; half of `usd_per_hour` unless given."""
+    """What may be spent. `surge` is the extra allowed while moving; half of `usd_per_hour` unless given.
+
+    `on_breach` is how far shedding goes when a price rose under a running fleet.
+    """
 
     usd_per_hour: Annotated[Usd, Field(gt=0)]
     surge_usd_per_hour: Usd = Field(default_factory=lambda given: given["usd_per_hour"] / Decimal(2))
     usd_per_month: Annotated[Usd, Field(gt=0)] | None = None
+    on_breach: Annotated[OnBreach, one_of(OnBreach)] = OnBreach.KEEP_FLOOR
 
 
 class WorkloadSettings(Section):

@@ -261,4 +261,10 @@ class Config(Section):
             launch_timeout_s=self.changes.launch_timeout_s,
             ready_timeout_s=self.changes.ready_timeout_s,
             max_launches=self.changes.max_launches,
+            cap_usd_per_month=self.budget.usd_per_month,
+            stop_timeout_s=self.changes.stop_timeout_s,
+            max_surge_replicas=self.changes.max_surge_replicas,
+            max_stop_pct=self.changes.max_stop_pct,
+            on_breach=self.budget.on_breach,
+            disruption=self.changes.disruption.value(),
         )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.deadman import DeadMan
+from bouted.daemon.explaining import Explainer
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.learning import Learner
+from bouted.daemon.money import month_so_far_usd
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import Loaded, deadman_s, replan_policy_of
 from bouted.daemon.past import PastKeeper
@@ -122,4 +124,6 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
         clock=clock,
         limits=held.limits,
         rules=held.rules,
+        month_usd=lambda: month_so_far_usd(store, clock.now(), held.config.billing_rules()),
+        explainer=Explainer(store=store, clock=clock),
     )

@@ -8,8 +8,10 @@ from pathlib import Path
 from bouted.clock import Clock, SystemClock
 from bouted.config.locate import Located
 from bouted.daemon.compose import ROUTES
+from bouted.daemon.explaining import Explainer
 from bouted.daemon.health import HealthProber
 from bouted.daemon.lock import StateLock
+from bouted.daemon.money import month_so_far_usd
 from bouted.daemon.parts import Loaded, launcher_of, load
 from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
@@ -40,7 +42,7 @@ def tear_down(config_path: Path | None, located: Located, say: Callable[[str], N
             lock.take()
         except AlreadyRunning:
             say("the daemon is stopping everything")
-            return _wait(store, clock, say)
+            return _wait(store, clock, loaded.config.launcher.name, say)
         try:
             say("no daemon runs; stopping everything from here")
             return asyncio.run(_stop_all(loaded, store, clock, say))
@@ -50,17 +52,20 @@ def tear_down(config_path: Path | None, located: Located, say: Callable[[str], N
         store.close()
 
 
-def _left(store: Store, clock: Clock) -> int:
+def _left(store: Store, clock: Clock, launcher: str) -> int:
+    """What this launcher started and is still there."""
     fleet = load_fleet(store, clock.now())
-    return sum(node.live for node in fleet.nodes) + sum(r.live for r in fleet.replicas)
+    ours = {node.name for node in fleet.nodes if node.launcher == launcher}
+    nodes = sum(node.live for node in fleet.nodes if node.name in ours)
+    return nodes + sum(replica.live for replica in fleet.replicas if replica.node in ours)
 
 
-def _wait(store: Store, clock: Clock, say: Callable[[str], None]) -> int:
+def _wait(store: Store, clock: Clock, launcher: str, say: Callable[[str], None]) -> int:
     """Watch the daemon do it."""
     until = time.monotonic() + DEADLINE_S
     told = -1
     while time.monotonic() < until:
-        left = _left(store, clock)
+        left = _left(store, clock, launcher)
         if left == 0:
             say("everything is stopped; start again with: bouted resume")
             return 0
@@ -99,13 +104,15 @@ async def _stop_all(loaded: Loaded, store: Store, clock: Clock, say: Callable[[s
         clock=clock,
         limits=config.limits,
         rules=lambda: config.model_rules(tuple(model.name for model in config.models)),
+        month_usd=lambda: month_so_far_usd(store, clock.now(), config.billing_rules()),
+        explainer=Explainer(store=store, clock=clock),
     )
     until = time.monotonic() + DEADLINE_S
-    while _left(store, clock) and time.monotonic() < until:
+    while _left(store, clock, launcher.name) and time.monotonic() < until:
         await reconciler.run_pass()
         await asyncio.sleep(LOOK_S)
     await reconciler.executor.settle()
     await prober.close()
-    left = _left(store, clock)
+    left = _left(store, clock, launcher.name)
     say("everything is stopped; start again with: bouted resume" if not left else f"{left} left")
     return 1 if left else 0

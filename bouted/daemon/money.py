@@ -16,10 +16,15 @@ def spend_so_far(
 ) -> Spend:
     """Dollars by UTC day and month; the forecast goes on with the fleet as it is about to stand."""
     month = month_of(now)
-    spent = spend_usd(store, month.start, now, rules)
+    spent = month_so_far_usd(store, now, rules)
     ahead = rate_ahead(fleet) if fleet is not None else Decimal(0)
     return Spend(
         today_usd=spend_usd(store, month.day, now, rules),
         month_usd=spent,
         forecast_month_usd=month_forecast(spent, ahead, now),
     )
+
+
+def month_so_far_usd(store: Store, now: datetime, rules: tuple[BillingRule, ...] = SHIPPED) -> Decimal:
+    """Dollars spent since the UTC month began."""
+    return spend_usd(store, month_of(now).start, now, rules)

@@ -75,7 +75,7 @@ async def _propose(
     finally:
         await worker.close()
         await traffic.close()
-    return _proposal(store, clock, result)
+    return _proposal(store, clock, result, config.launcher.name)
 
 
 def _stop_when_interrupted(worker: PlanningWorker) -> None:
@@ -93,13 +93,13 @@ def _stop_when_interrupted(worker: PlanningWorker) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 
 
-def _proposal(store: Store, clock: Clock, result: Made) -> Proposal:
+def _proposal(store: Store, clock: Clock, result: Made, launcher: str) -> Proposal:
     current = desired_plan(store)
     wanted = current.design.nodes if result.held and current is not None else result.plan.design.nodes
     return Proposal(
         plan=result.plan,
         held=result.held,
         frontier=result.frontier,
-        changes=diff(wanted, load_fleet(store, clock.now())),
+        changes=diff(wanted, load_fleet(store, clock.now()), launcher),
         current=current,
     )

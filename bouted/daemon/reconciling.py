@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from bouted.clock import Clock
+from bouted.daemon.explaining import Explainer
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
-from bouted.daemon.sight import Sight
+from bouted.daemon.sight import Look, Sight
+from bouted.events import EventKind
 from bouted.perf.costs import StepCosts
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.plan import Plan
@@ -16,12 +19,16 @@ from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNod
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.guards import prove_guards
 from bouted.reconcile.launcher import Seen
 from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
+from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.states import ReplicaStatus
-from bouted.store.control import load_control
+from bouted.store.control import Control, load_control
+from bouted.store.events import newest_event
 from bouted.store.fleet import load_fleet
+from bouted.store.interrupted import close_interrupted
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 
@@ -33,7 +40,7 @@ DRAIN_SETTLE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass saw and did."""
+    """What one pass saw and did; `held` is what waits, and for what."""
 
     fleet: FleetState
     seen: Seen
@@ -42,11 +49,15 @@ class Pass:
     changes: ChangeSet
     outcomes: tuple[Outcome, ...]
     unknown: tuple[str, ...]
+    held: tuple[Held, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """Drives the fleet towards the desired plan, one pass at a time."""
+    """Drives the fleet towards the desired plan, one pass at a time.
+
+    `month_usd` is what this month has cost so far.
+    """
 
     store: Store
     launcher_name: str
@@ -58,9 +69,22 @@ class Reconciler:
     clock: Clock
     limits: Callable[[], Limits]
     rules: Callable[[], tuple[ModelRules, ...]]
+    month_usd: Callable[[], Decimal]
+    explainer: Explainer
+    begun: bool = field(default=False, init=False)
+
+    def begin(self) -> None:
+        """Close what a predecessor left open. Misconfigured when the guards do not hold."""
+        prove_guards(self.limits())
+        left = close_interrupted(self.store, self.clock.now())
+        if left:
+            log.warning("%d actions were interrupted when the last daemon died", left)
+        self.begun = True
 
     async def run_pass(self) -> Pass:
         """Observe, publish routes, then act unless paused."""
+        if not self.begun:
+            self.begin()
         look = await self.sight.look()
         control = load_control(self.store)
         plan = desired_plan(self.store)
@@ -68,42 +92,56 @@ class Reconciler:
         fleet = load_fleet(self.store, self.clock.now())
         if plan is not None:
             self.routing.publish(plan, fleet, self.rollouts.look(plan, fleet))
-        changes = diff(wanted, fleet)
-        actions: tuple[Action, ...] = _stray_actions(look.observation)
-        if not control.paused or control.down_requested:
-            actions += self._decide(changes, fleet, plan, look.health, look.observation.unseen)
-        outcomes = await self._act(actions, plan)
+        changes = diff(wanted, fleet, self.launcher_name)
+        decision = self._decide(changes, fleet, plan, control, look)
+        self.explainer.tell(decision.held)
+        outcomes = await self._act(_stray_actions(look.observation), decision, plan, control)
         fleet = load_fleet(self.store, self.clock.now())
         return Pass(
             fleet=fleet,
             seen=look.seen,
             health=look.health,
             plan=plan,
-            changes=diff(wanted, fleet),
+            changes=diff(wanted, fleet, self.launcher_name),
             outcomes=outcomes,
             unknown=look.observation.unknown,
+            held=decision.held,
         )
 
     def _decide(
-        self,
-        changes: ChangeSet,
-        fleet: FleetState,
-        plan: Plan | None,
-        health: tuple[Health, ...],
-        unseen: frozenset[str],
-    ) -> tuple[Action, ...]:
-        counted = self.rollouts.state.counted
-        return order(
-            replace(changes, ready=tuple(r for r in changes.ready if r.name in counted)),
-            fleet,
-            self.limits(),
-            self.clock.now(),
+        self, changes: ChangeSet, fleet: FleetState, plan: Plan | None, control: Control, look: Look
+    ) -> Decision:
+        """Nothing while paused. Nothing without a plan either: a lost plan must not empty the fleet."""
+        if control.paused and not control.down_requested:
+            return Decision()
+        if plan is None and not control.down_requested:
+            return _without_plan(changes)
+        limits, now = self.limits(), self.clock.now()
+        standing = self._standing(fleet, plan, control, look)
+        decision = order(changes, fleet, limits, now, standing)
+        if plan is not None and _waits_for_a_yes(decision) and self._agreed(plan):
+            decision = order(changes, fleet, limits, now, replace(standing, agreed=True))
+        return decision
+
+    def _standing(self, fleet: FleetState, plan: Plan | None, control: Control, look: Look) -> Standing:
+        monthly = self.limits().cap_usd_per_month is not None
+        return Standing(
             deployment=self.deployment,
             launcher=self.launcher_name,
             plan_id=plan.id if plan is not None else "",
-            idle=self._idle(fleet, health),
-            unseen=unseen,
+            rules=self.rules(),
+            month_usd=self.month_usd() if monthly else Decimal(0),
+            idle=self._idle(fleet, look.health),
+            unseen=look.observation.unseen,
+            still_running=frozenset(r.name for r in look.observation.stray_replicas),
+            counted=self.rollouts.state.counted,
+            down=control.down_requested,
         )
+
+    def _agreed(self, plan: Plan) -> bool:
+        """An operator said that this plan may stop much at once."""
+        said = newest_event(self.store, (EventKind.AGREED,))
+        return said is not None and said.subject == plan.id
 
     def _idle(self, fleet: FleetState, health: tuple[Health, ...]) -> frozenset[str]:
         """Draining replicas that run nothing, once the gateways have had time to see the table."""
@@ -118,18 +156,37 @@ class Reconciler:
             h.replica for h in health if h.ok and h.running + h.waiting == 0 and h.replica in settled
         )
 
-    async def _act(self, actions: tuple[Action, ...], plan: Plan | None) -> tuple[Outcome, ...]:
+    async def _act(
+        self, strays: tuple[Action, ...], decision: Decision, plan: Plan | None, control: Control
+    ) -> tuple[Outcome, ...]:
+        monthly = self.limits().cap_usd_per_month is not None
         context = Context(
             plan_id=plan.id if plan is not None else "",
             limits=self.limits(),
             rules=self.rules(),
             costs_of=_costs_of(plan),
+            month_usd=self.month_usd if monthly else lambda: Decimal(0),
+            agreed=decision.agreed or control.down_requested,
         )
-        outcomes = await self.executor.carry_out(actions, context, wait_s=ACTION_WAIT_S)
+        outcomes = await self.executor.carry_out((*strays, *decision.actions), context, wait_s=ACTION_WAIT_S)
         for outcome in outcomes:
             if not outcome.ok:
                 log.warning("%s %s: %s", outcome.action, outcome.subject, outcome.detail)
         return outcomes
+
+
+def _without_plan(changes: ChangeSet) -> Decision:
+    """What runs goes on running until there is a plan, or a word from the operator."""
+    left = len(changes.surplus)
+    if not left:
+        return Decision()
+    nodes = "1 node runs" if left == 1 else f"{left} nodes run"
+    held = Held(by=HeldBy.NO_PLAN, subject="", message=f"{nodes} and no plan is in force: nothing is changed")
+    return Decision(held=(held,))
+
+
+def _waits_for_a_yes(decision: Decision) -> bool:
+    return any(held.by is HeldBy.MASS_STOP for held in decision.held)
 
 
 def _stray_actions(observation: Observation) -> tuple[Action, ...]:

@@ -1,20 +1,33 @@
 """What the reconciler wants done: first as a set of differences, then as ordered actions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
+from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import PlannedNode
+from bouted.reconcile.disruption import Disruption
 from bouted.reconcile.fleet import Node, Replica
+
+
+class OnBreach(StrEnum):
+    """What shedding may take when the fleet costs more than it may: all but the serving floor, or all."""
+
+    KEEP_FLOOR = "keep_floor"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds on acting, from the config.
 
-    No action may take committed $/h over `cap_usd_per_hour + surge_usd_per_hour`. A drain ends after
-    `drain_s`. A node that is not up after `launch_timeout_s`, or a replica that is not ready after
-    `ready_timeout_s`, has failed. At most `max_launches` nodes are launching at once.
+    No action may take committed $/h over `cap_usd_per_hour + surge_usd_per_hour`, nor the month's dollars
+    over `cap_usd_per_month` (None: no such cap). A drain ends after `drain_s`. A node that is not up after
+    `launch_timeout_s`, or a replica that is not ready after `ready_timeout_s`, has failed; what has not ended
+    `stop_timeout_s` after it was asked to needs attention. At most `max_launches` nodes are launching at
+    once, and no model has more than `max_surge_replicas` replicas over what is planned because of a launch
+    (None: dollars alone count). No pass stops more than `max_stop_pct` percent of what serves.
     """
 
     cap_usd_per_hour: Decimal
@@ -23,27 +36,68 @@ class Limits:
     launch_timeout_s: float
     ready_timeout_s: float
     max_launches: int
+    cap_usd_per_month: Decimal | None = None
+    stop_timeout_s: float = 600.0
+    max_surge_replicas: int | None = None
+    max_stop_pct: float = 50.0
+    on_breach: OnBreach = OnBreach.KEEP_FLOOR
+    disruption: Disruption = field(default_factory=Disruption)
+
+    @property
+    def most_usd_per_hour(self) -> Decimal:
+        """What may be committed while old and new run side by side."""
+        return self.cap_usd_per_hour + self.surge_usd_per_hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an engine of `shape` is missing on a node that is up. `intent` was written, not carried out."""
+
+    node: Node
+    position: int
+    shape: ReplicaShape
+    intent: Replica | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recut:
+    """A node that the plan has another use for: the same machine, cut differently.
+
+    `leaving` are the live replicas that the new cut does not keep, `missing` the shapes it adds.
+    """
+
+    node: Node
+    planned: PlannedNode
+    leaving: tuple[Replica, ...]
+    missing: tuple[ReplicaShape, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSet:
     """How the fleet differs from the plan.
 
-    keep: nodes that match a slot of the plan. launch: slots with no node. surplus: live nodes the plan
-    does not want. start: (node, position) of kept nodes that lack a replica. ready: kept replicas
-    that serve now.
+    keep: nodes that are as the plan wants one. launch: wanted nodes that there are none for, those that
+    replace what failed too. recut: nodes to be cut differently in place. surplus: live nodes the plan does
+    not want. start: places of kept nodes that lack a replica. extra: replicas on kept nodes that the node's
+    cut has no place for. ready: replicas that serve now and that the plan wants. foreign: nodes that this
+    launcher did not start, which are left alone. attention: nodes whose evidence cannot be; they are paid
+    for and do not count as there.
     """
 
     keep: tuple[Node, ...]
     launch: tuple[PlannedNode, ...]
+    recut: tuple[Recut, ...] = ()
     surplus: tuple[Node, ...]
-    start: tuple[tuple[Node, int], ...]
+    start: tuple[Place, ...]
+    extra: tuple[Replica, ...] = ()
     ready: tuple[Replica, ...]
+    foreign: tuple[Node, ...] = ()
+    attention: tuple[Node, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing to change."""
-        return not (self.launch or self.surplus or self.start)
+        return not (self.launch or self.recut or self.surplus or self.start or self.extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +105,14 @@ class LaunchNode:
     """Rent this instance. `node` is the intent, in status PLANNED."""
 
     node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecutNode:
+    """Write that the node is cut as the plan wants; its engines follow, one by one."""
+
+    node: Node
+    planned: PlannedNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +143,7 @@ class StopNode:
     node: Node
 
 
-Action = LaunchNode | StartReplica | DrainReplica | StopReplica | StopNode
+Action = LaunchNode | RecutNode | StartReplica | DrainReplica | StopReplica | StopNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

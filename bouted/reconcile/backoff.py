@@ -1,13 +1,22 @@
 """How long to wait before trying again what failed. Pure, and derived from rows, so a restart keeps it."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from bouted.reconcile.fleet import FleetState, Replica
-from bouted.reconcile.states import NodeStatus, ReplicaStatus
+from bouted.reconcile.fleet import FleetState, Node, Replica
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 
 FIRST_S = 5.0
 MOST_S = 300.0
+
+_OF_OFFER = frozenset({Reason.NO_CAPACITY, Reason.QUOTA, Reason.ERROR, Reason.TIMEOUT})
+"""Why a launch failed that says something about every other launch of the same offer."""
+
+
+def pause_s(times: int) -> float:
+    """How long to wait after something failed so many times in a row: from 5 s, doubling, to 5 min."""
+    return min(MOST_S, FIRST_S * 2.0 ** min(times - 1, 16))
 
 
 def try_after(failures: Iterable[datetime], *, free: int) -> datetime | None:
@@ -20,19 +29,75 @@ def try_after(failures: Iterable[datetime], *, free: int) -> datetime | None:
     excess = len(times) - free
     if excess <= 0:
         return None
-    return times[-1] + timedelta(seconds=min(MOST_S, FIRST_S * 2 ** (excess - 1)))
-
-
-def slot_waits(fleet: FleetState, slot: str, now: datetime) -> bool:
-    """Whether launches for this slot failed so recently that the next one waits."""
-    failures = [n.since for n in fleet.nodes if n.slot == slot and n.status is NodeStatus.FAILED]
-    return _waits(try_after(failures, free=1), now)
+    return times[-1] + timedelta(seconds=pause_s(excess))
 
 
 def place_waits(here: Iterable[Replica], now: datetime) -> bool:
     """Whether the engines at one place of a node failed so recently that the next one waits."""
     failures = [replica.since for replica in here if replica.status is ReplicaStatus.FAILED]
     return _waits(try_after(failures, free=1), now)
+
+
+class LaunchWaits:
+    """Which slots and offers have failed so recently that the next launch waits."""
+
+    def __init__(self, fleet: FleetState, now: datetime) -> None:
+        self._now = now
+        of_slot: defaultdict[str, list[datetime]] = defaultdict(list)
+        of_offer: defaultdict[str, list[Node]] = defaultdict(list)
+        for node in fleet.nodes:
+            of_offer[node.offer.id].append(node)
+            if node.status is NodeStatus.FAILED:
+                of_slot[node.slot].append(node.since)
+        self._slots: Mapping[str, list[datetime]] = of_slot
+        self._failures = {offer: found for offer, nodes in of_offer.items() if (found := _refused(nodes))}
+        self._probed = {
+            offer
+            for offer, nodes in of_offer.items()
+            if any(node.status is NodeStatus.LAUNCHING for node in nodes)
+        }
+
+    def slot(self, slot: str) -> bool:
+        """Whether launches for this slot failed so recently that the next one waits."""
+        return _waits(try_after(self._slots.get(slot, ()), free=1), self._now)
+
+    def offer(self, offer: str) -> bool:
+        """Whether the next launch of this offer waits: it failed lately, or one that asks again is under way.
+
+        Whoever comes up clears it.
+        """
+        failures = self._failures.get(offer)
+        if failures is None:
+            return False
+        return offer in self._probed or _waits(try_after(failures, free=0), self._now)
+
+    def asked(self, offer: str) -> None:
+        """A launch of this offer is made now."""
+        self._probed.add(offer)
+
+
+def _refused(nodes: Iterable[Node]) -> list[datetime]:
+    """When launches of one offer failed since one last came up; those of one moment count once."""
+    up = [at for node in nodes if (at := _came_up(node)) is not None]
+    cleared = max(up) if up else None
+    failed = sorted(
+        node.since for node in nodes if node.status is NodeStatus.FAILED and node.reason in _OF_OFFER
+    )
+    episodes: list[datetime] = []
+    for at in failed:
+        if cleared is not None and at <= cleared:
+            continue
+        if episodes and (at - episodes[-1]).total_seconds() < FIRST_S:
+            episodes[-1] = at
+        else:
+            episodes.append(at)
+    return episodes
+
+
+def _came_up(node: Node) -> datetime | None:
+    if node.status is NodeStatus.UP:
+        return max(node.since, node.launched_at) if node.launched_at is not None else node.since
+    return node.launched_at
 
 
 def _waits(until: datetime | None, now: datetime) -> bool:

@@ -6,10 +6,12 @@ rows come before money; the guards look at fresh rows just before spending.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from bouted.clock import Clock
 from bouted.errors import (
@@ -31,32 +33,43 @@ from bouted.reconcile.actions import (
     LaunchNode,
     Limits,
     Outcome,
+    RecutNode,
     StartReplica,
     StopNode,
     StopReplica,
 )
 from bouted.reconcile.fleet import Node, Replica
-from bouted.reconcile.guards import refuse_launch
+from bouted.reconcile.guards import refuse_launch, refuse_mass_stop
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
+from bouted.reconcile.patience import Patience, key_of
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import begin_action, finish_action
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
 from bouted.store.open import Store
+from bouted.store.recut import recut_node
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 2.0
+LISTED_S = 30.0
+"""How long a launch that was accepted may stay out of the launcher's list before it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What acting needs to know of the plan in force."""
+    """What acting needs to know of the plan in force.
+
+    `month_usd` is what this month has cost, asked for just before spending. `agreed`: an operator said yes
+    to stopping much at once.
+    """
 
     plan_id: str
     limits: Limits
     rules: tuple[ModelRules, ...]
     costs_of: Callable[[ReplicaShape], StepCosts]
+    month_usd: Callable[[], Decimal]
+    agreed: bool = False
     served_name: Callable[[str], str] = str
 
 
@@ -69,6 +82,8 @@ class Executor:
     clock: Clock
     in_thread: InThread = asyncio.to_thread
     running: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    spending: threading.Lock = field(default_factory=threading.Lock)
 
     def busy(self) -> frozenset[str]:
         """Subjects with an action under way."""
@@ -77,18 +92,45 @@ class Executor:
     async def carry_out(
         self, actions: tuple[Action, ...], context: Context, *, wait_s: float
     ) -> tuple[Outcome, ...]:
-        """Start every action whose subject is free; return what finished within `wait_s`."""
-        for action in actions:
+        """Start every action whose subject is free and that need not wait; return what finished within
+        `wait_s`.
+
+        A list that would stop too much at once loses its drains and stops of nodes.
+        """
+        now, busy = self.clock.now(), self.busy()
+        self.patience.keep({_key(action) for action in actions})
+        for action in self._guarded(actions, context):
             subject = subject_of(action)
-            if subject not in self.busy():
+            if subject not in busy and not self.patience.waits(_key(action), now):
+                busy |= {subject}
                 self.running[subject] = asyncio.create_task(
                     self._perform_apart(action, context), name=subject
                 )
         if not self.running:
             return ()
-        done, _ = await asyncio.wait(self.running.values(), timeout=wait_s)
-        self.running = {s: task for s, task in self.running.items() if task not in done}
-        return tuple(task.result() for task in done)
+        await asyncio.wait(self.running.values(), timeout=wait_s)
+        done = [task for _, task in sorted(self.running.items()) if task.done()]
+        self.running = {s: task for s, task in self.running.items() if not task.done()}
+        outcomes = tuple(task.result() for task in done)
+        for outcome in outcomes:
+            self._note(outcome)
+        return outcomes
+
+    def _note(self, outcome: Outcome) -> None:
+        """Whatever was put off waits; so does what was launched, while the launcher's list may lag."""
+        now = self.clock.now()
+        self.patience.note(outcome, now)
+        if outcome.ok and outcome.action == LaunchNode.__name__:
+            self.patience.rest(key_of(outcome.action, outcome.subject), now + timedelta(seconds=LISTED_S))
+
+    def _guarded(self, actions: tuple[Action, ...], context: Context) -> tuple[Action, ...]:
+        if context.agreed or not any(isinstance(action, DrainReplica | StopNode) for action in actions):
+            return actions
+        refusal = refuse_mass_stop(actions, load_fleet(self.store, self.clock.now()), context.limits)
+        if refusal is None:
+            return actions
+        log.error("nothing is stopped in this pass: %s", refusal)
+        return tuple(action for action in actions if not isinstance(action, DrainReplica | StopNode))
 
     async def _perform_apart(self, action: Action, context: Context) -> Outcome:
         return await self.in_thread(self.perform, action, context)
@@ -99,7 +141,11 @@ class Executor:
             await asyncio.wait(self.running.values())
 
     def perform(self, action: Action, context: Context) -> Outcome:
-        """Do one action now, blocking; never raises for what the world does."""
+        """Do one action now, blocking; never raises for what the world does.
+
+        The row that begins an action is a write under the daemon's lease: whoever was overtaken is refused
+        here, just before the launcher is called. A process that dies meanwhile leaves it as an intent.
+        """
         kind, subject = type(action).__name__, subject_of(action)
         if isinstance(action, LaunchNode):
             add_node(self.store, action.node)
@@ -121,6 +167,9 @@ class Executor:
             match action:
                 case LaunchNode():
                     self._launch(action.node, context)
+                case RecutNode():
+                    template, now = action.planned.template, self.clock.now()
+                    recut_node(self.store, action.node.name, template, context.plan_id, now)
                 case StartReplica():
                     self._start(action.replica, context)
                 case DrainReplica():
@@ -138,11 +187,14 @@ class Executor:
         return self._outcome(action, True, "")
 
     def _launch(self, node: Node, context: Context) -> None:
-        fleet = load_fleet(self.store, self.clock.now())
-        refusal = refuse_launch(node, fleet, context.limits, context.rules)
-        if refusal:
-            raise BudgetRefused(refusal)
-        move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, self.clock.now())
+        with (
+            self.spending
+        ):  # looked at and committed in one step: two launches must not share the room for one
+            fleet = load_fleet(self.store, self.clock.now())
+            refusal = refuse_launch(node, fleet, context.limits, context.rules, context.month_usd())
+            if refusal:
+                raise BudgetRefused(refusal)
+            move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, self.clock.now())
         self.launcher.launch(NodeOrder(name=node.name, offer=node.offer, instances=node.template.instances))
 
     def _start(self, replica: Replica, context: Context) -> None:
@@ -170,7 +222,7 @@ class Executor:
             self.launcher.stop_node(node.name)
             move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, now)
             return
-        if node.status is not NodeStatus.STOPPING and node.status is not NodeStatus.GONE:
+        if node.status not in (NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION, NodeStatus.GONE):
             move_node(self.store, node.name, NodeStatus.STOPPING, Reason.SUPERSEDED, now)
         with suppress(Gone):
             self.launcher.stop_node(node.name)
@@ -189,6 +241,8 @@ class Executor:
         }.get(type(error), Reason.ERROR)
         now = self.clock.now()
         if isinstance(action, LaunchNode):
+            if isinstance(error, BudgetRefused) and action.node.paid:
+                return self._later(action, str(error), RETRY_S)  # asked for before: it may exist
             move_node(self.store, action.node.name, NodeStatus.FAILED, reason, now, note=str(error))
         if isinstance(action, StartReplica):
             move_replica(self.store, action.replica.name, ReplicaStatus.FAILED, reason, now, note=str(error))
@@ -209,6 +263,10 @@ class Executor:
 
 def subject_of(action: Action) -> str:
     """The node or replica that an action is about."""
-    if isinstance(action, LaunchNode | StopNode):
+    if isinstance(action, LaunchNode | RecutNode | StopNode):
         return action.node.name
     return action.replica.name
+
+
+def _key(action: Action) -> str:
+    return key_of(type(action).__name__, subject_of(action))

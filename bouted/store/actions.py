@@ -16,7 +16,7 @@ _COLUMNS = ("at", "state", "finished_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRow:
-    """One action. In state INTENT long after `at`, the daemon died in the middle of it."""
+    """One action. INTERRUPTED, or in state INTENT long after `at`: the daemon died in the middle of it."""
 
     id: int
     at: datetime

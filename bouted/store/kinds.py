@@ -9,6 +9,7 @@ class ActionState(StrEnum):
     INTENT = "intent"  # written before acting; still so after a crash in between
     DONE = "done"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the daemon died in between, as the next one found
 
 
 class AlertState(StrEnum):

@@ -3,23 +3,28 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from bouted.catalog.precision import Precision
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.planned import PlannedNode, Template
+from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import (
     Action,
     DrainReplica,
     LaunchNode,
     Limits,
+    RecutNode,
     StartReplica,
     StopNode,
     StopReplica,
 )
 from bouted.reconcile.diff import diff
+from bouted.reconcile.disruption import Disruption
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.order import order
+from bouted.reconcile.standing import Decision, Standing
 from bouted.reconcile.states import (
     NodeStatus,
     Reason,
@@ -76,7 +81,7 @@ def planned(offer: Offer, count: int = 1, **replicas: int) -> tuple[PlannedNode,
     return tuple(PlannedNode(offer=offer, template=template, ordinal=n) for n in range(count))
 
 
-def limits(cap: str = "100", surge: str = "100", **changes: float) -> Limits:
+def limits(cap: str = "100", surge: str = "100", **changes: Any) -> Limits:
     """Generous limits, but for what a test names."""
     return replace(
         Limits(
@@ -86,9 +91,23 @@ def limits(cap: str = "100", surge: str = "100", **changes: float) -> Limits:
             launch_timeout_s=600.0,
             ready_timeout_s=600.0,
             max_launches=16,
+            max_stop_pct=100.0,
+            disruption=Disruption(max_drains=1000),
         ),
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
+
+
+def must_serve(**least: int) -> tuple[ModelRules, ...]:
+    """Rules that allow every place and demand `model=replicas`."""
+    return tuple(
+        ModelRules(name=model, clouds=(), regions=(), min_replicas=count) for model, count in least.items()
+    )
+
+
+def standing(**known: Any) -> Standing:
+    """The surroundings of deployment `t`, but for what a test names."""
+    return replace(Standing(deployment="t", launcher="memory", plan_id="p"), **known)
 
 
 @dataclass(slots=True)
@@ -96,6 +115,7 @@ class FleetWorld:
     """Rows that change as actions are done to them. Every write is checked against the transition tables."""
 
     limits: Limits
+    standing: Standing = field(default_factory=standing)
     now: datetime = START
     nodes: dict[str, Node] = field(default_factory=dict)
     replicas: dict[str, Replica] = field(default_factory=dict)
@@ -114,25 +134,24 @@ class FleetWorld:
 
     def decide(self, wanted: tuple[PlannedNode, ...]) -> tuple[Action, ...]:
         """What the reconciler would do now."""
+        return self.decision(wanted).actions
+
+    def decision(self, wanted: tuple[PlannedNode, ...]) -> Decision:
+        """The same, with what waits."""
         fleet = self.fleet()
         idle = frozenset(r.name for r in self.replicas.values() if r.status is ReplicaStatus.DRAINING)
-        return order(
-            diff(wanted, fleet),
-            fleet,
-            self.limits,
-            self.now,
-            deployment="t",
-            launcher="memory",
-            plan_id="p",
-            idle=idle,
-        )
+        changes = diff(wanted, fleet, self.standing.launcher)
+        return order(changes, fleet, self.limits, self.now, replace(self.standing, idle=idle))
 
     def do(self, action: Action) -> None:
         """Carry out one action; launches and starts are under way until `settle`."""
         match action:
             case LaunchNode(node=node):
                 self.nodes.setdefault(node.name, node)
-                self._node(node.name, NodeStatus.LAUNCHING)
+                if self.nodes[node.name].status is NodeStatus.PLANNED:
+                    self._node(node.name, NodeStatus.LAUNCHING)
+            case RecutNode(node=node, planned=planned):
+                self.nodes[node.name] = replace(self.nodes[node.name], template=planned.template)
             case StartReplica(replica=replica):
                 self.replicas.setdefault(replica.name, replica)
                 self._replica(replica.name, ReplicaStatus.STARTING)

@@ -99,7 +99,7 @@ def proposed(plan: Plan, current: Plan | None, *, held: bool = False) -> Propose
     return Proposed(
         plan=plan,
         held=held,
-        changes=diff(wanted, fleet),
+        changes=diff(wanted, fleet, "memory"),
         current=current,
         frontier=FRONTIER,
         targets=TARGETS,

@@ -1,8 +1,9 @@
 """The executor against a real store and a cloud in memory: crashes between any two steps leave no leak."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,14 @@ from bouted.reconcile.actions import Limits
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
-from bouted.reconcile.observe import Health, observe
+from bouted.reconcile.observe import Health, awaited, listed, observe
 from bouted.reconcile.order import order
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.fleet import load_fleet, move_node, move_replica
 from bouted.store.open import Store
 from bouted.store.spend import committed_usd_per_hour
 from bouted.testing.clock import ManualClock
-from bouted.testing.fleet import START, an_offer, limits, planned
+from bouted.testing.fleet import START, an_offer, limits, planned, standing
 from bouted.testing.launcher import MemoryCloud, MemoryLauncher
 from bouted.testing.orders import EASY_COSTS
 from bouted.testing.store import fresh_store
@@ -93,17 +94,17 @@ class World:
         health = tuple(
             Health(replica=r.name, ok=True, running=0, waiting=0) for r in seen.replicas if r.endpoint
         )
-        saw = observe(load_fleet(self.store, now), seen, health, self.limits, now)
+        known = load_fleet(self.store, now)
+        waited, there = (frozenset().union(*pair) for pair in (awaited(known), listed(seen)))
+        saw = observe(known, seen, health, self.limits, now, waited - there)
         for n in saw.nodes:
             move_node(self.store, n.name, n.status, n.reason, now, launched_at=n.launched_at)
         for r in saw.replicas:
             move_replica(self.store, r.name, r.status, r.reason, now, endpoint=r.endpoint)
         fleet = load_fleet(self.store, now)
         idle = frozenset(r.name for r in fleet.replicas if r.status is ReplicaStatus.DRAINING)
-        actions = order(
-            diff(wanted, fleet), fleet, self.limits, now,
-            deployment="t", launcher="memory", plan_id="p", idle=idle, unseen=saw.unseen,
-        )  # fmt: skip
+        around = standing(idle=idle, unseen=saw.unseen)
+        actions = order(diff(wanted, fleet, "memory"), fleet, self.limits, now, around).actions
         executor = Executor(store=self.store, launcher=launcher, clock=self.clock)
         for action in actions:
             executor.perform(action, context(self.limits))
@@ -125,11 +126,15 @@ class World:
         return sum(node.ended_at is None for node in seen.nodes), len(seen.replicas)
 
 
+def nothing() -> Decimal:
+    return Decimal(0)
+
+
 def context(bounds: Limits) -> Context:
     def costs(shape: ReplicaShape) -> StepCosts:
         return EASY_COSTS
 
-    return Context(plan_id="p", limits=bounds, rules=EVERYWHERE, costs_of=costs)
+    return Context(plan_id="p", limits=bounds, rules=EVERYWHERE, costs_of=costs, month_usd=nothing)
 
 
 @pytest.fixture
@@ -186,9 +191,8 @@ def test_a_launch_over_the_cap_is_refused_by_the_guard_even_if_something_asks_fo
     world.limits = limits("5", "0")
     fleet = load_fleet(world.store, START)
     (launch,) = order(
-        diff(planned(H100, large=1), fleet), fleet, limits(), START,
-        deployment="t", launcher="memory", plan_id="p",
-    )  # fmt: skip
+        diff(planned(H100, large=1), fleet, "memory"), fleet, limits(), START, standing()
+    ).actions
     launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
     executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
     outcome = executor.perform(launch, context(world.limits))
@@ -201,13 +205,10 @@ def test_a_launch_over_the_cap_is_refused_by_the_guard_even_if_something_asks_fo
 def test_a_model_is_never_launched_where_the_config_forbids_it(world: World) -> None:
     home = ModelRules(name="small", clouds=("gcp",), regions=(), min_replicas=0)
     fleet = load_fleet(world.store, START)
-    (launch,) = order(
-        diff(planned(L4, small=1), fleet), fleet, limits(), START,
-        deployment="t", launcher="memory", plan_id="p",
-    )  # fmt: skip
+    (launch,) = order(diff(planned(L4, small=1), fleet, "memory"), fleet, limits(), START, standing()).actions
     launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
     executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
-    bound = Context(plan_id="p", limits=limits(), rules=(home,), costs_of=lambda shape: EASY_COSTS)
+    bound = replace(context(limits()), rules=(home,))
     outcome = executor.perform(launch, bound)
     assert not outcome.ok
     assert "small may not run in aws/us-east-1" in outcome.detail
@@ -218,7 +219,7 @@ def test_a_stock_out_ends_the_intent_costs_nothing_and_is_not_asked_again_at_onc
     world.cloud.stock_out("*")
     launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
     wanted = planned(L4, small=1)
-    assert [world.one_pass(wanted, launcher) for _ in range(4)] == [1, 1, 0, 0]
+    assert [world.one_pass(wanted, launcher) for _ in range(4)] == [1, 0, 0, 0]
     reasons = {node.reason for node in load_fleet(world.store, START).nodes}
     assert reasons == {Reason.NO_CAPACITY}
     world.cloud.restock("*")

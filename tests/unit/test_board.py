@@ -69,7 +69,7 @@ def board(world: FleetWorld, plan: Plan | None, **changes: Any) -> Board:
         plan=plan,
         proposed=None,
         fleet=world.fleet(),
-        changes=diff(plan.design.nodes if plan is not None else (), world.fleet()),
+        changes=diff(plan.design.nodes if plan is not None else (), world.fleet(), "memory"),
         seen=Seen(nodes=(), replicas=()),
         targets=targets(ttft=1.0, e2e=10.0, quality=0.75),
         budget_usd_per_hour=Decimal(40),

@@ -64,7 +64,7 @@ def test_any_plan_is_reached_from_any_other_and_then_nothing_more_is_done(
         world.converge(wanted)
         assert shape_of(world) == shape_of_plan(wanted)
         assert world.decide(wanted) == ()
-        assert diff(wanted, world.fleet()).empty
+        assert diff(wanted, world.fleet(), "memory").empty
 
 
 @given(first=plans(), second=plans(), stop_after=st.integers(0, 12), lose_one=st.booleans())

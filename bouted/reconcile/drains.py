@@ -1,0 +1,147 @@
+"""Which replicas leave the route table now. Pure.
+
+What the plan does not want leaves once its own replicas serve instead, or when it holds the room that they
+need; never below the serving floor, never more at once than the mass-stop guard and `changes.disruption`
+allow.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bouted.reconcile.actions import DrainReplica
+from bouted.reconcile.cuts import gpus_of, gpus_used
+from bouted.reconcile.fleet import Node, Replica
+from bouted.reconcile.guards import most_at_once
+from bouted.reconcile.launches import Launches
+from bouted.reconcile.scene import Scene
+from bouted.reconcile.standing import HeldBy
+from bouted.reconcile.states import NodeStatus, ReplicaStatus
+
+
+def drains(scene: Scene, shed: tuple[Node, ...], room: Launches) -> list[DrainReplica]:
+    """The drains to make now: forced ones first."""
+    if scene.standing.down:
+        return [DrainReplica(replica=r) for r in scene.own if r.status is ReplicaStatus.READY]
+    serving = sum(r.status in (ReplicaStatus.READY, ReplicaStatus.DRAINING) for r in scene.own)
+    draining = sum(r.status is ReplicaStatus.DRAINING for r in scene.own)
+    most = most_at_once(serving, scene.limits)
+    forced = [replica for node in shed for replica in scene.ready_on(node)][: max(0, most - draining)]
+    scene.serving -= Counter(r.shape.model for node in shed for r in scene.ready_on(node))
+    wanted_away = [r for r in _Choice(scene=scene, room=room).chosen(shed) if r not in forced]
+    count = len(wanted_away) + draining + len(forced)
+    if wanted_away and not _agreed(scene, count, serving, most):
+        wanted_away = []
+    left = max(0, scene.limits.disruption.max_drains - draining - len(forced))
+    return [DrainReplica(replica=r) for r in (*forced, *wanted_away[:left])]
+
+
+def _agreed(scene: Scene, count: int, serving: int, most: int) -> bool:
+    """Whether so much may be taken out of service at once."""
+    if count <= most or scene.standing.agreed:
+        return True
+    plan = scene.standing.plan_id
+    scene.hold(
+        HeldBy.MASS_STOP,
+        plan,
+        f"plan {plan} would stop {count} of {serving} serving replicas at once, changes.max_stop_pct is "
+        f"{scene.limits.max_stop_pct:g}: nothing is stopped; if that is right: bouted apply --yes {plan}",
+    )
+    return False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Choice:
+    """Chooses what may leave of its own accord. `need` is what blocked launches lack, and nothing frees yet
+    (US dollars an hour)."""
+
+    scene: Scene
+    room: Launches
+    need: Decimal = Decimal(0)
+    picked: list[Replica] = field(default_factory=list)
+
+    def chosen(self, shed: tuple[Node, ...]) -> list[Replica]:
+        """Replicas of surplus nodes, those that began to leave and the dearest first, then those that a new
+        cut has no place for."""
+        self.need = self._lacking()
+        names = {node.name for node in shed}
+        for node in sorted(self.scene.changes.surplus, key=self._turn):
+            if node.name not in names:
+                self._consider(node)
+        for replica in self.scene.changes.extra:
+            if replica.status is ReplicaStatus.READY:
+                self._consider_extra(replica)
+        return [] if self._closed() else self.picked
+
+    def _closed(self) -> bool:
+        if self.picked and self.room.closed:
+            self.scene.hold(HeldBy.CLOSED, "", f"moves wait: {self.room.closed}")
+        return bool(self.room.closed)
+
+    def _turn(self, node: Node) -> tuple[int, Decimal, str]:
+        return len(self.scene.ready_on(node)), -node.usd_per_hour, node.name
+
+    def _consider(self, node: Node) -> None:
+        scene = self.scene
+        ready = scene.ready_on(node)
+        here = Counter(replica.shape.model for replica in ready)
+        if not here:
+            return
+        if not scene.can_spare(here):
+            self._say_floor(node.name, here)
+        elif scene.covered(here) or self._makes_way(node, here):
+            self.picked += ready
+            scene.serving -= here
+            self.need -= node.usd_per_hour
+
+    def _makes_way(self, node: Node, here: Counter[str]) -> bool:
+        """What the node holds is what blocked launches need, and others serve; an only machine is emptied."""
+        only = node.offer.id in self.room.short_offers and node.offer.obtainable <= 1
+        helps = (
+            (self.need > 0 and node.usd_per_hour > 0)
+            or node.offer.id in self.room.short_offers
+            or any(model in self.room.crowded for model in here)
+        )
+        return only or (helps and self.scene.can_spare(here, leave=1))
+
+    def _lacking(self) -> Decimal:
+        """Dollars that blocked launches lack, less what is on its way out."""
+        need, scene = self.room.need_usd_per_hour, self.scene
+        if not need:
+            return need
+        leaving = [n for n in scene.fleet.nodes if n.status is NodeStatus.STOPPING]
+        leaving += [n for n in scene.changes.surplus if n.paid and not scene.ready_on(n)]
+        freed = sum((node.usd_per_hour for node in leaving), Decimal(0))
+        return need - (scene.limits.most_usd_per_hour - self.room.committed) - freed
+
+    def _consider_extra(self, replica: Replica) -> None:
+        scene, one = self.scene, Counter({replica.shape.model: 1})
+        if not scene.can_spare(one):
+            self._say_floor(replica.node, one)
+        elif scene.covered(one) or self._is_in_the_way(replica):
+            self.picked.append(replica)
+            scene.serving -= one
+
+    def _is_in_the_way(self, replica: Replica) -> bool:
+        """Engines of the node's cut wait for GPUs, and no more of them are being freed already."""
+        node = next((n for n in self.scene.changes.keep if n.name == replica.node), None)
+        if node is None:
+            return False
+        missing = sum(p.shape.gpu_count for p in self.scene.changes.start if p.node.name == node.name)
+        going = {r.name for r in self.picked}
+        staying = [
+            r
+            for r in self.scene.on.get(node.name, ())
+            if r.name not in going and r.status is not ReplicaStatus.DRAINING
+        ]
+        return missing > gpus_of(node.template) - gpus_used(staying)
+
+    def _say_floor(self, subject: str, here: Counter[str]) -> None:
+        """Worth a word only when the plan itself is content with less: otherwise others are on their way."""
+        if self.scene.covered(here):
+            models = ", ".join(sorted(here))
+            self.scene.hold(
+                HeldBy.FLOOR,
+                subject,
+                f"{subject} stays although the plan does not want it: min_replicas of {models}",
+            )
