@@ -45,8 +45,9 @@ class LocalLauncher:
         deadman_s: float = 43_200.0,
         time_scale: float = 1.0,
         clock: Clock | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._root = state_dir.absolute() / "local"
+        self._root = folder or state_dir.absolute() / "local"
         self._deployment = deployment
         self._boot_s = boot_s
         self._deadman_s = deadman_s
@@ -58,15 +59,19 @@ class LocalLauncher:
     def from_config(
         cls, options: Mapping[str, object], *, state_dir: Path, deployment: str, deadman_s: float
     ) -> "LocalLauncher":
-        """A launcher with these options: `boot_s` (1.0) and `time_scale` (1.0). Misconfigured on others."""
-        for key in sorted(options.keys() - {"boot_s", "time_scale"}):
-            hint = "options: boot_s, time_scale"
+        """A launcher with these options: `boot_s` (1.0), `time_scale` (1.0), and `folder`, where nodes are
+        (`<state_dir>/local`; daemons that share a store share it). Misconfigured on others."""
+        for key in sorted(options.keys() - {"boot_s", "time_scale", "folder"}):
+            hint = "options: boot_s, time_scale, folder"
             raise Misconfigured(f"launchers.local.{key}", "no such option", hint=hint)
         boot_s = _number(options, "boot_s", 1.0)
         time_scale = _number(options, "time_scale", 1.0)
         if time_scale == 0:
             raise Misconfigured("launchers.local.time_scale", "must be more than 0", hint="1 is real time")
-        return cls(state_dir, deployment, boot_s=boot_s, deadman_s=deadman_s, time_scale=time_scale)
+        folder = _absolute(options["folder"]) if "folder" in options else None
+        return cls(
+            state_dir, deployment, boot_s=boot_s, deadman_s=deadman_s, time_scale=time_scale, folder=folder
+        )
 
     def launch(self, order: NodeOrder) -> None:
         """Create the node. NoCapacity while its offer is on the stock-out list; Misconfigured for a group."""
@@ -218,6 +223,12 @@ def _require_name(name: str) -> str:
         hint = "use letters, digits, '.', '_' and '-'"
         raise Misconfigured("", f"{name!r} cannot name a folder", hint=hint)
     return name
+
+
+def _absolute(folder: object) -> Path:
+    if not isinstance(folder, str) or not Path(folder).is_absolute():
+        raise Misconfigured("launchers.local.folder", f"must be an absolute path, got {folder!r}")
+    return Path(folder)
 
 
 def _number(options: Mapping[str, object], key: str, default: float) -> float:

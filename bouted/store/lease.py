@@ -42,7 +42,8 @@ def lease_now(store: Store, now: datetime) -> datetime:
     if sqlite_path(store.url) is not None:
         return now
     with store.reading() as session:
-        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
+        told: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return told.astimezone(UTC)
 
 
 def take_lease(store: Store, name: str, holder: str, now: datetime, ttl_s: float) -> int:
