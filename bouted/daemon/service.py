@@ -137,12 +137,14 @@ class Service:
         await self.market.refresh(self.held.config)
         self.market.require_sound()
         await self.run_pass()
+        await self.publish()
 
     def jobs(self) -> tuple[Job, ...]:
         """What is done, and how often, the lease first; all of it starts at once."""
         every = (
             (self.keep_lease, LEASE_S / 3),
             (self.run_pass, PASS_S),
+            (self.publish, PASS_S),
             (self.poll_traffic, POLL_S),
             (self.consider, PASS_S),
             (self.ask_prices, PASS_S),
@@ -197,14 +199,13 @@ class Service:
         scheduler.shutdown(wait=False)
 
     async def run_pass(self) -> None:
-        """One pass of the reconciler; feeds the watchdog, writes the board."""
+        """One pass of the reconciler; feeds the watchdog."""
         if self.stop.is_set():
             return
         if self.reload_wanted:
             self.reload_wanted = False
             self.reload()
         self.last = await self.reconciler.run_pass()
-        self._publish()
         notify("WATCHDOG=1", f"STATUS={self._status_line()}")
 
     async def keep_lease(self) -> None:
@@ -344,7 +345,8 @@ class Service:
         fleet = self.last.fleet if self.last is not None else None
         return spend_so_far(self.store, fleet, self.clock.now(), self.held.config.billing_rules())
 
-    def _publish(self) -> None:
+    async def publish(self) -> None:
+        """Write the status board."""
         if self.last is None:
             return
         config = self.held.config
