@@ -99,6 +99,20 @@ class BoardPlanning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardTrial:
+    """A kind of replica that was never measured here and takes a small `share` of its model's queries (None:
+    all that is planned, for there is no other). `since` is when its step began; `worse` says why it goes
+    badly, "" while it does not."""
+
+    shape: str
+    model: str
+    replicas: int
+    share: float | None
+    since: str
+    worse: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardEvent:
     """One line of recent history."""
 
@@ -143,6 +157,7 @@ class Board:
     planning: BoardPlanning | None = None
     plan_error: str = ""
     stale_sources: tuple[str, ...] = field(default=())
+    trials: tuple[BoardTrial, ...] = ()
     troubles: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -168,6 +183,7 @@ def board_from_json(text: str) -> Board:
     if doc.get("planning") is not None:
         doc["planning"] = BoardPlanning(**doc["planning"])
     doc["stale_sources"] = tuple(doc["stale_sources"])
+    doc["trials"] = tuple(BoardTrial(**item) for item in doc.get("trials", ()))
     doc["troubles"] = tuple(doc.get("troubles", ()))
     return Board(**doc)
 

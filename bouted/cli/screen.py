@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from textwrap import wrap
 
-from bouted.board import Board, BoardPlan, BoardPlanning, BoardTarget, age_s
+from bouted.board import Board, BoardPlan, BoardPlanning, BoardTarget, BoardTrial, age_s
 from bouted.cli.columns import WIDTH, columns, cut, fields, paragraph, whole
 from bouted.cli.life import Life
 from bouted.cli.screen_fleet import fleet_table
@@ -73,6 +73,8 @@ def _warnings(board: Board, life: Life, now: datetime) -> list[str]:
         lines += _line("CONFIG", _config_error(board.config_error))
     for source in board.stale_sources:
         lines += _line("PRICES", f"stale: {source}")
+    for trial in board.trials:
+        lines += _line("TRIAL", _trial(trial, now))
     if board.proposed:
         lines += _line("PROPOSED", _proposal(board.proposed, board.plan))
     return lines
@@ -90,6 +92,15 @@ def _absent(board: Board, life: Life, now: datetime) -> str:
         return f"{since}; {start}"
     gone = f"pid {board.pid} is gone; what follows is as of then; the fleet goes on and costs money"
     return f"{since}, {gone}; {start}"
+
+
+def _trial(trial: BoardTrial, now: datetime) -> str:
+    """E.g. `small@L4:tp1pp1:bf16:vllm takes 5 % of small's queries, for 40s now; the old replicas stay`."""
+    part = "what is planned" if trial.share is None else share(trial.share)
+    takes = f"{trial.shape} takes {part} of {trial.model}'s queries, for {age(age_s(trial.since, now))} now"
+    if trial.worse:
+        return f"{takes}; it goes badly: {trial.worse}"
+    return f"{takes}; the old replicas stay meanwhile"
 
 
 def _proposal(plan: BoardPlan, current: BoardPlan | None) -> str:

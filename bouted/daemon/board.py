@@ -14,6 +14,7 @@ from bouted.board import (
     BoardReplica,
     BoardRoute,
     BoardTarget,
+    BoardTrial,
 )
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.profile import Metric
@@ -67,6 +68,7 @@ class BoardInputs:
     config_error: str
     stale_sources: tuple[str, ...]
     troubles: tuple[str, ...] = ()
+    trials: tuple[BoardTrial, ...] = ()
 
 
 def compose_board(inputs: BoardInputs) -> Board:
@@ -107,6 +109,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         planning=_planning(inputs.progress),
         plan_error=inputs.plan_error,
         stale_sources=inputs.stale_sources,
+        trials=inputs.trials,
         troubles=inputs.troubles,
     )
 

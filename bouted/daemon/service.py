@@ -17,6 +17,7 @@ from bouted.alerts.incident import Alert
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.board import BoardInputs, Spend, compose_board
+from bouted.daemon.board_trials import board_trials
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.incidents import standing_incidents
@@ -375,6 +376,7 @@ class Service:
                 plan_error=self.replanner.error,
                 config_error=self.held.error,
                 stale_sources=self.market.stale(),
+                trials=board_trials(self.reconciler.rollouts.state, self.reconciler.routing.table),
                 troubles=tuple(incident.what for incident in self._incidents()),
             )
         )

@@ -37,6 +37,14 @@ CHANGE = PlanChange(
     after_usd_per_hour=Decimal("16.10"),
     why="the price of gcp spot A100-80GB fell by 38 %",
 )
+ROLLED_BACK = PlanChange(
+    plan_id="7f3a2",
+    before_plan_id="9c1d0",
+    before_usd_per_hour=Decimal("16.10"),
+    after_usd_per_hour=Decimal("18.42"),
+    why="p95 ttft is 2.1 s, promised 0.8 s, the target is 1 s, which was met before",
+    rolled_back=True,
+)
 
 
 def held(alert: Alert | None) -> Alert:
@@ -48,6 +56,7 @@ ALERTS = {
     "alert-budget-hour": held(hourly_budget(SPEND)),
     "alert-budget-month": held(monthly_budget(SPEND, SINCE)),
     "alert-plan-changed": held(plan_changed(CHANGE, Decimal(2))),
+    "alert-plan-rolled-back": held(plan_changed(ROLLED_BACK, Decimal(2))),
     "alert-config-rejected": held(
         config_rejected("bouted.yaml:7 budget: unknown key (did you mean x?)", "7f3a2")
     ),

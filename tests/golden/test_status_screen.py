@@ -15,6 +15,7 @@ from bouted.board import (
     BoardReplica,
     BoardRoute,
     BoardTarget,
+    BoardTrial,
 )
 from bouted.cli.life import Life
 from bouted.cli.screen import screen
@@ -220,7 +221,38 @@ REPLANNING = replace(
     ),
 )
 
+ON_TRIAL = replace(
+    OK,
+    verdict="CONVERGING",
+    note="5 of 6 planned replicas ready, 1 node to leave",
+    trials=(
+        BoardTrial(
+            shape="small@L4:tp1pp1:bf16:vllm", model="small", replicas=2, share=0.05, since=ago(40), worse=""
+        ),
+        BoardTrial(
+            shape="large@H100-80GB:tp4pp1:fp8:vllm",
+            model="large",
+            replicas=1,
+            share=None,
+            since=ago(64),
+            worse="p95 ttft is 4.1 s at 0.8 requests/s, promised at most 0.9 s",
+        ),
+    ),
+    events=(
+        *OK.events,
+        BoardEvent(
+            at=ago(3600),
+            severity="warning",
+            kind="plan_rolled_back",
+            message="plan 9c1d0 rolled back: p95 ttft is 2.1 s, promised 0.8 s, the target is 1 s, which was"
+            " met before; plan 7f3a2 is in force again, at $18.42/h; planning starts anew, without that design"
+            " for a while",
+        ),
+    ),
+)
+
 SCREENS = {
+    "status-trial": (ON_TRIAL, Life.RUNNING),
     "status-replanning": (REPLANNING, Life.RUNNING),
     "status-ok": (OK, Life.RUNNING),
     "status-starting": (STARTING, Life.RUNNING),
