@@ -110,7 +110,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         plan_error=inputs.plan_error,
         stale_sources=inputs.stale_sources,
         trials=inputs.trials,
-        troubles=inputs.troubles,
+        troubles=(*inputs.troubles, *_unreadable(inputs.fleet)),
     )
 
 
@@ -290,6 +290,16 @@ def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
         )
         for replica in fleet.replicas
         if replica.live
+    )
+
+
+def _unreadable(fleet: FleetState) -> tuple[str, ...]:
+    """A line for each row that makes no sense."""
+    return tuple(
+        f"the row of {row.name} makes no sense: {row.why}; it may cost ${_usd(row.usd_per_hour)}/h; {row.hint}"
+        if row.is_node
+        else f"the row of {row.name} makes no sense: {row.why}; {row.hint}"
+        for row in fleet.unreadable
     )
 
 

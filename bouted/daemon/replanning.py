@@ -22,7 +22,7 @@ from bouted.store.control import load_control, update_control
 from bouted.store.events import add_events, newest_event
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan, list_plans, set_desired_plan
+from bouted.store.plans import desired_plan, let_go_unreadable, list_plans, set_desired_plan
 from bouted.workload.profile import WorkloadProfile
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ class Replanner:
         self._accept()
         if self.planning or load_control(self.store).down_requested:
             return
+        self._let_go_unreadable()
         current = self._situation(beliefs)
         reason = self._rolled_back() or self.policy(beliefs.config).reason(self.previous, current, current.at)
         if reason is None or self._too_soon_after_failure(current, reason):
@@ -123,6 +124,14 @@ class Replanner:
             return None
         detail = f"plan {newest.subject} was rolled back"
         return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)
+
+    def _let_go_unreadable(self) -> None:
+        """A plan in force that somebody's edit has spoilt is made anew; until then nothing is moved."""
+        wrong = let_go_unreadable(self.store)
+        if wrong:
+            self.previous = None
+            told = f"{wrong}; planning anew, what runs goes on"
+            self._tell(EventKind.REPLAN, Severity.WARNING, "", told)
 
     def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:
         waited = current.at.timestamp() - self.failed_at
