@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bouted.cli.moment import Moment
+from bouted.cli.moment import BEGINNING, Moment
 from bouted.cli.place import Place, pass_place, place_options
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _compare(place: Place, file: Path, as_json: bool) -> None:
     config, now = _config(place), datetime.now(UTC)
     usd_per = config.prices.usd_per if config is not None else {}
     with closing(place.store()) as store:
-        accounts = accounts_between(store, datetime(2000, 1, 1, tzinfo=UTC), now)
+        accounts = accounts_between(store, BEGINNING, now)
         matching = Matching(accounts={account.node: account for account in accounts})
         with bill_lines(file, usd_per) as lines:
             for line in lines:

@@ -15,6 +15,7 @@ from bouted.ledger.shares import IDLE
 from bouted.store.billed import KnownFactor
 
 _MARK = "~"
+_LABEL = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +107,11 @@ def _notes(told: Told) -> list[str]:
     estimated = told.table.total.estimated_usd
     if estimated:
         text = f"{usd(as_decimal(estimated).quantize(Decimal('0.01')))} of it is an estimate: no provider has"
-        notes += paragraph(_MARK, f"{text} said yet when those nodes began or ended")
+        notes += paragraph(_MARK.ljust(_LABEL), f"{text} said yet when those nodes began or ended")
     if any(row.key == IDLE for row in told.table.rows):
-        notes += paragraph("idle", "GPUs of rented nodes that no replica of the plan uses")
+        notes += paragraph(IDLE.ljust(_LABEL), "GPUs of rented nodes that no replica of the plan uses")
     for known in told.factors:
         bills = f"bills {known.factor.normalize():f} times what is quoted, by its bill until"
         counts = "the ledger counts what is quoted, plans what is billed"
-        notes += paragraph(known.provider, f"{bills} {known.until:%Y-%m-%d}; {counts}")
+        notes += paragraph(known.provider.ljust(_LABEL), f"{bills} {known.until:%Y-%m-%d}; {counts}")
     return ["", *notes] if notes else []

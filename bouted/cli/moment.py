@@ -7,9 +7,13 @@ import click
 
 from bouted.cli.span import Span
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""No ledger goes back further."""
+
 
 class Moment(click.ParamType):
-    """A moment such as `7d` (ago), `2026-11-01` or `2026-11-01T12:00` (UTC unless it says otherwise)."""
+    """A moment such as `7d` (ago), `2026-11-01` or `2026-11-01T12:00` (UTC unless it says otherwise); never
+    before the beginning."""
 
     name = "moment"
 
@@ -21,8 +25,9 @@ class Moment(click.ParamType):
         except ValueError:
             pass
         else:
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+            return max(BEGINNING, at).astimezone(UTC)
         try:
-            return datetime.now(UTC) - Span().convert(value, param, ctx)
+            return max(BEGINNING, datetime.now(UTC) - Span().convert(value, param, ctx))
         except (click.UsageError, OverflowError):
             self.fail(f"{value!r} is neither a span like 12h or 7d nor a date like 2026-11-01", param, ctx)
