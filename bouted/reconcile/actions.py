@@ -51,7 +51,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an engine of `shape` is missing on a node that is up. `intent` was written, not carried out."""
+    """A place on a node that is up without an engine of `shape`: empty, or held by one that must go first.
+
+    `intent` was written and not carried out.
+    """
 
     node: Node
     position: int
@@ -63,13 +66,14 @@ class Place:
 class Recut:
     """A node that the plan has another use for: the same machine, cut differently.
 
-    `leaving` are the live replicas that the new cut does not keep, `missing` the shapes it adds.
+    `leaving` are the replicas there or on their way that have no place in the new cut, `lacking` the places
+    of the new cut that none stands in.
     """
 
     node: Node
     planned: PlannedNode
     leaving: tuple[Replica, ...]
-    missing: tuple[ReplicaShape, ...]
+    lacking: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

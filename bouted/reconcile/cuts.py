@@ -1,73 +1,51 @@
-"""Which replicas of a node its cut has a place for, and what it lacks. Pure.
+"""Which replicas of a node have a place in its cut, and which places have none. Pure.
 
-A replica's position is its number on the node since it was started; its name is derived from it. After a
-re-cut it need not be the number of its shape in the new cut: shapes are compared, positions only preferred.
+A replica's position is its place: its name is derived from it, so no replica ever moves to another place.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import Template
 from bouted.reconcile.fleet import Replica
 from bouted.reconcile.states import ReplicaStatus
 
-_COMING = {
-    ReplicaStatus.READY: 0,
-    ReplicaStatus.WARMING: 1,
-    ReplicaStatus.STARTING: 2,
-    ReplicaStatus.PLANNED: 3,
-}
+_COMING = frozenset(
+    {ReplicaStatus.READY, ReplicaStatus.WARMING, ReplicaStatus.STARTING, ReplicaStatus.PLANNED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """kept: replicas that have a place. extra: those that have none. missing: shapes without a replica."""
+    """kept: replicas that stand in their place. extra: those that have none. lacking: places without one."""
 
     kept: tuple[Replica, ...]
     extra: tuple[Replica, ...]
-    missing: tuple[ReplicaShape, ...]
+    lacking: tuple[int, ...]
 
 
 def fit(template: Template, on_node: Sequence[Replica]) -> Fit:
     """How the replicas on a node fit a cut. Those that are on their way out or need attention have no place
-    and are not extra either; whoever serves is preferred."""
-    coming = [replica for replica in on_node if replica.status in _COMING]
-    if _as_cut(template, coming):
-        return Fit(kept=tuple(coming), extra=(), missing=())
-    lacking = Counter(template.replicas)
-    kept: list[Replica] = []
+    and are not extra either."""
+    places = template.replicas
+    kept: dict[int, Replica] = {}
     extra: list[Replica] = []
-    for replica in sorted(coming, key=lambda replica: _preference(replica, template)):
-        if lacking[replica.shape] > 0:
-            lacking[replica.shape] -= 1
-            kept.append(replica)
+    for replica in on_node:
+        if replica.status not in _COMING:
+            continue
+        at = replica.position
+        if at < len(places) and at not in kept and replica.shape == places[at]:
+            kept[at] = replica
         else:
             extra.append(replica)
-    return Fit(kept=tuple(kept), extra=tuple(extra), missing=tuple(lacking.elements()))
+    lacking = tuple(at for at in range(len(places)) if at not in kept)
+    return Fit(kept=tuple(kept.values()), extra=tuple(extra), lacking=lacking)
 
 
-def _as_cut(template: Template, coming: Sequence[Replica]) -> bool:
-    """Whether each place of the cut has just its replica: so it is nearly always, and quick to see."""
-    shapes = template.replicas
-    if len(coming) != len(shapes) or len({replica.position for replica in coming}) != len(shapes):
-        return False
-    return all(r.position < len(shapes) and r.shape == shapes[r.position] for r in coming)
-
-
-def _preference(replica: Replica, template: Template) -> tuple[int, bool, int]:
-    at = replica.position
-    elsewhere = at >= len(template.replicas) or template.replicas[at] != replica.shape
-    return _COMING[replica.status], elsewhere, at
-
-
-def free_position(template: Template, shape: ReplicaShape, used: Iterable[int]) -> int:
-    """The number for a new engine of `shape`: its own in the cut if it is free, else the first beyond."""
-    taken = set(used)
-    own = (at for at, known in enumerate(template.replicas) if known == shape and at not in taken)
-    beyond = (at for at in range(len(template.replicas), len(template.replicas) + len(taken) + 1))
-    return next(own, next(at for at in beyond if at not in taken))
+def overlap(before: Template, after: Template) -> int:
+    """GPUs of the places that are the same in both cuts."""
+    both = zip(before.replicas, after.replicas, strict=False)
+    return sum(old.gpu_count for old, new in both if old == new)
 
 
 def gpus_of(template: Template) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bouted.planner.planned import PlannedNode, Template
 from bouted.reconcile.actions import ChangeSet, Place, Recut
-from bouted.reconcile.cuts import Fit, fit, free_position
+from bouted.reconcile.cuts import Fit, fit, overlap
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
@@ -38,7 +38,7 @@ def diff(wanted: tuple[PlannedNode, ...], fleet: FleetState, launcher: str) -> C
         launch=tuple(launch),
         recut=tuple(recut),
         surplus=tuple(sorted(pool.free.values(), key=lambda node: node.name)),
-        start=tuple(place for node, found in fits for place in _places(node, found, on.get(node.name, ()))),
+        start=tuple(place for node, found in fits for place in _places(node, found)),
         extra=tuple(replica for _, found in fits for replica in found.extra),
         ready=tuple(replica for replica in kept if replica.status is ReplicaStatus.READY),
         foreign=tuple(node for node in fleet.nodes if node.live and node.launcher != launcher),
@@ -101,7 +101,7 @@ class _Pool:
         for planned in wanted:
             here = cuts.get((planned.offer.id, planned.template.instances), {})
             best = max(
-                here, key=lambda cut: (_overlap(here[cut][0].template, planned.template), cut), default=""
+                here, key=lambda cut: (overlap(here[cut][0].template, planned.template), cut), default=""
             )
             if best not in here:
                 rest.append(planned)
@@ -110,7 +110,7 @@ class _Pool:
             if not here[best]:
                 del here[best]
             found = fit(planned.template, on.get(node.name, ()))
-            taken.append(Recut(node=node, planned=planned, leaving=found.extra, missing=found.missing))
+            taken.append(Recut(node=node, planned=planned, leaving=found.extra, lacking=found.lacking))
         return taken, rest
 
     def _slot(self, planned: PlannedNode) -> str:
@@ -124,26 +124,11 @@ class _Pool:
         return known
 
 
-def _overlap(before: Template, after: Template) -> int:
-    """GPUs of replicas that a re-cut from `before` to `after` may keep."""
-    left = list(after.replicas)
-    kept = 0
-    for shape in before.replicas:
-        if shape in left:
-            left.remove(shape)
-            kept += shape.gpu_count
-    return kept
-
-
-def _places(node: Node, found: Fit, on_node: tuple[Replica, ...]) -> list[Place]:
-    """What is to be started on a node that is up: intents that were not carried out, then what is missing."""
+def _places(node: Node, found: Fit) -> list[Place]:
+    """Where engines are missing on a node that is up; an intent that was not carried out is no engine."""
     if node.status is not NodeStatus.UP:
         return []
     intents = [replica for replica in found.kept if replica.status is ReplicaStatus.PLANNED]
     places = [Place(node=node, position=r.position, shape=r.shape, intent=r) for r in intents]
-    used = {replica.position for replica in on_node if replica.live}
-    for shape in found.missing:
-        at = free_position(node.template, shape, used)
-        used.add(at)
-        places.append(Place(node=node, position=at, shape=shape))
+    places += [Place(node=node, position=at, shape=node.template.replicas[at]) for at in found.lacking]
     return sorted(places, key=lambda place: place.position)

@@ -19,8 +19,10 @@ from bouted.reconcile.standing import HeldBy
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
 
-def drains(scene: Scene, shed: tuple[Node, ...], room: Launches) -> list[DrainReplica]:
-    """The drains to make now: forced ones first."""
+def drains(
+    scene: Scene, shed: tuple[Node, ...], in_the_way: tuple[Replica, ...], room: Launches
+) -> list[DrainReplica]:
+    """The drains to make now, forced ones first. `in_the_way` are those that a re-cut waits for."""
     if scene.standing.down:
         return [DrainReplica(replica=r) for r in scene.own if r.status is ReplicaStatus.READY]
     serving = sum(r.status in (ReplicaStatus.READY, ReplicaStatus.DRAINING) for r in scene.own)
@@ -28,7 +30,7 @@ def drains(scene: Scene, shed: tuple[Node, ...], room: Launches) -> list[DrainRe
     most = most_at_once(serving, scene.limits)
     forced = [replica for node in shed for replica in scene.ready_on(node)][: max(0, most - draining)]
     scene.serving -= Counter(r.shape.model for node in shed for r in scene.ready_on(node))
-    wanted_away = [r for r in _Choice(scene=scene, room=room).chosen(shed) if r not in forced]
+    wanted_away = [r for r in _Choice(scene=scene, room=room).chosen(shed, in_the_way) if r not in forced]
     count = len(wanted_away) + draining + len(forced)
     if wanted_away and not _agreed(scene, count, serving, most):
         wanted_away = []
@@ -60,17 +62,18 @@ class _Choice:
     need: Decimal = Decimal(0)
     picked: list[Replica] = field(default_factory=list)
 
-    def chosen(self, shed: tuple[Node, ...]) -> list[Replica]:
+    def chosen(self, shed: tuple[Node, ...], in_the_way: tuple[Replica, ...]) -> list[Replica]:
         """Replicas of surplus nodes, those that began to leave and the dearest first, then those that a new
-        cut has no place for."""
+        cut has no place for, the largest first."""
         self.need = self._lacking()
         names = {node.name for node in shed}
         for node in sorted(self.scene.changes.surplus, key=self._turn):
             if node.name not in names:
                 self._consider(node)
-        for replica in self.scene.changes.extra:
-            if replica.status is ReplicaStatus.READY:
-                self._consider_extra(replica)
+        for replica in _largest_first(in_the_way):
+            self._consider_extra(replica, at_once=True)
+        for replica in _largest_first(self.scene.changes.extra):
+            self._consider_extra(replica, at_once=False)
         return [] if self._closed() else self.picked
 
     def _closed(self) -> bool:
@@ -114,20 +117,24 @@ class _Choice:
         freed = sum((node.usd_per_hour for node in leaving), Decimal(0))
         return need - (scene.limits.most_usd_per_hour - self.room.committed) - freed
 
-    def _consider_extra(self, replica: Replica) -> None:
+    def _consider_extra(self, replica: Replica, *, at_once: bool) -> None:
         scene, one = self.scene, Counter({replica.shape.model: 1})
         if not scene.can_spare(one):
             self._say_floor(replica.node, one)
-        elif scene.covered(one) or self._is_in_the_way(replica):
+        elif at_once or scene.covered(one) or self._is_in_the_way(replica):
             self.picked.append(replica)
             scene.serving -= one
 
     def _is_in_the_way(self, replica: Replica) -> bool:
-        """Engines of the node's cut wait for GPUs, and no more of them are being freed already."""
+        """It stands in the place of another, or engines of the node's cut wait for GPUs and no more of them
+        are being freed already."""
         node = next((n for n in self.scene.changes.keep if n.name == replica.node), None)
         if node is None:
             return False
-        missing = sum(p.shape.gpu_count for p in self.scene.changes.start if p.node.name == node.name)
+        lacking = [place for place in self.scene.changes.start if place.node.name == node.name]
+        if any(place.position == replica.position for place in lacking):
+            return True
+        missing = sum(place.shape.gpu_count for place in lacking)
         going = {r.name for r in self.picked}
         staying = [
             r
@@ -145,3 +152,8 @@ class _Choice:
                 subject,
                 f"{subject} stays although the plan does not want it: min_replicas of {models}",
             )
+
+
+def _largest_first(replicas: tuple[Replica, ...]) -> list[Replica]:
+    ready = (replica for replica in replicas if replica.status is ReplicaStatus.READY)
+    return sorted(ready, key=lambda replica: (-replica.shape.gpu_count, replica.name))

@@ -21,7 +21,7 @@ from bouted.reconcile.drains import drains
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launches import Launches, launches, most_needed_first
 from bouted.reconcile.names import replica_name
-from bouted.reconcile.recuts import recuts
+from bouted.reconcile.recuts import Recuts, recuts
 from bouted.reconcile.scene import Scene, scene
 from bouted.reconcile.shedding import breach, shed
 from bouted.reconcile.standing import Decision, HeldBy, Standing
@@ -41,16 +41,15 @@ def order(
     over = bool(breach(seen)) and not standing.down
     leaving = shed(seen) if over else ()
     gone = frozenset(node.name for node in (*changes.surplus, *leaving))
-    actions: list[Action] = [*stops(seen, gone)]
-    if not over:
-        actions += _launches(seen, room)
+    cuts = Recuts() if over else _launches(seen, room)
+    actions: list[Action] = [*stops(seen, gone, cuts.in_the_way), *cuts.launches, *cuts.actions]
     actions += _starts(seen, gone)
-    actions += drains(seen, leaving, room)
+    actions += drains(seen, leaving, cuts.in_the_way, room)
     _say_foreign(seen)
     return Decision(actions=tuple(actions), held=tuple(seen.held), agreed=standing.agreed)
 
 
-def _launches(seen: Scene, room: Launches) -> list[Action]:
+def _launches(seen: Scene, room: Launches) -> Recuts:
     """Launches to ask for again, those that there is room for, and re-cuts."""
     kept = (*seen.changes.keep, *(cut.node for cut in seen.changes.recut))
     again = [LaunchNode(node=node) for node in kept if node.name in seen.standing.unseen]
@@ -59,12 +58,11 @@ def _launches(seen: Scene, room: Launches) -> list[Action]:
             room.ask_again(node)
     for planned in most_needed_first(seen, seen.changes.launch):
         room.ask(planned)
-    cuts = recuts(seen, room)
-    return [*again, *room.actions, *cuts]
+    return recuts(seen, room, again)
 
 
 def _starts(seen: Scene, gone: frozenset[str]) -> list[Action]:
-    """Replicas to start: as many as GPUs are free for, the intent already written for a place first."""
+    """Replicas to start where the place is empty and GPUs are free: the intent already written, if any."""
     unreadable = {row.node for row in seen.fleet.unreadable}
     places: dict[str, list[Place]] = {}
     for place in seen.changes.start:
@@ -81,7 +79,8 @@ def _starts_on(seen: Scene, places: list[Place]) -> list[Replica]:
     found: list[Replica] = []
     for place in places:
         here = [replica for replica in on_node if replica.position == place.position]
-        if place.shape.gpu_count > free or place_waits(here, seen.now):
+        taken = any(replica.live and replica is not place.intent for replica in here)
+        if taken or place.shape.gpu_count > free or place_waits(here, seen.now):
             continue
         free -= place.shape.gpu_count
         found.append(place.intent or _intent(place, here, seen.now))

@@ -9,9 +9,10 @@ from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 _UNROUTED = frozenset({ReplicaStatus.PLANNED, ReplicaStatus.STARTING, ReplicaStatus.WARMING})
 
 
-def stops(scene: Scene, leaving: frozenset[str]) -> list[Action]:
-    """Drained replicas, those on `leaving` nodes that never served, then nodes with nothing left on them."""
-    extra = {replica.name for replica in scene.changes.extra}
+def stops(scene: Scene, leaving: frozenset[str], in_the_way: tuple[Replica, ...]) -> list[Action]:
+    """Drained replicas, those that never served on `leaving` nodes or `in_the_way` of a new cut, then nodes
+    with nothing left on them."""
+    extra = {replica.name for replica in (*scene.changes.extra, *in_the_way)}
     actions: list[Action] = []
     for replica in scene.own:
         unused = (replica.node in leaving or replica.name in extra) and replica.status in _UNROUTED
@@ -53,8 +54,10 @@ def _overdue(scene: Scene, node: Node) -> bool:
 
 
 def _empty(scene: Scene, node: Node) -> bool:
-    """No replica lives on it. One that would not end for long does not hold the node any more: ending the
-    node ends it, too."""
+    """No replica lives on it, so far as can be read. One that would not end for long does not hold the node
+    any more: ending the node ends it, too."""
+    if any(row.node == node.name for row in scene.fleet.unreadable):
+        return False
     return not any(replica.live and not _hopeless(scene, replica) for replica in scene.on.get(node.name, ()))
 
 
