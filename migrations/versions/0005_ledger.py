@@ -28,7 +28,7 @@ def upgrade() -> None:
     accounts, prices = _accounts(), _prices()
     _cuts()
     _factors()
-    intervals = sa.table("spend_intervals", *map(sa.column, ("id", *_INTERVAL)))
+    intervals = _read("spend_intervals", ("id", *_INTERVAL))
     connection = op.get_bind()
     found = connection.execute(sa.select(intervals).order_by(intervals.c.node, intervals.c.id)).mappings()
     providers = _providers()
@@ -43,8 +43,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back to 0004."""
     intervals = _intervals()
-    accounts = sa.table("spend_accounts", *map(sa.column, _ACCOUNT))
-    prices = sa.table("spend_prices", *map(sa.column, ("node", "at", "usd_per_hour")))
+    accounts = _read("spend_accounts", _ACCOUNT)
+    prices = _read("spend_prices", ("node", "at", "usd_per_hour"))
     connection = op.get_bind()
     steps: dict[str, list[Row]] = {}
     for row in connection.execute(sa.select(prices).order_by(prices.c.at)).mappings():
@@ -118,7 +118,14 @@ def _providers() -> dict[str, str]:
 
 
 _INTERVAL = ("node", "started_at", "ended_at", "usd_per_hour", "estimated")
+_TIMES = ("started_at", "ended_at", "asked_at", "noticed_end", "at")
 _ACCOUNT = ("node", "asked_at", "started_at", "noticed_end", "ended_at", "came_up", "usd_per_hour")
+
+
+def _read(name: str, columns: Iterable[str]) -> sa.TableClause:
+    """A table to read: times and truths come as what they are, on every database."""
+    kinds = {**dict.fromkeys(_TIMES, _UTC), **dict.fromkeys(("estimated", "came_up"), sa.Boolean())}
+    return sa.table(name, *(sa.column(column, kinds.get(column, sa.Text())) for column in columns))
 
 
 def _accounts() -> sa.Table:
