@@ -88,7 +88,7 @@ class NodeFolder:
         ending = [files.name for files in self.replicas() if not _stopped(files, now)]
         if ending:
             raise NotYet(f"node {record.name} waits for {', '.join(ending)} to end")
-        self.write(replace(record, ended_at=now))
+        self.write(replace(record, ended_at=self.ended_at(record, now) or now))
 
 
 def _stopped(files: ReplicaFiles, now: datetime) -> bool:

@@ -6,7 +6,7 @@ Needs pytest, which bouted itself does not install. To read failures in full, ca
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import pytest
@@ -172,11 +172,72 @@ class LauncherContract:
         ours.stop_node("node-1")
         assert theirs.seen() == before
 
+    def test_a_sweep_lists_what_is_seen_with_the_same_times(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        assert launcher.sweep() == ()
+        _come_up(bench, launcher)
+        launcher.launch(a_node_order("node-2"))
+        assert [node.name for node in launcher.sweep()] == ["node-1", "node-2"]
+        assert _times(launcher.sweep()) == _times(launcher.seen().nodes)
+
+    def test_a_sweep_says_what_was_rented_where_that_can_be_told(self, bench: LauncherBench) -> None:
+        launcher, order = bench.open(), a_node_order()
+        launcher.launch(order)
+        assert [node.offer_id or order.offer.id for node in launcher.sweep()] == [order.offer.id]
+
+    def test_a_sweep_lists_nothing_of_another_deployment(self, bench: LauncherBench) -> None:
+        bench.open("theirs").launch(a_node_order())
+        assert bench.open("ours").sweep() == ()
+        assert [node.name for node in bench.open("theirs").sweep()] == ["node-1"]
+
+    def test_a_launch_whose_answer_was_lost_is_swept_and_is_not_made_twice(
+        self, bench: LauncherBench
+    ) -> None:
+        bench.open().launch(a_node_order())
+        after = bench.open()
+        assert [node.name for node in after.sweep()] == ["node-1"]
+        before = _times(after.sweep())
+        after.launch(a_node_order())
+        assert _times(after.sweep()) == before
+
+    def test_a_node_runs_from_its_launch_on_and_not_from_when_it_is_up(self, bench: LauncherBench) -> None:
+        launcher, asked_at = bench.open(), bench.clock.now()
+        launcher.launch(a_node_order())
+        answered_at = bench.clock.now()
+        _come_up(bench, launcher)
+        started_at = _node(launcher).started_at
+        assert started_at is None or asked_at <= started_at <= answered_at
+
+    def test_an_end_is_told_once_and_for_all(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _come_up(bench, launcher)
+        asked_at = bench.clock.now()
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        gone_at, told = bench.clock.now(), launcher.sweep()
+        assert all(asked_at <= node.ended_at <= gone_at for node in told if node.ended_at is not None)
+        bench.until(lambda: bench.clock.now() > gone_at)
+        assert _ended(launcher)
+        assert bench.open().sweep() in (told, ())
+
+    def test_a_name_that_ended_can_be_launched_anew(self, bench: LauncherBench) -> None:
+        launcher = bench.open()
+        _come_up(bench, launcher)
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        launcher.launch(a_node_order())
+        bench.until(lambda: any(node.up for node in launcher.seen().nodes))
+        assert [node.name for node in launcher.sweep() if node.ended_at is None] == ["node-1"]
+
     def test_a_node_that_nobody_renews_ends_itself(self, bench: LauncherBench) -> None:
         launcher = bench.open(deadman_s=3600.0)
         _start(bench, launcher)
-        launcher.renew(("node-1",), bench.clock.now() + timedelta(seconds=1))
+        until = bench.clock.now() + timedelta(seconds=1)
+        launcher.renew(("node-1",), until)
         bench.until(lambda: _ended(launcher) and launcher.seen().replicas == ())
+        assert bench.clock.now() >= until
+        told = launcher.sweep()
+        assert all(node.ended_at >= until for node in told if node.ended_at is not None)
+        _done(bench, lambda: launcher.stop_node("node-1"))
+        assert launcher.sweep() in (told, ())
 
     def test_a_node_that_is_renewed_outlives_its_first_lease(self, bench: LauncherBench) -> None:
         launcher = bench.open(deadman_s=2.0)
@@ -211,6 +272,10 @@ def _node(launcher: Launcher) -> SeenNode:
 def _replica(launcher: Launcher) -> SeenReplica:
     (replica,) = launcher.seen().replicas
     return replica
+
+
+def _times(nodes: tuple[SeenNode, ...]) -> list[tuple[str, datetime | None, datetime | None]]:
+    return [(node.name, node.started_at, node.ended_at) for node in nodes]
 
 
 def _ended(launcher: Launcher) -> bool:

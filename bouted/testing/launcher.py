@@ -28,6 +28,7 @@ class _Node:
     launched_at: datetime
     up_at: datetime
     lease_until: datetime
+    listed_at: datetime
     ends_at: datetime = _NEVER
     engines: dict[str, _Engine] = field(default_factory=dict)
 
@@ -66,7 +67,9 @@ class MemoryCloud:
         self._nodes: dict[tuple[str, str], _Node] = {}
         self._stockouts: set[str] = set()
         self._slow: dict[str, float] = {}
+        self._lag: dict[str, float] = {}
         self._failures: defaultdict[str, deque[BoutedError]] = defaultdict(deque)
+        self._lost_answers: defaultdict[str, deque[BoutedError]] = defaultdict(deque)
 
     def stock_out(self, offers: str) -> None:
         """Refuse launches of offers whose id matches this glob."""
@@ -80,9 +83,17 @@ class MemoryCloud:
         """Let nodes launched from now on, whose name matches this glob, boot this long; inf is for ever."""
         self._slow[nodes] = boot_s
 
+    def lag_lists(self, nodes: str, lag_s: float) -> None:
+        """Let lists show nodes launched from now on, whose name matches this glob, only after so long."""
+        self._lag[nodes] = lag_s
+
     def fail_next(self, method: str, error: BoutedError) -> None:
         """Raise `error` from the next call of this Launcher method, before it does anything."""
         self._failures[method].append(error)
+
+    def lose_answer(self, method: str, error: BoutedError) -> None:
+        """Raise `error` from the next call of this Launcher method, after it has done its work."""
+        self._lost_answers[method].append(error)
 
     def lose_node(self, name: str) -> None:
         """Take a node away with all its engines, as a preemption does."""
@@ -101,6 +112,11 @@ class MemoryCloud:
         if self._failures[method]:
             raise self._failures[method].popleft()
 
+    def end(self, method: str) -> None:
+        """Fail a call that has done its work, if that was scripted."""
+        if self._lost_answers[method]:
+            raise self._lost_answers[method].popleft()
+
     def nodes(self, deployment: str) -> dict[str, _Node]:
         """The nodes of one deployment, by name."""
         return {name: node for (owner, name), node in sorted(self._nodes.items()) if owner == deployment}
@@ -110,11 +126,13 @@ class MemoryCloud:
         if any(fnmatchcase(order.offer.id, glob) for glob in self._stockouts):
             raise NoCapacity(order.offer.id)
         boots = [boot_s for glob, boot_s in self._slow.items() if fnmatchcase(order.name, glob)]
+        lags = [lag_s for glob, lag_s in self._lag.items() if fnmatchcase(order.name, glob)]
         self._nodes[deployment, order.name] = _Node(
             order=order,
             launched_at=self.clock.now(),
             up_at=self.later(boots[-1] if boots else self._boot_s),
             lease_until=self.later(lease_s),
+            listed_at=self.later(max(lags, default=0.0)),
         )
 
     def later(self, seconds: float) -> datetime:
@@ -145,6 +163,7 @@ class MemoryLauncher:
         self._cloud.begin("launch", order.name)
         if self._live(order.name) is None:
             self._cloud.create(self._deployment, order, self._deadman_s)
+        self._cloud.end("launch")
 
     def start_replica(self, order: ReplicaOrder) -> None:
         """Start the engine, unless it runs. NotYet while the node boots, Gone when there is none."""
@@ -190,6 +209,8 @@ class MemoryLauncher:
         now = self._cloud.clock.now()
         nodes, replicas = [], []
         for name, node in self._cloud.nodes(self._deployment).items():
+            if now < node.listed_at:
+                continue
             ended_at = node.ended_at(now)
             up = ended_at is None and node.ends_at == _NEVER and node.up_at <= now
             nodes.append(

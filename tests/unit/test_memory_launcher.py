@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bouted.errors import NoCapacity, NotYet, QuotaExceeded
+from bouted.errors import NoCapacity, NotYet, QuotaExceeded, Retryable
 from bouted.testing.clock import ManualClock
 from bouted.testing.launcher import MemoryCloud, MemoryLauncher
 from bouted.testing.orders import a_node_order, a_replica_order
@@ -103,3 +103,21 @@ def test_an_engine_has_the_endpoint_that_the_test_gives_it(clock: ManualClock) -
     launcher.launch(a_node_order())
     launcher.start_replica(a_replica_order())
     assert [replica.endpoint for replica in launcher.seen().replicas] == ["http://127.0.0.1:9"]
+
+
+def test_a_lost_answer_leaves_what_was_done(cloud: MemoryCloud, launcher: MemoryLauncher) -> None:
+    cloud.lose_answer("launch", Retryable("connection reset", after_s=1.0))
+    with pytest.raises(Retryable):
+        launcher.launch(a_node_order())
+    assert [node.name for node in launcher.sweep()] == ["node-1"]
+
+
+def test_lists_may_lag_behind_launches(
+    cloud: MemoryCloud, launcher: MemoryLauncher, clock: ManualClock
+) -> None:
+    cloud.lag_lists("node-*", 90)
+    launcher.launch(a_node_order())
+    clock.advance(89)
+    assert (launcher.seen().nodes, launcher.sweep()) == ((), ())
+    clock.advance(1)
+    assert [node.up for node in launcher.sweep()] == [True]
