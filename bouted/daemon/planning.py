@@ -84,7 +84,7 @@ class PlanMaker:
         self.taught = Taught(models=problem.quality.models, judged=self._judged(plan))
         return plan, problem
 
-    def _choose(self, config: Config, frontier: Frontier, problem: PlanningProblem) -> Choice:
+    def chosen(self, config: Config, frontier: Frontier, problem: PlanningProblem) -> Choice:
         """The policy's choice among designs that were not rolled back lately."""
         now, config_hash = self.clock.now(), planning_hash(config)
         bars = load_bars(self.store, now)
@@ -130,7 +130,7 @@ class PlanMaker:
 
             raise await asyncio.to_thread(explain_infeasible, problem, frontier)
         self.taught = Taught(models=problem.quality.models, judged=frontier.judged)
-        choice = self._choose(config, frontier, problem)
+        choice = self.chosen(config, frontier, problem)
         plan = make_plan(
             choice,
             problem,

@@ -51,7 +51,10 @@ class Beliefs:
 
 @dataclass(slots=True)
 class Replanner:
-    """Holds what the last plan was made for, and the planning under way, if any."""
+    """Holds what the last plan was made for, and the planning under way, if any.
+
+    `answered_for` is the plan in force for which it is known that no rollback waits for an answer.
+    """
 
     store: Store
     maker: PlanMaker
@@ -66,6 +69,7 @@ class Replanner:
     progress: Progress | None = None
     applied: Callable[[Plan | None, Plan], None] = field(default=lambda before, after: None)
     mode: Mode = Mode.ADVISE
+    answered_for: str | None = ""
 
     @property
     def planning(self) -> bool:
@@ -106,21 +110,27 @@ class Replanner:
         """Start planning if there is a reason to and no plan is being made."""
         self.mode = beliefs.config.mode
         self._accept()
-        if self.planning or load_control(self.store).down_requested:
+        control = load_control(self.store)
+        if self.planning or control.down_requested:
             return
         self._let_go_unreadable()
         current = self._situation(beliefs)
-        reason = self._rolled_back() or self.policy(beliefs.config).reason(self.previous, current, current.at)
+        reason = self._rolled_back(control.desired_plan_id) or self.policy(beliefs.config).reason(
+            self.previous, current, current.at
+        )
         if reason is None or self._too_soon_after_failure(current, reason):
             return
         self._tell(EventKind.REPLAN, Severity.INFO, "", f"planning again: {reason.detail}")
         self.progress = Progress(stage="profiles", done=0, total=0, best_usd_per_hour=None, seconds=0.0)
         self.task = asyncio.create_task(self._plan(beliefs, current, reason))
 
-    def _rolled_back(self) -> ReplanReason | None:
-        """A plan was rolled back, and nothing has been planned since."""
+    def _rolled_back(self, in_force: str | None) -> ReplanReason | None:
+        """A plan was rolled back, and nothing has been planned since. It is looked up once a plan."""
+        if in_force == self.answered_for:
+            return None
         newest = newest_event(self.store, AFTER_ROLLBACK)
         if newest is None or newest.kind is not EventKind.PLAN_ROLLED_BACK:
+            self.answered_for = in_force
             return None
         detail = f"plan {newest.subject} was rolled back"
         return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)

@@ -40,7 +40,8 @@ NO_RECORD = Record(good=(), failed=0, rate_per_s=0.0)
 
 @dataclass(slots=True, kw_only=True)
 class RollBack:
-    """Judges the plan in force while it is new. All it goes by is in the store or at the gateways.
+    """Judges the plan in force while it is new. All it goes by is in the store or at the gateways; `stands`
+    only saves looking it up.
 
     A plan that was agreed to is left for the one that was agreed to before it, in every mode; `bouted pause`
     holds this back, too. `told` hears of the plan that was bad, the one that is back, and why.
@@ -50,6 +51,7 @@ class RollBack:
     clock: Clock
     rollouts: Rollouts
     told: Callable[[Plan, Plan, str], None] = field(default=lambda bad, back, why: None)
+    stands: InForce | None = None
 
     def consider(self, beliefs: Beliefs, samples: Sequence[RequestSample]) -> None:
         """Go back if the plan in force is worse than promised and there is a way; else take what there is."""
@@ -90,10 +92,11 @@ class RollBack:
 
     def _stands(self, plan: Plan) -> InForce:
         """Since when `plan` is in force; where that is not kept any more, since it was made."""
-        found = in_force(latest_events(self.store, MOVES, LOOKED_AT))
-        if found is not None and found.plan_id == plan.id:
-            return found
-        return InForce(plan_id=plan.id, since=plan.created_at, before_id=None)
+        if self.stands is None or self.stands.plan_id != plan.id:
+            found = in_force(latest_events(self.store, MOVES, LOOKED_AT))
+            unknown = InForce(plan_id=plan.id, since=plan.created_at, before_id=None)
+            self.stands = found if found is not None and found.plan_id == plan.id else unknown
+        return self.stands
 
     def _before(self, stands: InForce) -> Plan | None:
         """The plan to go back to; None where there is none, or it is kept no longer."""

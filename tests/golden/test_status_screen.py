@@ -245,8 +245,8 @@ ON_TRIAL = replace(
             severity="warning",
             kind="plan_rolled_back",
             message="plan 9c1d0 rolled back: p95 ttft is 2.1 s, promised 0.8 s, the target is 1 s, which was"
-            " met before; plan 7f3a2 is in force again, at $18.42/h; planning starts anew, without that design"
-            " for a while",
+            " met before; plan 7f3a2 is in force again, at $18.42/h; planning starts anew, without that"
+            " design for a while",
         ),
     ),
 )

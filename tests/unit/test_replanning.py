@@ -216,6 +216,28 @@ def test_a_plan_takes_the_place_of_the_one_before(bench: Bench) -> None:
 # When it plans
 
 
+def test_a_rollback_is_answered_by_planning_once_also_by_the_next_daemon(bench: Bench) -> None:
+    first, _ = bench.replanner("p1")
+    bench.consider(first)
+    bench.clock.advance(1)
+    rolled_back = Event(
+        at=bench.clock.now(),
+        kind=EventKind.PLAN_ROLLED_BACK,
+        severity=Severity.WARNING,
+        subject="bad",
+        message="plan bad rolled back",
+    )
+    add_events(bench.store, (rolled_back,))
+    bench.clock.advance(1)
+    after, maker = bench.replanner("p2", held=True)
+    after.recall(bench.config)
+    for _ in range(3):
+        bench.clock.advance(1)
+        bench.consider(after)
+    assert maker.triggers == [Trigger.ROLLBACK]
+    assert bench.told(EventKind.REPLAN)[-1] == "planning again: plan bad was rolled back"
+
+
 def test_while_nothing_changes_it_plans_once(bench: Bench) -> None:
     replanner, maker = bench.replanner("p1", "p2")
     for _ in range(3):
