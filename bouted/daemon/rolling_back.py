@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bouted.clock import Clock
+from bouted.config.schema import Config
 from bouted.daemon.replanning import Beliefs
 from bouted.daemon.rollouts import Rollouts, record_of
 from bouted.errors import Misconfigured
@@ -41,7 +42,7 @@ NO_RECORD = Record(good=(), failed=0, rate_per_s=0.0)
 @dataclass(slots=True, kw_only=True)
 class RollBack:
     """Judges the plan in force while it is new. All it goes by is in the store or at the gateways; `stands`
-    only saves looking it up.
+    and `met_before` (whether the plan before met the targets) only save looking them up.
 
     A plan that was agreed to is left for the one that was agreed to before it, in every mode; `bouted pause`
     holds this back, too. `told` hears of the plan that was bad, the one that is back, and why.
@@ -52,13 +53,14 @@ class RollBack:
     rollouts: Rollouts
     told: Callable[[Plan, Plan, str], None] = field(default=lambda bad, back, why: None)
     stands: InForce | None = None
+    met_before: bool | None = None
 
     def consider(self, beliefs: Beliefs, samples: Sequence[RequestSample]) -> None:
         """Go back if the plan in force is worse than promised and there is a way; else take what there is."""
         control, plan, now = load_control(self.store), desired_plan(self.store), self.clock.now()
         if plan is None or control.paused or control.down_requested:
             return
-        stands = self._stands(plan)
+        stands = self._stands(plan, beliefs.config, samples)
         if now - stands.since > PROBATION and not self.rollouts.state.worse:
             return
         case = self._case(plan, stands, beliefs, samples, now)
@@ -72,17 +74,14 @@ class RollBack:
         self, plan: Plan, stands: InForce, beliefs: Beliefs, samples: Sequence[RequestSample], now: datetime
     ) -> Case:
         fleet, config = load_fleet(self.store, now), beliefs.config
-        targets, rules = config.targets_s(), self.rollouts.rules()
-        window_s = timedelta(seconds=config.workload.window_s)
-        before = record_of(None, samples, stands.since - window_s, stands.since)
         return Case(
             plan=plan,
             previous=self._before(stands),
             since=stands.since,
             fleet=fleet,
-            targets=targets,
+            targets=config.targets_s(),
             record=self._record(plan, stands, samples, now),
-            met_before=met_targets(before, targets, rules),
+            met_before=self.met_before,
             worse=self.rollouts.state.worse,
             rate_per_s=beliefs.workload.rate_per_s,
             offers=beliefs.offers,
@@ -90,12 +89,18 @@ class RollBack:
             load_step_pct=config.changes.load_step_pct,
         )
 
-    def _stands(self, plan: Plan) -> InForce:
-        """Since when `plan` is in force; where that is not kept any more, since it was made."""
+    def _stands(self, plan: Plan, config: Config, samples: Sequence[RequestSample]) -> InForce:
+        """Since when `plan` is in force; where that is not kept any more, since it was made.
+
+        What the plan before did is looked at now: gateways do not keep it for long.
+        """
         if self.stands is None or self.stands.plan_id != plan.id:
             found = in_force(latest_events(self.store, MOVES, LOOKED_AT))
             unknown = InForce(plan_id=plan.id, since=plan.created_at, before_id=None)
             self.stands = found if found is not None and found.plan_id == plan.id else unknown
+            since, window_s = self.stands.since, timedelta(seconds=config.workload.window_s)
+            before = record_of(None, samples, since - window_s, since)
+            self.met_before = met_targets(before, config.targets_s(), self.rollouts.rules())
         return self.stands
 
     def _before(self, stands: InForce) -> Plan | None:
