@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     BILL_READ = "bill_read"
     PAUSED = "paused"
     RESUMED = "resumed"
+    CLOCK_BACK = "clock_back"
     DOWN = "down"
     ALERT_FAILED = "alert_failed"
     SIGHT = "sight"

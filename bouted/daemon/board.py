@@ -296,9 +296,7 @@ def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
 def _unreadable(fleet: FleetState) -> tuple[str, ...]:
     """A line for each row that makes no sense."""
     return tuple(
-        f"the row of {row.name} makes no sense: {row.why}; it may cost ${_usd(row.usd_per_hour)}/h; {row.hint}"
-        if row.is_node
-        else f"the row of {row.name} makes no sense: {row.why}; {row.hint}"
+        f"the row of {row.name} makes no sense: {row.why}; counted at ${_usd(row.usd_per_hour)}/h; {row.hint}"
         for row in fleet.unreadable
     )
 

@@ -8,6 +8,7 @@ from bouted.daemon.alerting import Alerter
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.explaining import Explainer
 from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner
 from bouted.daemon.money import month_so_far_usd
 from bouted.daemon.notices import NoticeKeeper
@@ -91,6 +92,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         notices=NoticeKeeper(store=store, clock=clock),
         past=PastKeeper(store=store, clock=clock),
         learner=Learner(store=store, clock=clock),
+        house=HouseKeeper(store=store, clock=clock, in_thread=outside.in_thread),
         in_thread=outside.in_thread,
     )
 

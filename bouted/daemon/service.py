@@ -21,6 +21,7 @@ from bouted.daemon.board_trials import board_trials
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.incidents import standing_incidents
+from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner, Observed
 from bouted.daemon.money import spend_so_far
 from bouted.daemon.notices import NoticeKeeper
@@ -55,6 +56,7 @@ PASS_S = 1.0
 POLL_S = 1.0
 ALERT_S = 10.0
 LEARN_S = 60.0
+KEEP_S = 60.0
 LEASE_S = 15.0
 RENEW_S = 600.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
@@ -96,6 +98,7 @@ class Service:
     notices: NoticeKeeper
     past: PastKeeper
     learner: Learner
+    house: HouseKeeper
     in_thread: InThread = asyncio.to_thread
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
@@ -153,6 +156,7 @@ class Service:
             (self.send_alerts, ALERT_S),
             (self.learn_odds, LEARN_S),
             (self.learn_speed, LEARN_S),
+            (self.keep_house, KEEP_S),
             (self.renew_deadman, min(RENEW_S, deadman_s(self.held.config) / 6)),
             (self.sweep, self.held.config.safety.sweep_s),
         )
@@ -187,6 +191,8 @@ class Service:
             self.stop.set()
         except Retryable as later:
             log.warning("%s: %s", job.name, later)
+        except BoutedError as refused:
+            log.error("%s: %s", job.name, refused)
         except Exception:  # the loop's edge: the next turn of this job starts afresh
             log.exception("%s failed", job.name)
         finally:
@@ -229,6 +235,10 @@ class Service:
         if self.last is not None:
             self.market.learn(self.last.fleet)
         await self.in_thread(self.past.tick, self.market.feeds)
+
+    async def keep_house(self) -> None:
+        """Let old rows go and back up, once a day; mend times after the clock was set back."""
+        await self.house.tick(self.held.config.database)
 
     async def learn_speed(self) -> None:
         """Learn how fast the fleet really is, from gateways and engines."""
