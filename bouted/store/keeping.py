@@ -4,11 +4,13 @@ Nothing that is live or in force is touched, nor the last incarnation of a slot 
 from those numbers and must not come again.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -51,7 +53,7 @@ class Keep:
 def let_go_old(store: Store, now: datetime, keep: Keep) -> int:
     """Deletes what is older, a few rows at a time; returns how many rows went."""
     journal, history = now - keep.journal, now - keep.history
-    removed = 0
+    removed = _documents(store, journal)
     for step in (
         lambda session: _delete(session, Events, _oldest(Events, Events.at < journal)),
         lambda session: _delete(session, Actions, _oldest(Actions, Actions.at < journal)),
@@ -60,19 +62,25 @@ def let_go_old(store: Store, now: datetime, keep: Keep) -> int:
         lambda session: _plans(session, history),
     ):
         removed += _until_done(store, step)
-    return removed + _documents(store, journal) + _prices(store, journal, history)
+    return removed + _prices(store, journal, history)
 
 
-def give_back(store: Store, pages: int = 100_000) -> None:
+def give_back(store: Store) -> None:
     """Gives free room in an SQLite file back to the disk, in small steps; a server does so by itself."""
     if store.engine.dialect.name != "sqlite":
         return
-    for _ in range(0, pages, PAGES_AT_ONCE):
-        with store.writing() as session:
-            connection = session.connection()
-            if not connection.exec_driver_sql("PRAGMA freelist_count").scalar():
+    with closing(store.engine.raw_connection()) as connection:
+        raw = cast(sqlite3.Connection, connection.dbapi_connection)
+        left = _free_pages(raw)
+        while left:
+            raw.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            before, left = left, _free_pages(raw)
+            if left >= before:  # an older file, which cannot shrink
                 return
-            connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def mend_future(store: Store, now: datetime) -> int:
@@ -204,7 +212,7 @@ def _spare_prices(store: Store, offer: str, journal: datetime, history: datetime
     with store.reading() as session:
         rows = [(int(id), at) for id, at in session.execute(seen)]
     spare: list[int] = []
-    for _, of_day in groupby(rows, key=lambda row: max(row[1], history).date()):
+    for _, of_day in groupby(rows, key=lambda row: row[1].date() if row[1] >= history else None):
         ids = [id for id, _ in of_day]
         spare += ids[:-1]
     for start in range(0, len(spare), AT_ONCE):
