@@ -10,7 +10,7 @@ from bouted.daemon.explaining import Explainer
 from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner
-from bouted.daemon.money import month_so_far_usd
+from bouted.daemon.money import Purse
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import Loaded, deadman_s, replan_policy_of
 from bouted.daemon.past import PastKeeper
@@ -59,13 +59,15 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
     alerter = Alerter(store=store, clock=clock, deployment=loaded.config.deployment)
     replanner = Replanner(store=store, maker=outside.maker, policy=replan_policy_of, clock=clock)
     replanner.applied = alerter.plan_applied
+    market = MarketKeeper(store=store, clock=clock, feeds=outside.feeds, in_thread=outside.in_thread)
     reconciler = reconciler_of(held, outside)
+    reconciler.prices = lambda: market.believed(held.config)
     return Service(
         held=held,
         store=store,
         token=outside.token,
         clock=clock,
-        market=MarketKeeper(store=store, clock=clock, feeds=outside.feeds, in_thread=outside.in_thread),
+        market=market,
         traffic=outside.traffic,
         sweeper=Sweeper(
             store=store,
@@ -93,6 +95,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         past=PastKeeper(store=store, clock=clock),
         learner=Learner(store=store, clock=clock),
         house=HouseKeeper(store=store, clock=clock, in_thread=outside.in_thread),
+        purse=Purse(store=store, rules=held.billing),
         in_thread=outside.in_thread,
     )
 
@@ -100,6 +103,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
 def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
     """The part that acts."""
     store, clock, config = outside.store, outside.clock, held.config
+    purse = Purse(store=store, rules=held.billing)
     return Reconciler(
         store=store,
         launcher_name=config.launcher.name,
@@ -126,6 +130,6 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
         clock=clock,
         limits=held.limits,
         rules=held.rules,
-        month_usd=lambda: month_so_far_usd(store, clock.now(), held.config.billing_rules()),
+        month_usd=lambda: purse.month_usd(clock.now()),
         explainer=Explainer(store=store, clock=clock),
     )

@@ -7,6 +7,7 @@ from bouted.config.change import ConfigChange, Scope, config_change
 from bouted.config.schema import Config
 from bouted.daemon.parts import Loaded, feeds_of, load
 from bouted.errors import BoutedError
+from bouted.ledger.rules import BillingRule
 from bouted.market.source import Feed
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Limits
@@ -61,6 +62,10 @@ class HeldConfig:
     def orphan_grace_s(self) -> float:
         """How old what runs without a row may get, as of now."""
         return self.config.safety.orphan_grace_s
+
+    def billing(self) -> tuple[BillingRule, ...]:
+        """How each provider bills, by the config in force."""
+        return self.config.billing_rules()
 
     def specs(self) -> dict[str, str]:
         """The catalog's name of each model, as of now."""

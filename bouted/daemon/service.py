@@ -23,7 +23,7 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.incidents import standing_incidents
 from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner, Observed
-from bouted.daemon.money import spend_so_far
+from bouted.daemon.money import Purse
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import deadman_s
 from bouted.daemon.past import PastKeeper
@@ -99,6 +99,7 @@ class Service:
     past: PastKeeper
     learner: Learner
     house: HouseKeeper
+    purse: Purse
     in_thread: InThread = asyncio.to_thread
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
@@ -354,7 +355,7 @@ class Service:
 
     def _spend(self) -> Spend:
         fleet = self.last.fleet if self.last is not None else None
-        return spend_so_far(self.store, fleet, self.clock.now(), self.held.config.billing_rules())
+        return self.purse.spend(fleet, self.clock.now())
 
     async def publish(self) -> None:
         """Write the status board."""

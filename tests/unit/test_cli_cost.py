@@ -188,7 +188,7 @@ def test_a_bill_teaches_what_the_cloud_really_asks(here: Here) -> None:
     assert "from the next plan on its prices count 1.100 times what is quoted" in out
     assert "1 instance for $7.00 that the ledger does not know" in out
     _, out, _ = here.run()
-    assert "aws  bills 1.1 times what is quoted" in out
+    assert "bills 1.1 times what is quoted" in out
 
 
 def shares_of_hours() -> tuple[Decimal, Decimal, Decimal]:
