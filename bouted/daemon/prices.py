@@ -110,6 +110,12 @@ class MarketKeeper:
         offers = tuple(learned(offer, self.odds.get(offer.id), now) for offer in billed)
         return allowed_offers((*offers, *config.owned_offers(self.state.taken_at)), config.supply_rules())
 
+    def believed(self, config: Config) -> dict[str, Decimal]:
+        """What each offer costs an hour, at the prices believed now."""
+        offers = self.state.offers if self.state is not None else ()
+        billed = (as_billed(offer, self.factors) for offer in offers)
+        return {offer.id: offer.usd_per_hour for offer in (*billed, *config.owned_offers(self.clock.now()))}
+
     def stale(self) -> tuple[str, ...]:
         """Sources that gave nothing last time, each with its error."""
         if self.state is None:

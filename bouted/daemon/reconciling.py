@@ -1,7 +1,7 @@
 """One pass of the reconciler: look, write what changed, steer the gateways, act."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from bouted.reconcile.launcher import Seen
 from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
 from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
-from bouted.reconcile.states import ReplicaStatus
+from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.control import Control, load_control
 from bouted.store.events import newest_event
 from bouted.store.fleet import load_fleet
@@ -56,7 +56,8 @@ class Pass:
 class Reconciler:
     """Drives the fleet towards the desired plan, one pass at a time.
 
-    `month_usd` is what this month has cost so far.
+    `month_usd` is what this month has cost so far. `prices` are those believed now, by offer: a launch
+    counts at them, whatever the plan says.
     """
 
     store: Store
@@ -71,6 +72,7 @@ class Reconciler:
     rules: Callable[[], tuple[ModelRules, ...]]
     month_usd: Callable[[], Decimal]
     explainer: Explainer
+    prices: Callable[[], Mapping[str, Decimal]] = dict
     begun: bool = field(default=False, init=False)
 
     def begin(self) -> None:
@@ -118,6 +120,8 @@ class Reconciler:
             return _without_plan(changes)
         limits, now = self.limits(), self.clock.now()
         standing = self._standing(fleet, plan, control, look)
+        if changes.launch or changes.recut or any(n.status is NodeStatus.PLANNED for n in changes.keep):
+            standing = replace(standing, usd_per_hour=self.prices())
         decision = order(changes, fleet, limits, now, standing)
         if plan is not None and _waits_for_a_yes(decision) and self._agreed(plan):
             decision = order(changes, fleet, limits, now, replace(standing, agreed=True))

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from bouted.reconcile.actions import DrainReplica
+from bouted.reconcile.actions import DrainReplica, Place
 from bouted.reconcile.cuts import gpus_of, gpus_used
 from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.guards import most_at_once
@@ -60,12 +60,17 @@ class _Choice:
     scene: Scene
     room: Launches
     need: Decimal = Decimal(0)
-    picked: list[Replica] = field(default_factory=list)
+    picked: dict[str, Replica] = field(default_factory=dict)
+    coming: bool = False
+    lacking: dict[str, list[Place]] = field(default_factory=dict)
 
     def chosen(self, shed: tuple[Node, ...], in_the_way: tuple[Replica, ...]) -> list[Replica]:
         """Replicas of surplus nodes, those that began to leave and the dearest first, then those that a new
         cut has no place for, the largest first."""
-        self.need = self._lacking()
+        self.need = self._short_of()
+        self.coming = bool(self.room.actions) or self._something_comes()
+        for place in self.scene.changes.start:
+            self.lacking.setdefault(place.node.name, []).append(place)
         names = {node.name for node in shed}
         for node in sorted(self.scene.changes.surplus, key=self._turn):
             if node.name not in names:
@@ -74,7 +79,7 @@ class _Choice:
             self._consider_extra(replica, at_once=True)
         for replica in _largest_first(self.scene.changes.extra):
             self._consider_extra(replica, at_once=False)
-        return [] if self._closed() else self.picked
+        return [] if self._closed() else list(self.picked.values())
 
     def _closed(self) -> bool:
         if self.picked and self.room.closed:
@@ -93,21 +98,32 @@ class _Choice:
         if not scene.can_spare(here):
             self._say_floor(node.name, here)
         elif scene.covered(here) or self._makes_way(node, here):
-            self.picked += ready
+            self.picked |= {replica.name: replica for replica in ready}
             scene.serving -= here
             self.need -= node.usd_per_hour
+            self.room.crowded.subtract(here)
+            self.room.short_offers[node.offer.id] -= node.template.instances
 
     def _makes_way(self, node: Node, here: Counter[str]) -> bool:
-        """What the node holds is what blocked launches need, and others serve; an only machine is emptied."""
-        only = node.offer.id in self.room.short_offers and node.offer.obtainable <= 1
-        helps = (
-            (self.need > 0 and node.usd_per_hour > 0)
-            or node.offer.id in self.room.short_offers
-            or any(model in self.room.crowded for model in here)
-        )
+        """What the node holds is what blocked launches need, and others serve; an only machine is emptied.
+
+        Not while something else comes up: that will cover some of what serves now.
+        """
+        if self.coming:
+            return False
+        short = self.room.short_offers[node.offer.id] > 0
+        only = short and node.offer.obtainable <= 1
+        crowded = any(self.room.crowded[model] > 0 for model in here)
+        helps = short or crowded or (self.need > 0 and node.usd_per_hour > 0)
         return only or (helps and self.scene.can_spare(here, leave=1))
 
-    def _lacking(self) -> Decimal:
+    def _something_comes(self) -> bool:
+        changes, coming = self.scene.changes, (ReplicaStatus.STARTING, ReplicaStatus.WARMING)
+        launching = any(node.status is NodeStatus.LAUNCHING for node in changes.keep)
+        kept = (replica for node in changes.keep for replica in self.scene.on.get(node.name, ()))
+        return launching or bool(changes.start) or any(replica.status in coming for replica in kept)
+
+    def _short_of(self) -> Decimal:
         """Dollars that blocked launches lack, less what is on its way out."""
         need, scene = self.room.need_usd_per_hour, self.scene
         if not need:
@@ -122,26 +138,22 @@ class _Choice:
         if not scene.can_spare(one):
             self._say_floor(replica.node, one)
         elif at_once or scene.covered(one) or self._is_in_the_way(replica):
-            self.picked.append(replica)
+            self.picked[replica.name] = replica
             scene.serving -= one
 
     def _is_in_the_way(self, replica: Replica) -> bool:
         """It stands in the place of another, or engines of the node's cut wait for GPUs and no more of them
         are being freed already."""
-        node = next((n for n in self.scene.changes.keep if n.name == replica.node), None)
-        if node is None:
-            return False
-        lacking = [place for place in self.scene.changes.start if place.node.name == node.name]
-        if any(place.position == replica.position for place in lacking):
-            return True
+        lacking = self.lacking.get(replica.node, [])
+        if not lacking or any(place.position == replica.position for place in lacking):
+            return bool(lacking)
         missing = sum(place.shape.gpu_count for place in lacking)
-        going = {r.name for r in self.picked}
         staying = [
             r
-            for r in self.scene.on.get(node.name, ())
-            if r.name not in going and r.status is not ReplicaStatus.DRAINING
+            for r in self.scene.on.get(replica.node, ())
+            if r.name not in self.picked and r.status is not ReplicaStatus.DRAINING
         ]
-        return missing > gpus_of(node.template) - gpus_used(staying)
+        return missing > gpus_of(lacking[0].node.template) - gpus_used(staying)
 
     def _say_floor(self, subject: str, here: Counter[str]) -> None:
         """Worth a word only when the plan itself is content with less: otherwise others are on their way."""

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum, auto
 
+from bouted.market.offers import Offer
 from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import LaunchNode
 from bouted.reconcile.backoff import LaunchWaits
@@ -32,7 +33,7 @@ class Launches:
     """Takes launches one by one as long as there is room for them.
 
     `need_usd_per_hour`, `short_offers` and `crowded` say what those that were blocked lack: dollars (of as
-    many as may launch at once), stock of an offer, and room for more replicas of a model.
+    many as may launch at once), machines of an offer, and room for so many replicas of a model.
     """
 
     scene: Scene
@@ -47,8 +48,8 @@ class Launches:
     actions: list[LaunchNode] = field(default_factory=list)
     need_usd_per_hour: Decimal = Decimal(0)
     blocked: int = 0
-    short_offers: set[str] = field(default_factory=set)
-    crowded: set[str] = field(default_factory=set)
+    short_offers: Counter[str] = field(default_factory=Counter)
+    crowded: Counter[str] = field(default_factory=Counter)
 
     def ask(self, planned: PlannedNode) -> Answer:
         """Launch a node for this place of the plan, if it can be done now."""
@@ -67,7 +68,7 @@ class Launches:
 
     def ask_again(self, node: Node) -> Answer:
         """Carry out an intent that was written and not acted on."""
-        return self._take(node, Counter(), fresh=False)
+        return self._take(replace(node, offer=self._priced(node.offer)), Counter(), fresh=False)
 
     def _take(self, node: Node, adds: Counter[str], *, fresh: bool) -> Answer:
         if self._lacks_room(node, adds, fresh=fresh):
@@ -90,21 +91,23 @@ class Launches:
             return True
         if fresh and self.stock[offer.id] + node.template.instances > offer.obtainable:
             scene.hold(HeldBy.STOCK, offer.id, f"no more than {offer.obtainable} of {offer.id} can be had")
-            self.short_offers.add(offer.id)
+            self.short_offers[offer.id] = max(1, self.short_offers[offer.id])
             return True
         full = self._crowded_by(adds)
         if full:
             most = scene.limits.max_surge_replicas
             scene.hold(HeldBy.SURGE, full, f"{full} would have over {most} replicas more than planned")
-            self.crowded.add(full)
+            self.crowded[full] = max(self.crowded[full], self._over(full, adds[full]))
             return True
         return self._costs_too_much(node)
 
     def _crowded_by(self, adds: Counter[str]) -> str:
+        return next((model for model, count in adds.items() if self._over(model, count) > 0), "")
+
+    def _over(self, model: str, count: int) -> int:
+        """Replicas of a model over what is allowed if so many came."""
         most = self.scene.limits.max_surge_replicas
-        if most is None:
-            return ""
-        return next((m for m, n in adds.items() if self.coming[m] + n > self.scene.wanted[m] + most), "")
+        return 0 if most is None else self.coming[model] + count - self.scene.wanted[model] - most
 
     def _costs_too_much(self, node: Node) -> bool:
         bill = Bill(
@@ -131,6 +134,11 @@ class Launches:
         stem = planned.slot.rsplit("#", 1)[0]
         return next(s for n in range(len(self.slots) + 1) if (s := f"{stem}#{n}") not in self.slots)
 
+    def _priced(self, offer: Offer) -> Offer:
+        """The offer at the price believed now: a plan may be older than a rise."""
+        price = self.scene.standing.usd_per_hour.get(offer.id, offer.usd_per_hour)
+        return offer if price == offer.usd_per_hour else replace(offer, usd_per_hour=price)
+
     def _intent(self, planned: PlannedNode, slot: str) -> Node:
         standing, incarnation = self.scene.standing, self.used.get(slot, 0) + 1
         return Node(
@@ -138,7 +146,7 @@ class Launches:
             slot=slot,
             incarnation=incarnation,
             plan_id=standing.plan_id,
-            offer=planned.offer,
+            offer=self._priced(planned.offer),
             template=planned.template,
             launcher=standing.launcher,
             status=NodeStatus.PLANNED,

@@ -46,7 +46,7 @@ def order(
     actions += _starts(seen, gone)
     actions += drains(seen, leaving, cuts.in_the_way, room)
     _say_foreign(seen)
-    return Decision(actions=tuple(actions), held=tuple(seen.held), agreed=standing.agreed)
+    return Decision(actions=tuple(actions), held=tuple(seen.held.values()), agreed=standing.agreed)
 
 
 def _launches(seen: Scene, room: Launches) -> Recuts:

@@ -33,7 +33,7 @@ class Scene:
     cover: Counter[str]
     serving: Counter[str]
     least: Mapping[str, int]
-    held: list[Held] = field(default_factory=list)
+    held: dict[tuple[HeldBy, str], Held] = field(default_factory=dict)
 
     def ready_on(self, node: Node) -> list[Replica]:
         """The replicas of a node that serve."""
@@ -57,8 +57,7 @@ class Scene:
 
     def hold(self, by: HeldBy, subject: str, message: str) -> None:
         """Note why something waits; the first word on a subject stands."""
-        if not any(held.by is by and held.subject == subject for held in self.held):
-            self.held.append(Held(by=by, subject=subject, message=message))
+        self.held.setdefault((by, subject), Held(by=by, subject=subject, message=message))
 
 
 def scene(changes: ChangeSet, fleet: FleetState, limits: Limits, now: datetime, standing: Standing) -> Scene:

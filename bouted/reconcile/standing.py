@@ -1,6 +1,7 @@
 """What ordering rests on beside the fleet and its changes, and what it comes to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,7 +14,8 @@ class Standing:
     """How things stand around the fleet at this moment.
 
     `rules` say how many replicas of each model must serve, whatever moves. `month_usd` is what this month
-    has cost so far. `idle` names draining replicas with no running request. `unseen` names nodes that are
+    has cost so far. `usd_per_hour` holds the prices believed now by offer; where it says nothing the plan's
+    hold. `idle` names draining replicas with no running request. `unseen` names nodes that are
     launching but that the launcher does not list: their launch is asked for again, because the process may
     have died between the row and the call. `still_running` names replicas whose row has ended and that run
     on: their GPUs are not free yet. `counted` names the replicas that count as serving when old ones are let
@@ -26,6 +28,7 @@ class Standing:
     plan_id: str
     rules: tuple[ModelRules, ...] = ()
     month_usd: Decimal = Decimal(0)
+    usd_per_hour: Mapping[str, Decimal] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     still_running: frozenset[str] = frozenset()
