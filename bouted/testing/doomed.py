@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from bouted.clock import SystemClock
+from bouted.clock import Clock, SystemClock
 from bouted.daemon import service
 from bouted.daemon.compose import Outside
 from bouted.daemon.health import HealthProber
@@ -98,16 +98,21 @@ def _brings(steps: Steps, story: Story) -> Brings:
             prober=HealthProber(clock),
             traffic=Traffic(f"http://127.0.0.1:{loaded.config.listen.gateway_port}"),
             feeds=(),
-            maker=_NoSearch(
-                store=store, worker=PlanningWorker(), catalog=loaded.catalog, clock=clock, policy=selection_of
-            ),
+            maker=NoSearch.for_daemon(loaded, store, clock),
         )
 
     return brings
 
 
-class _NoSearch(PlanMaker):
+class NoSearch(PlanMaker):
     """Is never asked for a plan: there is nothing on offer."""
+
+    @classmethod
+    def for_daemon(cls, loaded: Loaded, store: Store, clock: Clock) -> "NoSearch":
+        """The one for a daemon of this config."""
+        return cls(
+            store=store, worker=PlanningWorker(), catalog=loaded.catalog, clock=clock, policy=selection_of
+        )
 
     def recall(self) -> None:
         """Remembers nothing: the problems of given plans are not real ones."""

@@ -1,0 +1,186 @@
+"""How fast the reconciler decides and passes, and how fast `bouted status` answers after a year."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+from bouted.board import BoardNode, BoardReplica
+from bouted.planner.planned import PlannedNode
+from bouted.reconcile.diff import diff
+from bouted.reconcile.fleet import FleetState, Node, Replica
+from bouted.reconcile.order import order
+from bouted.reconcile.standing import Standing
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.store.board import publish_board
+from bouted.store.lease import DAEMON_LEASE, take_lease
+from bouted.testing.fleet import START, an_offer, limits, planned
+from bouted.testing.store import a_board, fresh_store
+
+OFFERS = 1000
+NODES_PER_OFFER = 5
+REPLICAS_PER_NODE = 2
+YEAR_DAYS = 365
+EVENTS_PER_DAY = 2000
+BOARD_NODES = 50
+STATUS_RUNS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """Seconds of repeated runs of the same thing: by the wall's clock, and of the processor."""
+
+    wall_s: tuple[float, ...]
+    cpu_s: tuple[float, ...]
+
+    def told(self) -> str:
+        """Medians and worst, in ms."""
+        wall, cpu = sorted(self.wall_s), sorted(self.cpu_s)
+        return (
+            f"{len(wall)} runs: wall median {median(wall) * 1e3:.0f}, worst {wall[-1] * 1e3:.0f} ms;"
+            f" processor median {median(cpu) * 1e3:.0f}, worst {cpu[-1] * 1e3:.0f} ms"
+        )
+
+
+def timed(call: Callable[[], object], runs: int) -> Timed:
+    """Runs it `runs` times in this process."""
+    wall, cpu = [], []
+    for _ in range(runs):
+        began, began_cpu = perf_counter(), process_time()
+        call()
+        wall.append(perf_counter() - began)
+        cpu.append(process_time() - began_cpu)
+    return Timed(wall_s=tuple(wall), cpu_s=tuple(cpu))
+
+
+def decisions(runs: int = 15) -> dict[str, Timed]:
+    """`diff` and `order` over 10,000 replicas on 5,000 nodes of 1,000 offers, by what there is to do."""
+    fleet, wanted, other = _fleet_of_ten_thousand()
+    empty = FleetState(nodes=(), replicas=(), incarnations=())
+    cases: dict[str, tuple[FleetState, tuple[PlannedNode, ...]]] = {
+        "nothing to do": (fleet, wanted),
+        "a tenth is replaced": (fleet, (*other[: len(other) // 10], *wanted[len(wanted) // 10 :])),
+        "all is replaced": (fleet, other),
+        "all is let go": (fleet, ()),
+        "a first rollout": (empty, wanted),
+    }
+    return {name: timed(lambda case=case: _decide(*case), runs) for name, case in cases.items()}  # type: ignore[misc]
+
+
+def _decide(fleet: FleetState, wanted: tuple[PlannedNode, ...]) -> None:
+    generous = limits("100000", "100000", max_launches=100_000)
+    changes = diff(wanted, fleet, "memory")
+    order(changes, fleet, generous, START, Standing(deployment="d", launcher="memory", plan_id="p"))
+
+
+def _fleet_of_ten_thousand() -> tuple[FleetState, tuple[PlannedNode, ...], tuple[PlannedNode, ...]]:
+    """A fleet that stands, the plan it stands for, and a plan that shares no offer with it."""
+    here = tuple(_wanted(f"region-{number}") for number in range(OFFERS))
+    there = tuple(_wanted(f"other-{number}") for number in range(OFFERS))
+    wanted = tuple(node for nodes in here for node in nodes)
+    nodes = tuple(_node(node, number) for number, node in enumerate(wanted))
+    replicas = tuple(replica for node in nodes for replica in _replicas(node))
+    fleet = FleetState(
+        nodes=nodes, replicas=replicas, incarnations=tuple(sorted((node.slot, 1) for node in nodes))
+    )
+    return fleet, wanted, tuple(node for nodes in there for node in nodes)
+
+
+def _wanted(region: str) -> tuple[PlannedNode, ...]:
+    offer = an_offer(region=region, gpu_count=REPLICAS_PER_NODE)
+    return planned(offer, NODES_PER_OFFER, small=1, large=1)
+
+
+def _node(wanted: PlannedNode, number: int) -> Node:
+    return Node(
+        name=f"n{number:05d}",
+        slot=wanted.slot,
+        incarnation=1,
+        plan_id="p",
+        offer=wanted.offer,
+        template=wanted.template,
+        launcher="memory",
+        status=NodeStatus.UP,
+        reason=Reason.OBSERVED,
+        since=START,
+        launched_at=START,
+    )
+
+
+def _replicas(node: Node) -> tuple[Replica, ...]:
+    return tuple(
+        Replica(
+            name=f"{node.name}-{at}-1",
+            node=node.name,
+            position=at,
+            incarnation=1,
+            shape=shape,
+            status=ReplicaStatus.READY,
+            reason=Reason.OBSERVED,
+            since=START,
+        )
+        for at, shape in enumerate(node.template.replicas)
+    )
+
+
+def status_after_a_year(runs: int = STATUS_RUNS) -> tuple[Timed, float]:
+    """`bouted status` from a cold start, over a store with a year of events; and that store's MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        _year(Path(folder))
+        size_mib = (Path(folder) / "bouted.db").stat().st_size / 2**20
+        command = [sys.executable, "-m", "bouted.cli", "status", "--state", folder]
+        wall, cpu = [], []
+        for _ in range(runs):
+            began, before = perf_counter(), os.times()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=60)
+            after = os.times()
+            wall.append(perf_counter() - began)
+            cpu.append(
+                after.children_user + after.children_system - before.children_user - before.children_system
+            )
+        return Timed(wall_s=tuple(wall), cpu_s=tuple(cpu)), size_mib
+
+
+def _year(folder: Path) -> None:
+    """A board of 50 nodes and 200 replicas, and 730,000 events behind it."""
+    now = datetime.now(UTC)
+    at = now.isoformat()
+    nodes = tuple(
+        BoardNode(
+            name=f"n{i}", where="aws/us-east-1a", instance_type="g6.12xlarge", gpu="L4", gpu_count=4,
+            market="spot", usd_per_hour="1.16", status="up", reason="observed", since=at, note="",
+        )
+        for i in range(BOARD_NODES)
+    )  # fmt: skip
+    replicas = tuple(
+        BoardReplica(
+            name=f"{node.name}-r{i}", node=node.name, model="small", shape="1xL4 tp1", status="ready",
+            reason="observed", since=at, endpoint="http://127.0.0.1:1", pid=None,
+        )
+        for node in nodes
+        for i in range(4)
+    )  # fmt: skip
+    with closing(fresh_store(folder)) as store:
+        publish_board(store, replace(a_board(now), nodes=nodes, replicas=replicas), now)
+        take_lease(store, DAEMON_LEASE, "me", now, 86_400)
+    with closing(sqlite3.connect(folder / "bouted.db")) as database, database:
+        database.executemany(
+            "INSERT INTO events (at, kind, severity, subject, message) VALUES (?, ?, ?, ?, ?)",
+            (
+                (_at(now, day, number), "node_status", "info", f"n{number}", f"node n{number}: up (observed)")
+                for day in range(YEAR_DAYS)
+                for number in range(EVENTS_PER_DAY)
+            ),
+        )
+
+
+def _at(now: datetime, day: int, number: int) -> str:
+    return (now - timedelta(days=day, seconds=40 * number)).isoformat()
