@@ -22,6 +22,7 @@ from bouted.reconcile.standing import Standing
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.board import publish_board
 from bouted.store.lease import DAEMON_LEASE, take_lease
+from bouted.testing.bench import Bench
 from bouted.testing.fleet import START, an_offer, limits, planned
 from bouted.testing.store import a_board, fresh_store
 
@@ -184,3 +185,27 @@ def _year(folder: Path) -> None:
 
 def _at(now: datetime, day: int, number: int) -> str:
     return (now - timedelta(days=day, seconds=40 * number)).isoformat()
+
+
+def decision_rows(bench: Bench) -> None:
+    """`diff` and `order` at 10,000 replicas on 1,000 offers."""
+    found = decisions()
+    slowest = max(found, key=lambda name: median(found[name].wall_s))
+    bench.row(
+        "diff and order, 10,000 replicas, 1,000 offers, slowest of five situations",
+        median(found[slowest].wall_s) * 1e3,
+        "ms",
+        200,
+        "lower",
+    )
+    for name, timing in found.items():
+        bench.note(f"{name}: {timing.told()}")
+
+
+def status_rows(bench: Bench) -> None:
+    """`bouted status` after a year."""
+    timing, size_mib = status_after_a_year()
+    bench.row(
+        "bouted status from a cold start, a year of history", median(timing.wall_s) * 1e3, "ms", 300, "lower"
+    )
+    bench.note(f"store of {size_mib:.0f} MiB; {timing.told()}")

@@ -5,6 +5,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from time import monotonic, perf_counter, process_time
 
 from crash_real_deaths import CONFIG, a_given_plan
@@ -21,6 +22,7 @@ from bouted.reconcile.states import ReplicaStatus
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.plans import save_plan, set_desired_plan
+from bouted.testing.bench import Bench
 from bouted.testing.deployment import free_port
 from bouted.testing.doomed import NoSearch
 from bouted.testing.fleet import an_offer, planned
@@ -113,3 +115,17 @@ def _free_mib() -> int:
     lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     (available,) = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return int(available) // 1024
+
+
+def pass_rows(bench: Bench, *, quick: bool) -> None:
+    """One pass over 500 real local replicas, the board included."""
+    found = passes(100 if quick else 500)
+    bench.row(
+        f"one pass over {found.replicas} real local replicas",
+        median(found.quiet.wall_s),
+        "s",
+        2,
+        "lower",
+        provided=quick or found.replicas == 500,
+    )
+    bench.note(f"{found.quiet.told()}; all were ready {found.start_s:.0f} s after the first pass")
