@@ -5,6 +5,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +58,7 @@ def _ask(board: "Board | None") -> None:
 
 
 def _close_board(url: str) -> None:
-    """Where no daemon lives to write it, puts on the board that nothing runs and nothing costs."""
+    """Where no daemon lives to write it, puts on the board that nothing of ours runs and costs."""
     from bouted.store.board import publish_board
     from bouted.store.open import open_store
     from bouted.store.read_board import read_status
@@ -65,17 +66,19 @@ def _close_board(url: str) -> None:
     stored, now = read_status(url), datetime.now(UTC)
     if stored.board is None or daemon_life(stored, now) is not Life.GONE:
         return
+    theirs = tuple(node for node in stored.board.nodes if node.where.startswith("adopted/"))
+    costs = sum((Decimal(node.usd_per_hour) for node in theirs), Decimal("0.00"))
     board = replace(
         stored.board,
         written_at=now.isoformat(),
         verdict="DOWN",
         note="everything is stopped; start again with: bouted resume",
-        usd_per_hour="0.00",
+        usd_per_hour=str(costs),
         forecast_month_usd=stored.board.spent_month_usd,
         rate_per_s=None,
         routes=tuple(replace(route, ready=0, seen_share=None) for route in stored.board.routes),
-        nodes=(),
-        replicas=(),
+        nodes=theirs,
+        replicas=tuple(r for r in stored.board.replicas if r.node in {node.name for node in theirs}),
     )
     with closing(open_store(url)) as store:
         publish_board(store, board, now)

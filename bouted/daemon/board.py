@@ -23,6 +23,7 @@ from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan
 from bouted.quality.route_words import in_a_line
 from bouted.reconcile.actions import ChangeSet
+from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.launcher import Seen
 from bouted.reconcile.routes import ready_by_model, wanted_by_model
@@ -116,7 +117,7 @@ def compose_board(inputs: BoardInputs) -> Board:
 
 def _verdict(inputs: BoardInputs) -> tuple[str, str]:
     if inputs.control.down_requested:
-        left = sum(node.live for node in inputs.fleet.nodes)
+        left = sum(node.live and not is_adopted(node) for node in inputs.fleet.nodes)
         nodes = "1 node" if left == 1 else f"{left} nodes"
         return "DOWN", f"stopping everything, {nodes} left" if left else "everything is stopped"
     if inputs.control.paused:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
@@ -17,11 +18,14 @@ from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
+from bouted.daemon.service import lease_name
 from bouted.daemon.sight import Sight
 from bouted.errors import AlreadyRunning, Misconfigured
+from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.execute import Executor
 from bouted.store.control import update_control
 from bouted.store.fleet import load_fleet
+from bouted.store.lease import DAEMON_LEASE, lease_holder, lease_now
 from bouted.store.open import Store, open_store
 
 DEADLINE_S = 180.0
@@ -38,18 +42,30 @@ def tear_down(config_path: Path | None, located: Located, say: Callable[[str], N
     try:
         update_control(store, clock.now(), "operator", down_requested=True)
         lock = StateLock(loaded.config.state_dir)
+        for name in _adopted(store, clock):
+            say(f"{name} is somebody else's and goes on; let it go with: bouted adopt --release {name}")
         try:
             lock.take()
         except AlreadyRunning:
             say("the daemon is stopping everything")
-            return _wait(store, clock, loaded.config.launcher.name, say)
+            return int(bool(_wait(store, clock, loaded.config.launcher.name, say)))
         try:
+            active = partial(_active_elsewhere, store, clock, lease_name(loaded.config.state_dir))
+            if active():
+                say(f"the daemon at {active()} is stopping everything")
+                code = _wait(store, clock, loaded.config.launcher.name, say, led=active)
+                if code is not None:
+                    return code
             say("no daemon runs; stopping everything from here")
             return asyncio.run(_stop_all(loaded, store, clock, say))
         finally:
             lock.release()
     finally:
         store.close()
+
+
+def _adopted(store: Store, clock: Clock) -> tuple[str, ...]:
+    return tuple(n.name for n in load_fleet(store, clock.now()).nodes if n.live and is_adopted(n))
 
 
 def _left(store: Store, clock: Clock, launcher: str) -> int:
@@ -60,11 +76,25 @@ def _left(store: Store, clock: Clock, launcher: str) -> int:
     return nodes + sum(replica.live for replica in fleet.replicas if replica.node in ours)
 
 
-def _wait(store: Store, clock: Clock, launcher: str, say: Callable[[str], None]) -> int:
-    """Watch the daemon do it."""
+def _active_elsewhere(store: Store, clock: Clock, here: str) -> str:
+    """Who holds the daemon's lease in a store that is shared; "" when nobody does, or only a dead one here."""
+    held = lease_holder(store, DAEMON_LEASE, lease_now(store, clock.now()))
+    return held.holder if held is not None and held.holder != here else ""
+
+
+def _wait(
+    store: Store,
+    clock: Clock,
+    launcher: str,
+    say: Callable[[str], None],
+    led: Callable[[], object] = lambda: True,
+) -> int | None:
+    """Watch the daemon do it; None as soon as none leads any more."""
     until = time.monotonic() + DEADLINE_S
     told = -1
     while time.monotonic() < until:
+        if not led():
+            return None
         left = _left(store, clock, launcher)
         if left == 0:
             say("everything is stopped; start again with: bouted resume")

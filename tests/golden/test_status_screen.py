@@ -251,7 +251,30 @@ ON_TRIAL = replace(
     ),
 )
 
+TROUBLE = replace(
+    OK,
+    troubles=(
+        "The dead-man switch of 2 nodes (bt-prod-1a2b3c4d-1, ...) cannot be moved: 503 service unavailable;"
+        " they end themselves from 2026-11-24 02:10 UTC on",
+        "Need attention: bt-prod-1a2b3c4d-1",
+    ),
+    nodes=(
+        replace(
+            L4,
+            status="needs_attention",
+            reason="timeout",
+            since=ago(95),
+            note="still there 600 s after it was asked to end, and asked again; look at your provider's"
+            " console, or: bouted reap bt-prod-1a2b3c4d-1",
+        ),
+        H100,
+        node("adopted-10.0.0.9-8000", "adopted/adopted-10.0.0.9-8000", "2 L40S on_demand 2xL40S", "2.50"),
+    ),
+    replicas=OK.replicas[4:],
+)
+
 SCREENS = {
+    "status-trouble": (TROUBLE, Life.RUNNING),
     "status-trial": (ON_TRIAL, Life.RUNNING),
     "status-replanning": (REPLANNING, Life.RUNNING),
     "status-ok": (OK, Life.RUNNING),
