@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,14 +17,20 @@ from bouted.daemon.parts import load
 from bouted.daemon.prices import MarketKeeper
 from bouted.errors import SourceBroken, SourceFailed
 from bouted.events import EventKind
+from bouted.ledger.bills import Billed
 from bouted.market.quotes import Answer, Quote, Unread
+from bouted.reconcile.states import NodeStatus, Reason
+from bouted.store.billed import save_billed
 from bouted.store.events import list_events
+from bouted.store.fleet import add_node, load_fleet, move_node
 from bouted.store.open import Store
 from bouted.store.prices import believed_offers
+from bouted.store.spend import spend_usd
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
+from bouted.testing.fleet import an_offer
 from bouted.testing.prices import NOON, ScriptedPrices, a_feed, a_quote
-from bouted.testing.store import fresh_store
+from bouted.testing.store import a_node, fresh_store
 
 A, B = a_quote("1.00", instance_type="a"), a_quote("2.00", instance_type="b")
 
@@ -207,3 +214,45 @@ def test_an_answer_of_a_source_that_an_edit_removed_meanwhile_is_ignored(
     assert market.state is not None
     assert set(market.state.courses) == {"new"}
     assert market.state.unread == ()
+
+
+def a_running_node(store: Store, quote: Quote) -> None:
+    """A node of the quoted offer, up since noon."""
+    offer = an_offer(quote.provider, usd_per_hour=str(quote.price), market=quote.market, region=quote.region)
+    offer = replace(offer, zone=quote.zone, instance_type=quote.instance_type)
+    add_node(store, replace(a_node(), offer=offer))
+    move_node(store, "t-1", NodeStatus.LAUNCHING, Reason.PLAN, NOON)
+    move_node(store, "t-1", NodeStatus.UP, Reason.OBSERVED, NOON, launched_at=NOON)
+
+
+def test_a_running_node_costs_its_new_price_since_the_source_says_so(store: Store, config: Config) -> None:
+    hour = timedelta(hours=1)
+    dearer = a_quote("3.00", instance_type="a", observed_at=NOON + 2 * hour, effective_at=NOON + hour)
+    market = keeper(store, ScriptedPrices((dearer,)))
+    a_running_node(store, A)
+    assert isinstance(market.clock, ManualClock)
+    market.clock.advance(7200)
+    asyncio.run(market.refresh(config))
+    assert spend_usd(store, NOON, NOON + 2 * hour) == 1 + 3
+    assert load_fleet(store, market.clock.now()).committed_usd_per_hour() == Decimal("3.00")
+
+
+def test_offers_and_running_nodes_count_at_what_the_cloud_bills(store: Store, config: Config) -> None:
+    market = keeper(store, ScriptedPrices((A,)))
+    a_running_node(store, A)
+    billed = Billed(
+        provider=A.provider,
+        billed_usd=Decimal("115"),
+        ledger_usd=Decimal(100),
+        nodes=1,
+        hours=10.0,
+        since=NOON - timedelta(days=2),
+        until=NOON - timedelta(days=1),
+    )
+    save_billed(store, (billed,), NOON)
+    asyncio.run(market.refresh(config))
+    (offer,) = (offer for offer in market.offers(config) if offer.instance_type == "a")
+    assert (offer.usd_per_hour, offer.quoted) == (Decimal("1.15"), Decimal("1.00"))
+    assert known(market) == {"a": Decimal("1.00")}, "what sources say stays what they say"
+    assert load_fleet(store, NOON).committed_usd_per_hour() == Decimal("1.15")
+    assert spend_usd(store, NOON, NOON + timedelta(hours=1)) == 1
