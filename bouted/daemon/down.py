@@ -77,7 +77,7 @@ def _left(store: Store, clock: Clock, launcher: str) -> int:
 
 
 def _active_elsewhere(store: Store, clock: Clock, here: str) -> str:
-    """Who holds the daemon's lease in a store that is shared; "" when nobody does, or only a dead one here."""
+    """Who holds the daemon's lease in a shared store; "" when nobody does, or only one that died here."""
     held = lease_holder(store, DAEMON_LEASE, lease_now(store, clock.now()))
     return held.holder if held is not None and held.holder != here else ""
 
