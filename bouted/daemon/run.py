@@ -18,7 +18,7 @@ from bouted.daemon.traffic import Traffic
 from bouted.errors import Misconfigured
 from bouted.planner.client import PlanningWorker
 from bouted.store.lease import DAEMON_LEASE, take_lease
-from bouted.store.open import Store, open_store
+from bouted.store.open import Store, check_left_log, open_store
 from bouted.store.urls import sqlite_path
 
 Brings = Callable[[Loaded, Store, int], Outside]
@@ -43,6 +43,7 @@ def run_with(config_path: Path, brings: Brings) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     lock = StateLock(made(loaded.config.state_dir))
     lock.take()
+    check_left_log(loaded.config.database_url())
     store = open_store(loaded.config.database_url())
     try:
         asyncio.run(_serve(loaded, store, brings))

@@ -14,7 +14,7 @@ from bouted.store.readonly import is_there, read_only, revision_of
 from bouted.store.session import Store
 from bouted.store.urls import shown, sqlite_path, sqlite_url
 
-__all__ = ["Store", "check_store", "open_store", "sqlite_url"]
+__all__ = ["Store", "check_left_log", "check_store", "open_store", "sqlite_url"]
 
 
 def open_store(url: str) -> Store:
@@ -65,6 +65,17 @@ def check_store(url: str) -> None:
             verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         if verdict != "ok":
             raise refuse.unusable(url, sqlite3.DatabaseError(f"malformed: {verdict}"))
+
+
+def check_left_log(url: str) -> None:
+    """Checks an SQLite file whose log was left behind: whoever wrote last did not end well, perhaps with the
+    power. Misconfigured, naming the backup to restore, when the file is damaged."""
+    path = sqlite_path(url)
+    if path is None:
+        return
+    log = path.with_name(path.name + "-wal")
+    if is_there(log, url) and log.stat().st_size:
+        check_store(url)
 
 
 def _revision(engine: Engine) -> str | None:
