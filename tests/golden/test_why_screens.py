@@ -244,6 +244,20 @@ CASES: dict[str, Callable[[], list[str]]] = {
             ),
         )
     ),
+    "why-billed": lambda: why_text(
+        told(
+            gpus=(),
+            assumed=replace(
+                ASSUMED,
+                prices=(
+                    replace(
+                        ASSUMED.prices[0], usd_per_hour=Decimal("1.2412"), quoted_usd_per_hour=Decimal("1.16")
+                    ),
+                    *ASSUMED.prices[1:],
+                ),
+            ),
+        )
+    ),
     "pareto": lambda: pareto_text(drawn()),
 }
 
