@@ -1,9 +1,13 @@
-"""Which plan `bouted apply` means, and whether it may still be acted on. Pure."""
+"""Which plan `bouted apply` means, whether it may still be acted on, and what an operator's yes leaves."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bouted.errors import Misconfigured
+from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import PlanStatus
+from bouted.store.events import add_events
+from bouted.store.open import Store
 from bouted.store.plans import PlanRow
 
 _PLAN_ANEW = "make a new one: bouted plan"
@@ -31,6 +35,13 @@ def refuse_old(plan_id: str, rows: Sequence[PlanRow]) -> PlanRow:
         if newer is None and row.status in (PlanStatus.PROPOSED, PlanStatus.APPLIED):
             newer = row
     raise Misconfigured("", f"plan {plan_id} is too old to act on", hint=_PLAN_ANEW)
+
+
+def agree(store: Store, plan_id: str, who: str, now: datetime) -> None:
+    """Put on record that this plan may stop much at once; the newest such word is what the daemon goes by."""
+    message = f"{who} agreed that plan {plan_id} stops more at once than changes.max_stop_pct"
+    event = Event(at=now, kind=EventKind.AGREED, severity=Severity.NOTICE, subject=plan_id, message=message)
+    add_events(store, (event,))
 
 
 def _usable(row: PlanRow, newer: PlanRow | None) -> PlanRow:

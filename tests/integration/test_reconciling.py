@@ -1,0 +1,177 @@
+"""Whole passes over a real store: what waits is told once, what an operator says counts, a start is clean."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bouted.cli.accept import agree
+from bouted.errors import Misconfigured
+from bouted.events import Event, EventKind
+from bouted.reconcile import guards
+from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.store.actions import begin_action, list_actions
+from bouted.store.control import update_control
+from bouted.store.events import list_events
+from bouted.store.fleet import load_fleet
+from bouted.store.kinds import ActionState
+from bouted.store.recut import recut_node
+from bouted.testing.clock import ManualClock
+from bouted.testing.fleet import a_template, an_offer, planned
+from bouted.testing.launcher import MemoryCloud
+from bouted.testing.passes import Passes, passes_over
+from bouted.testing.store import fresh_store
+
+L4 = an_offer(gpu="L4", usd_per_hour="0.80", obtainable=20)
+A100 = an_offer(gpu="A100-80GB", gpu_count=4, usd_per_hour="8.00", obtainable=1)
+
+
+@pytest.fixture
+def passes(tmp_path: Path) -> Passes:
+    return passes_over(fresh_store(tmp_path), tmp_path)
+
+
+def go(passes: Passes, seconds: int) -> None:
+    asyncio.run(passes.go(seconds))
+
+
+def prove(passes: Passes) -> None:
+    """Let every kind of replica pass its trial and soak."""
+    for _ in range(6):
+        go(passes, 15)
+        passes.clock.advance(200)
+    go(passes, 1)
+
+
+def fleet_of(passes: Passes) -> FleetState:
+    return load_fleet(passes.store, passes.clock.now())
+
+
+def ready(passes: Passes, model: str) -> int:
+    replicas = fleet_of(passes).replicas
+    return sum(r.status is ReplicaStatus.READY and r.shape.model == model for r in replicas)
+
+
+def told(passes: Passes, kind: EventKind) -> list[Event]:
+    return [event for event in list_events(passes.store, limit=500) if event.kind is kind]
+
+
+def test_a_lost_plan_empties_no_fleet_and_is_told_once(passes: Passes) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    go(passes, 20)
+    update_control(passes.store, passes.clock.now(), "somebody", desired_plan_id=None)
+    go(passes, 60)
+    assert ready(passes, "small") == 2
+    (event,) = told(passes, EventKind.HELD)
+    assert event.message == "2 nodes run and no plan is in force: nothing is changed"
+
+
+def test_a_plan_that_stops_most_of_the_fleet_waits_for_a_yes_and_says_so_once(passes: Passes) -> None:
+    passes.want("p1", planned(L4, 6, small=1))
+    prove(passes)
+    passes.want("p2", planned(L4, small=1))
+    go(passes, 60)
+    assert ready(passes, "small") == 6
+    (event,) = told(passes, EventKind.HELD)
+    assert "would stop 5 of 6 serving replicas at once" in event.message
+    assert "bouted apply --yes p2" in event.message
+    agree(passes.store, "p1", "ana@host", passes.clock.now())
+    go(passes, 5)
+    assert ready(passes, "small") == 6
+    agree(passes.store, "p2", "ana@host", passes.clock.now())
+    go(passes, 30)
+    assert ready(passes, "small") == 1
+
+
+def test_a_node_is_cut_anew_in_place_and_goes_on_being_paid_for(passes: Passes) -> None:
+    passes.want("p1", planned(A100, small=4) + planned(L4, 4, small=1))
+    prove(passes)
+    before = {node.name for node in fleet_of(passes).nodes if node.live}
+    passes.want("p2", planned(A100, large=1) + planned(L4, 4, small=1))
+    go(passes, 40)
+    assert {node.name for node in fleet_of(passes).nodes if node.live} == before
+    assert (ready(passes, "large"), ready(passes, "small")) == (1, 4)
+    assert len(passes.launches()) == 5
+    (cut,) = [node for node in fleet_of(passes).nodes if node.offer.id == A100.id]
+    assert (cut.template, cut.plan_id) == (a_template("A100-80GB", 4, large=1), "p2")
+    assert any("is cut anew" in event.message for event in told(passes, EventKind.NODE_STATUS))
+
+
+def test_a_node_on_its_way_out_or_of_other_machines_cannot_be_cut(passes: Passes) -> None:
+    passes.want("p1", planned(L4, small=1))
+    go(passes, 10)
+    (node,) = fleet_of(passes).nodes
+    group = replace(node.template, instances=2)
+    with pytest.raises(ValueError, match="is 1 machines, not 2"):
+        recut_node(passes.store, node.name, group, "p2", passes.clock.now())
+    recut_node(passes.store, node.name, node.template, "p2", passes.clock.now())
+    assert fleet_of(passes).nodes[0].plan_id == "p2"
+
+
+def test_what_a_dead_daemon_began_is_closed_as_interrupted_before_anything_else(passes: Passes) -> None:
+    begin_action(passes.store, "p0", "LaunchNode", "n1", passes.clock.now())
+    passes.want("p1", planned(L4, small=1))
+    go(passes, 10)
+    first, *later = reversed(list_actions(passes.store, 50))
+    assert (first.subject, first.state) == ("n1", ActionState.INTERRUPTED)
+    assert first.finished_at is not None
+    assert {row.state for row in later} == {ActionState.DONE}
+
+
+@pytest.mark.parametrize("broken", ["refuse_bill", "most_at_once"])
+def test_a_daemon_whose_guards_let_everything_pass_does_not_start(
+    passes: Passes, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    answers = {"refuse_bill": lambda bill, limits: None, "most_at_once": lambda count, limits: count}
+    monkeypatch.setattr(guards, broken, answers[broken])
+    passes.want("p1", planned(L4, small=1))
+    with pytest.raises(Misconfigured, match="guards"):
+        go(passes, 1)
+    assert passes.launches() == []
+
+
+def test_what_does_not_end_is_asked_less_and_less_often(tmp_path: Path) -> None:
+    cloud = MemoryCloud(ManualClock(), boot_s=2, listen_s=2, end_s=10_000)
+    passes = passes_over(fresh_store(tmp_path), tmp_path, cloud=cloud)
+    passes.want("p1", planned(L4, small=1))
+    go(passes, 10)
+    update_control(passes.store, passes.clock.now(), "ana@host", down_requested=True)
+    go(passes, 120)
+    asked = [method for method, _ in cloud.calls if method in ("stop_replica", "stop_node")]
+    assert 4 <= len(asked) <= 9
+
+
+def test_a_price_rise_opens_one_incident_and_ends_it(passes: Passes) -> None:
+    passes.want("p1", planned(L4, 4, small=1))
+    go(passes, 20)
+    roomy = passes.reconciler.limits
+    passes.reconciler.limits = lambda: replace(
+        roomy(), cap_usd_per_hour=Decimal("1.60"), surge_usd_per_hour=Decimal(0)
+    )
+    go(passes, 60)
+    assert fleet_of(passes).committed_usd_per_hour() == Decimal("1.60")
+    messages = [event.message for event in told(passes, EventKind.BUDGET)]
+    (over,) = [message for message in messages if "prices of now" in message]
+    assert over.startswith("$3.20/h is committed at the prices of now, the cap is $1.60/h; 2 nodes go")
+    assert messages.count("what is committed is within the caps again") == 1
+    assert len(messages) == 3  # and once that two nodes of the plan find no room
+
+
+def test_a_month_that_is_spent_refuses_at_the_last_look_too(passes: Passes) -> None:
+    roomy, spent = passes.reconciler.limits, [Decimal(0)]
+    passes.reconciler.limits = lambda: replace(roomy(), cap_usd_per_month=Decimal(10))
+
+    def month_usd() -> Decimal:
+        spent.append(spent[-1] + Decimal("9.50"))
+        return spent[-1] - Decimal("9.50")
+
+    passes.reconciler.month_usd = month_usd
+    passes.want("p1", planned(L4, small=1))
+    go(passes, 1)
+    (node,) = fleet_of(passes).nodes
+    assert (node.status, node.reason) == (NodeStatus.FAILED, Reason.BUDGET)
+    assert "would take this month to $10.30 within an hour, the cap is $10.00" in node.note
+    assert passes.launches() == []
