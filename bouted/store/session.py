@@ -1,8 +1,9 @@
 """The handle on an open store, and its two kinds of short transaction."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from threading import RLock
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -24,11 +25,15 @@ class Fence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """An open store: safe to share between threads, each call being its own short transaction."""
+    """An open store: safe to share between threads, each call being its own short transaction.
+
+    Where the store is a file, threads that write take turns: SQLite lets the unlucky wait until they fail.
+    """
 
     engine: Engine
     url: str
     fence: Fence | None = None
+    turns: AbstractContextManager[object] = field(default_factory=RLock, compare=False, repr=False)
 
     def fenced(self, lease: str, token: int) -> "Store":
         """The same store, for the holder of this token: whoever is overtaken writes nothing more."""
@@ -56,7 +61,8 @@ class Store:
         and its token is no longer the newest.
         """
         writer = self.engine.execution_options(**{WRITES: True})
-        with _refusing(self.url), Session(writer, expire_on_commit=False) as session, session.begin():
+        turn = self.turns if self.engine.dialect.name == "sqlite" else nullcontext()
+        with turn, _refusing(self.url), Session(writer, expire_on_commit=False) as session, session.begin():
             if self.fence is not None:
                 require_token(session, self.fence.lease, self.fence.token)
             yield session

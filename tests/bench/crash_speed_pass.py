@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,6 +17,7 @@ from bouted.daemon.health import HealthProber
 from bouted.daemon.parts import Loaded, launcher_of, load
 from bouted.daemon.service import LEASE_S, Service, lease_name
 from bouted.daemon.traffic import Traffic
+from bouted.errors import Retryable
 from bouted.planner.plan import PlanStatus
 from bouted.reconcile.states import ReplicaStatus
 from bouted.store.lease import DAEMON_LEASE, take_lease
@@ -73,7 +74,8 @@ async def _measure(loaded: Loaded, store: Store, nodes: int, runs: int) -> Passe
     while _ready(service) < nodes * PER_NODE:
         if monotonic() - began > PATIENCE_S:
             raise AssertionError(f"{_ready(service)} of {nodes * PER_NODE} replicas are ready")
-        await service.run_pass()
+        with suppress(Retryable):
+            await service.run_pass()
     start_s = monotonic() - began
     wall, cpu = [], []
     for _ in range(runs):
