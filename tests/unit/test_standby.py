@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bouted.cli.life import Life
+from bouted.cli.screen import screen
 from bouted.daemon.service import LEASE_S
 from bouted.daemon.standby import Standby
 from bouted.store.lease import DAEMON_LEASE, lease_holder, lease_now, release_lease, take_lease
 from bouted.store.open import Store
 from bouted.store.read_board import read_status
 from bouted.testing.clock import ManualClock
-from bouted.testing.store import fresh_store
+from bouted.testing.store import a_board, fresh_store
 
 HERE, THERE = "here:/var/lib/bouted", "there:/var/lib/bouted"
 
@@ -117,6 +119,13 @@ def test_of_two_standbys_one_is_seen_and_one_gets_the_lease(store: Store) -> Non
     held = lease_holder(store, DAEMON_LEASE, lease_now(store, clock.now()))
     assert held is not None
     assert held.holder == HERE
+
+
+def test_the_status_screen_names_who_waits() -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    lines = screen(a_board(now), life=Life.RUNNING, now=now, standby=THERE)
+    assert ["STANDBY", THERE, "waits", "to", "take", "over"] in [line.split() for line in lines]
+    assert not any("STANDBY" in line for line in screen(a_board(now), life=Life.RUNNING, now=now))
 
 
 def test_a_store_on_a_server_goes_by_the_servers_clock_and_a_file_by_this_machines(store: Store) -> None:
