@@ -1,11 +1,17 @@
-"""What every test lives by: loopback only, repeatable examples, measured data only where it is present."""
+"""What every test lives by: loopback only, nothing outside while a transaction writes, repeatable examples,
+measured data only where it is present."""
 
 import ipaddress
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Connection, Engine
+from sqlalchemy import event as database
+
+from bouted.store.engine import WRITES
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
@@ -23,6 +29,29 @@ def _loopback_only(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_loopback_only)
+
+
+_here = threading.local()
+
+
+@database.listens_for(Engine, "begin")
+def _begun(connection: Connection) -> None:
+    _here.writes = bool(connection.get_execution_options().get(WRITES))
+
+
+@database.listens_for(Engine, "commit")
+@database.listens_for(Engine, "rollback")
+def _ended(_: Connection) -> None:
+    _here.writes = False
+
+
+def _nothing_outside_while_writing(event: str, _: tuple[object, ...]) -> None:
+    """Audit hook: whoever waits for a network or a process must not hold the one writer's lock meanwhile."""
+    if event in ("socket.connect", "subprocess.Popen") and getattr(_here, "writes", False):
+        raise AssertionError(f"{event} while a transaction writes")
+
+
+sys.addaudithook(_nothing_outside_while_writing)
 
 
 @pytest.fixture(scope="session")
