@@ -1,25 +1,32 @@
 """The executor against a real store and a cloud in memory: crashes between any two steps leave no leak."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bouted.errors import AlreadyRunning
 from bouted.perf.costs import StepCosts
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import PlannedNode
 from bouted.planner.problem import ModelRules
-from bouted.reconcile.actions import Limits
+from bouted.reconcile.actions import Action, DrainReplica, LaunchNode, Limits, StopNode
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health, awaited, listed, observe
 from bouted.reconcile.order import order
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.store.actions import list_actions
 from bouted.store.fleet import load_fleet, move_node, move_replica
+from bouted.store.interrupted import close_interrupted
+from bouted.store.kinds import ActionState
+from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store
 from bouted.store.spend import committed_usd_per_hour
 from bouted.testing.clock import ManualClock
@@ -244,3 +251,62 @@ def test_a_dead_engine_is_started_again_on_its_node(world: World) -> None:
     world.converge(planned(L4, small=1))
     alive = [r for r in load_fleet(world.store, world.clock.now()).replicas if r.live]
     assert [r.name for r in alive] == [f"{replica.name}x2"]
+
+
+def test_dying_in_an_action_leaves_its_intent_in_the_journal(world: World) -> None:
+    mortal = DyingLauncher(
+        MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory"), die_at=1, after=True
+    )
+    with pytest.raises(Crash):
+        world.one_pass(planned(L4, small=1), mortal)
+    (row,) = list_actions(world.store, 10)
+    assert (row.kind, row.state, row.finished_at) == ("LaunchNode", ActionState.INTENT, None)
+    assert close_interrupted(world.store, world.clock.now()) == 1
+    assert close_interrupted(world.store, world.clock.now()) == 0
+
+
+@pytest.mark.parametrize("kind", [LaunchNode, StopNode])
+def test_an_overtaken_daemon_calls_no_launcher(world: World, kind: type[Action]) -> None:
+    wanted = planned(L4, small=1)
+    if kind is StopNode:
+        world.converge(wanted)
+        world.store = world.store.fenced(DAEMON_LEASE, take_lease(world.store, DAEMON_LEASE, "a", START, 9))
+        (node,) = load_fleet(world.store, world.clock.now()).nodes
+        action: Action = StopNode(node=node)
+    else:
+        world.store = world.store.fenced(DAEMON_LEASE, take_lease(world.store, DAEMON_LEASE, "a", START, 9))
+        fleet = load_fleet(world.store, START)
+        (action,) = order(diff(wanted, fleet, "memory"), fleet, limits(), START, standing()).actions
+    take_lease(world.store, DAEMON_LEASE, "b", START + timedelta(hours=1), 9)
+    before = list(world.cloud.calls)
+    launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
+    executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
+    with pytest.raises(AlreadyRunning):
+        executor.perform(action, context(limits()))
+    assert world.cloud.calls == before
+
+
+def test_two_launches_do_not_share_the_room_for_one(world: World) -> None:
+    tight = limits("0.80", "0")
+    fleet = load_fleet(world.store, START)
+    generous = order(
+        diff(planned(L4, 2, small=1), fleet, "memory"), fleet, limits(), START, standing()
+    ).actions
+    launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
+    executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(lambda action: executor.perform(action, context(tight)), generous))
+    assert sorted(outcome.ok for outcome in outcomes) == [False, True]
+    assert committed_usd_per_hour(world.store) == L4.usd_per_hour
+
+
+def test_a_list_that_would_stop_everything_loses_its_drains_and_keeps_the_rest(world: World) -> None:
+    world.converge(planned(L4, 5, small=1))
+    fleet = load_fleet(world.store, world.clock.now())
+    drains: tuple[Action, ...] = tuple(DrainReplica(replica=replica) for replica in fleet.replicas)
+    launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
+    executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
+    strict = context(limits(max_stop_pct=50.0))
+    assert asyncio.run(executor.carry_out(drains, strict, wait_s=5)) == ()
+    outcomes = asyncio.run(executor.carry_out(drains, replace(strict, agreed=True), wait_s=5))
+    assert [outcome.ok for outcome in outcomes] == [True] * 5
