@@ -28,7 +28,7 @@ class Account:
     @property
     def open(self) -> bool:
         """Whether it still costs, as far as is known."""
-        return self.life.noticed_end is None and self.life.ended_at is None
+        return self.life.noticed_end is None and self.life.said_end is None
 
 
 def charges(account: Account, rule: BillingRule, since: datetime, until: datetime) -> tuple[Piece, ...]:

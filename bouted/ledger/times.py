@@ -14,14 +14,26 @@ class Life:
 
     `asked_at` is when it may first have cost, `noticed_end` when it was first known to have ended.
     `started_at` and `ended_at` are the provider's own word, which wins. `came_up`: it was seen running
-    at least once.
+    at least once. `restarted_at` is the latest start that the provider told of: where that is after its end,
+    another machine runs under the name.
     """
 
     asked_at: datetime
     started_at: datetime | None = None
+    restarted_at: datetime | None = None
     noticed_end: datetime | None = None
     ended_at: datetime | None = None
     came_up: bool = False
+
+    @property
+    def said_end(self) -> datetime | None:
+        """The provider's end, unless it told of a later start."""
+        again = self.restarted_at
+        return (
+            None
+            if again is not None and self.ended_at is not None and again > self.ended_at
+            else self.ended_at
+        )
 
     @property
     def ran(self) -> bool:
@@ -52,14 +64,15 @@ def paid_span(life: Life, rule: BillingRule) -> Span | None:
     if not life.ran:
         return None
     start = life.started_at or life.asked_at
-    end = life.ended_at or life.noticed_end
-    if rule.stopped_billed and life.ended_at is not None:
-        end = max(life.ended_at, life.noticed_end) if life.noticed_end is not None else None
+    said = life.said_end
+    end = said or life.noticed_end
+    if rule.stopped_billed and said is not None:
+        end = max(said, life.noticed_end) if life.noticed_end is not None else None
     return Span(
         start=start,
         end=max(start, end) if end is not None else None,
         start_estimated=life.started_at is None,
-        end_estimated=end is not None and end != life.ended_at,
+        end_estimated=end is not None and end != said,
     )
 
 

@@ -66,9 +66,9 @@ def accounts_between(store: Store, since: datetime, until: datetime) -> tuple[Ac
 
 def committed_usd_per_hour(store: Store) -> Decimal:
     """What is or may be paid now, at the newest prices."""
-    still = SpendAccounts.noticed_end.is_(None) & SpendAccounts.ended_at.is_(None)
     with store.reading() as session:
-        return sum((account.usd_per_hour_now for account in read_accounts(session, still)), Decimal(0))
+        live = read_accounts(session, SpendAccounts.noticed_end.is_(None))
+        return sum((account.usd_per_hour_now for account in live if account.open), Decimal(0))
 
 
 def reprice(
@@ -132,6 +132,7 @@ def note_times(session: Session, row: Nodes, started_at: datetime | None, ended_
         account = session.get_one(SpendAccounts, row.name)
         account.noticed_end = row.ended_at
     account.started_at = _known(min, account.started_at, started_at)
+    account.restarted_at = _known(max, account.restarted_at, started_at)
     account.ended_at = _known(max, account.ended_at, ended_at)
     row.launched_at = account.started_at or row.launched_at
     session.flush()
@@ -150,6 +151,7 @@ def start_paying(session: Session, row: Nodes, at: datetime, *, came_up: bool) -
             provider=row.offer.provider,
             asked_at=at,
             started_at=None,
+            restarted_at=None,
             noticed_end=None,
             ended_at=None,
             came_up=came_up,
@@ -192,6 +194,7 @@ def read_accounts(session: Session, which: ColumnElement[bool]) -> tuple[Account
             life=Life(
                 asked_at=row.asked_at,
                 started_at=row.started_at,
+                restarted_at=row.restarted_at,
                 noticed_end=row.noticed_end,
                 ended_at=row.ended_at,
                 came_up=row.came_up,

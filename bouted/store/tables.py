@@ -269,8 +269,9 @@ class Replicas(Base):
 class SpendAccounts(Base):
     """When a node was paid for, as far as is known, and what it cost first: one row per node that ever cost.
 
-    `started_at` and `ended_at` are the provider's own word; `asked_at` and `noticed_end` are ours. What was
-    paid is worked out from these rows (`bouted.ledger`) and is nowhere stored.
+    `started_at`, `restarted_at` (the earliest and the latest start it told of) and `ended_at` are the
+    provider's own word; `asked_at` and `noticed_end` are ours. What was paid is worked out from these rows
+    (`bouted.ledger`) and is nowhere stored.
     """
 
     __tablename__ = "spend_accounts"
@@ -279,6 +280,7 @@ class SpendAccounts(Base):
     provider: Mapped[str]
     asked_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    restarted_at: Mapped[datetime | None]
     noticed_end: Mapped[datetime | None] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
     came_up: Mapped[bool]

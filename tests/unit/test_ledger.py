@@ -144,6 +144,7 @@ lives = st.builds(
     Life,
     asked_at=times,
     started_at=st.none() | times,
+    restarted_at=st.none() | times,
     noticed_end=st.none() | times,
     ended_at=st.none() | times,
     came_up=st.booleans(),

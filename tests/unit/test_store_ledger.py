@@ -102,6 +102,17 @@ def test_an_intent_that_was_given_up_but_ran_is_paid_for(store: Store) -> None:
     assert spent(store) == Decimal(1)
 
 
+def test_another_machine_under_the_name_is_paid_for_after_the_first_ones_end(store: Store) -> None:
+    launch(store)
+    correct_times(store, "t-1", later(0), later(10))
+    assert committed_usd_per_hour(store) == 0
+    correct_times(store, "t-1", later(20))
+    assert committed_usd_per_hour(store) == Decimal(6)
+    assert spend_usd(store, START, later(60)) == 6, "and so is the time between: never too little"
+    correct_times(store, "t-1", later(20), later(30))
+    assert spent(store) == 3
+
+
 def test_times_of_an_unknown_node_are_refused(store: Store) -> None:
     with pytest.raises(Gone, match="t-9"):
         correct_times(store, "t-9", START)
