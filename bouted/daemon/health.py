@@ -1,4 +1,4 @@
-"""Asks every engine how it is, all at once, with a short deadline."""
+"""Asks every engine how it is, many at once, with a short deadline."""
 
 import asyncio
 import ssl
@@ -13,6 +13,7 @@ from bouted.reconcile.launcher import Seen, SeenReplica
 from bouted.reconcile.observe import Health
 
 TIMEOUT_S = 2.0
+AT_ONCE = 100
 _TIMEOUTS = httpx.Timeout(TIMEOUT_S).as_dict()
 _GAUGES = (
     ("vllm:num_requests_running", "sglang:num_running_reqs"),
@@ -23,7 +24,8 @@ _GAUGES = (
 class HealthProber:
     """Remembers since when each engine has been failing; `metrics` is what each last said on /metrics.
 
-    Each engine has a connection of its own: a pool for all would look through all at every request.
+    Each engine has a connection of its own: a pool for all would look through all at every request. No more
+    than AT_ONCE are asked at a time, or a busy daemon would take its own slowness for theirs.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -31,6 +33,7 @@ class HealthProber:
         self._failing: dict[str, datetime] = {}
         self.metrics: dict[str, str] = {}
         self._doors: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._trust = ssl.create_default_context()
 
     async def probe(self, seen: Seen) -> tuple[Health, ...]:
@@ -69,8 +72,9 @@ class HealthProber:
 
     async def _ask(self, replica: SeenReplica) -> Health:
         try:
-            health = await self._get(replica.endpoint, "/health")
-            metrics = await self._get(replica.endpoint, "/metrics")
+            async with self._turns:
+                health = await self._get(replica.endpoint, "/health")
+                metrics = await self._get(replica.endpoint, "/metrics")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Health(replica=replica.name, ok=False, running=0, waiting=0, refused=_refused(error))
         self.metrics[replica.name] = metrics.text

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
+from bouted.providers.local import LocalLauncher
 from sqlalchemy import select
 
-from bouted.daemon.parts import launcher_of, load
 from bouted.planner.plan import Plan, PlannedShape, PlanStatus
 from bouted.planner.planned import PlannedNode
 from bouted.reconcile.launcher import Launcher
@@ -149,8 +149,7 @@ def _wrong(death: Death) -> Iterator[str]:
     """What is not as it should be once the fleet has settled."""
     store = open_store(sqlite_url(death.folder))
     try:
-        launcher = launcher_of(load(death.folder / "bouted.yaml").config)
-        seen, now = launcher.seen(), datetime.now(UTC)
+        seen, now = LocalLauncher(death.folder, "doomed").seen(), datetime.now(UTC)
         if not is_settled(store, seen, now):
             yield "rows and launcher do not agree with the plan"
         if sorted(engines(death.folder)) != sorted(r.pid or 0 for r in seen.replicas):
