@@ -108,7 +108,9 @@ def test_the_design_that_was_rolled_back_is_not_chosen_again_within_the_day(
 def test_where_only_that_design_is_left_what_is_in_force_stays(store: Store, config: Config) -> None:
     roll_back(store, config)
     front = a_front(scored(BAD), incumbent=scored(GOOD))
-    assert chosen(store, config, front, 5) == (3, True, "nothing is left but what was rolled back lately")
+    usd_per_hour, held, why = chosen(store, config, front, 5)
+    assert (float(usd_per_hour), held) == (3.0, True)
+    assert why == "nothing is left but what was rolled back lately"
     alone = a_front(scored(BAD))
     assert chosen(store, config, alone, 5)[0] == 2, "better that than nothing"
 
