@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bouted.clock import Clock
+from bouted.daemon.bill_times import BillTimes
 from bouted.daemon.blindness import Blindness
 from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.reconcile.absence import Absence
@@ -17,7 +18,6 @@ from bouted.reconcile.launcher import Launcher, Seen
 from bouted.reconcile.observe import (
     Health,
     NodeMove,
-    NodeTimes,
     Observation,
     ReplicaMove,
     awaited,
@@ -27,7 +27,6 @@ from bouted.reconcile.observe import (
 from bouted.reconcile.states import ImpossibleMove, NodeStatus, Reason, ReplicaStatus
 from bouted.store.fleet import load_fleet, move_node, move_replica
 from bouted.store.open import Store
-from bouted.store.spend import correct_times
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
@@ -76,10 +75,11 @@ class Sight:
     absent_s: Callable[[], float] = lambda: ABSENT_S
     nodes: Absence = field(default_factory=Absence)
     replicas: Absence = field(default_factory=Absence)
-    told: dict[str, NodeTimes] = field(default_factory=dict)
+    bill_times: BillTimes = field(init=False)
     blindness: Blindness = field(init=False)
 
     def __post_init__(self) -> None:
+        self.bill_times = BillTimes(store=self.store)
         self.blindness = Blindness(store=self.store, clock=self.clock, launcher=self.launcher.name)
 
     async def look(self) -> Look:
@@ -123,10 +123,7 @@ class Sight:
         replicas = {replica.name: replica.status for replica in fleet.replicas}
         for change in observation.replicas:
             self._move_replica(change, replicas[change.name])
-        for times in observation.times:
-            if self.told.get(times.name) != times:
-                correct_times(self.store, times.name, times.started_at, times.ended_at)
-        self.told = {times.name: times for times in observation.times}
+        self.bill_times.note(observation.times, fleet.nodes)
 
     def _move_node(self, move: NodeMove, before: NodeStatus) -> None:
         """Write it; a row that moved meanwhile is judged anew by the next look."""

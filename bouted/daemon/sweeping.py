@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bouted.clock import Clock
+from bouted.daemon.bill_times import BillTimes
 from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import Plan
@@ -28,7 +29,6 @@ from bouted.store.known_nodes import nodes_named
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.store.prices import believed_offers
-from bouted.store.spend import correct_times
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,11 @@ class Sweeper:
     absence: Absence = field(default_factory=Absence)
     first_seen: dict[str, datetime] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    bill_times: BillTimes = field(init=False)
     trouble: str = ""
+
+    def __post_init__(self) -> None:
+        self.bill_times = BillTimes(store=self.store)
 
     async def tick(self, answering: frozenset[str]) -> Findings | None:
         """One sweep; None when the provider's list cannot be had. `answering`: nodes with an engine that
@@ -93,8 +97,7 @@ class Sweeper:
 
     def carry_out(self, found: Findings, *, ends: bool) -> None:
         """Write what follows; orphans and strays are only told of unless `ends`."""
-        for times in found.times:
-            correct_times(self.store, times.name, times.started_at, times.ended_at)
+        self.bill_times.note(found.times, load_fleet(self.store, self.clock.now()).nodes)
         for move in found.closed:
             self._close(move.name, move.status, move.reason, move.ended_at)
         if ends:

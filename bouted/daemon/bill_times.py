@@ -1,0 +1,26 @@
+"""Writes down what providers say of when each node's bill began and ended, once for each new word."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bouted.reconcile.fleet import Node
+from bouted.reconcile.observe import NodeTimes
+from bouted.store.open import Store
+from bouted.store.spend import correct_times
+
+
+@dataclass(slots=True, kw_only=True)
+class BillTimes:
+    """Remembers what was said last of each node that is listed."""
+
+    store: Store
+    told: dict[str, NodeTimes] = field(default_factory=dict)
+
+    def note(self, said: Iterable[NodeTimes], nodes: Iterable[Node]) -> None:
+        """Take in what was said now; `nodes` are rows, which mostly know the start already."""
+        known = {node.name: node.launched_at for node in nodes}
+        before, self.told = self.told, {times.name: times for times in said}
+        for name, times in self.told.items():
+            is_new = times.ended_at is not None or times.started_at != known.get(name)
+            if is_new and before.get(name) != times:
+                correct_times(self.store, name, times.started_at, times.ended_at)
