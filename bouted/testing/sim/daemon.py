@@ -23,6 +23,7 @@ from bouted.testing.sim.planner import CheapestMaker
 from bouted.testing.sim.vtime import InTurn, SkewedClock, TurnLock
 
 LONGEST_STEP_S = 3600.0
+WATCHFUL_STEP_S = 300.0  # while something runs that no row explains, or lists and calls are not to be trusted
 STEP_GROWS = 4.0
 _EACH_TURN = ("run_pass", "poll_traffic", "consider", "ask_prices", "hear_notices", "sweep")
 _SLOWED = 20.0  # the jobs that steer nothing come less often: a day would take ten times as long
@@ -40,6 +41,7 @@ class Surroundings:
     rng: Random
     stirred: asyncio.Event
     tell: Callable[[str], None]
+    quiet: Callable[[], bool]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,10 +141,15 @@ class Daemon:
             await self._sleep()
             busy = self.gate.stirred != before or bool(service.reconciler.executor.running)
             self.step_s = (
-                1.0 if busy or service.replanner.planning else min(self.step_s * STEP_GROWS, LONGEST_STEP_S)
+                1.0
+                if busy or service.replanner.planning
+                else min(self.step_s * STEP_GROWS, self._longest_s())
             )
         if service.fatal is not None:
             raise service.fatal
+
+    def _longest_s(self) -> float:
+        return LONGEST_STEP_S if self.around.quiet() else WATCHFUL_STEP_S
 
     def _start(self, service: Service, job: Job) -> None:
         async def attend() -> None:

@@ -83,11 +83,18 @@ class World:
             rng=self.rng,
             stirred=self.stirred,
             tell=self.tell,
+            quiet=self.quiet,
         )
 
     def tell(self, line: str) -> None:
         """A line of the trace."""
         self.trace.append(f"{clock_of(self.loop.time())} {line}")
+
+    def quiet(self) -> bool:
+        """Everything that runs is explained, and the provider works as it should."""
+        weather, rows = self.cloud.weather, self.rows.nodes
+        explained = all(m.name in rows and rows[m.name].live for m in self.cloud.running())
+        return explained and not (weather.lists or weather.failing or weather.slow_s)
 
     def edit(self, wish: Wish) -> None:
         """People edit the config; the daemons take it up."""
