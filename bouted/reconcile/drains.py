@@ -97,7 +97,7 @@ class _Choice:
             return
         if not scene.can_spare(here):
             self._say_floor(node.name, here)
-        elif scene.covered(here) or self._makes_way(node, here):
+        elif scene.replaced(here) or self._makes_way(node, here):
             self.picked |= {replica.name: replica for replica in ready}
             scene.serving -= here
             self.need -= node.usd_per_hour

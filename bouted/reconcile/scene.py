@@ -43,6 +43,12 @@ class Scene:
         """Whether the plan's own replicas serve all that it wants of these models."""
         return all(self.cover[model] >= self.wanted[model] for model in models)
 
+    def replaced(self, models: Iterable[str]) -> bool:
+        """`covered`, and for models that the plan drops: whatever takes their queries serves, too."""
+        asked = set(models)
+        dropped = any(not self.wanted[model] for model in asked)
+        return self.covered(self.wanted if dropped else asked)
+
     def can_spare(self, here: Counter[str], *, leave: int = 0) -> bool:
         """Whether so many may go: the serving floor stays, and `leave` of each model that is wanted."""
         return all(

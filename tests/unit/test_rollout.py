@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouted.perf.shapes import ReplicaShape
+from bouted.reconcile.actions import DrainReplica
 from bouted.reconcile.fleet import FleetState, Replica
 from bouted.reconcile.rollout import (
     OnTrial,
@@ -23,7 +24,7 @@ from bouted.reconcile.rollout import (
 from bouted.reconcile.shares import trial_shares
 from bouted.reconcile.states import Reason, ReplicaStatus
 from bouted.testing.builders import a_shape
-from bouted.testing.fleet import START
+from bouted.testing.fleet import START, FleetWorld, an_offer, limits, planned
 
 RULES = RolloutRules(canary_share=0.05, canary_s=60, canary_requests=20, soak_s=120, rollback_pct=50)
 OLD, NEW, OTHER = a_shape("small", "L4"), a_shape("small", "H100-80GB"), a_shape("large", "H100-80GB")
@@ -129,6 +130,20 @@ def test_only_what_is_proved_and_soaked_takes_the_place_of_the_old(
 ) -> None:
     state = rollout(a_fleet(a_replica("x", shape, age_s=age_s)), PROVED, {}, RULES, START)
     assert (state.counted == {"x"}) is counts
+
+
+def test_a_model_that_the_plan_drops_serves_until_the_models_that_take_its_queries_do() -> None:
+    world = FleetWorld(limits())
+    small, large = planned(an_offer(), 2, small=1), planned(an_offer(gpu="H100-80GB"), large=1)
+    world.converge(small)
+    while not world.ready("large"):
+        assert world.ready("small") == 2
+        for action in world.decide(large):
+            assert not isinstance(action, DrainReplica)
+            world.do(action)
+        world.settle()
+    world.converge(large)
+    assert (world.ready("small"), world.ready("large")) == (0, 1)
 
 
 def test_a_trial_that_goes_badly_is_told() -> None:
