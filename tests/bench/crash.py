@@ -50,7 +50,7 @@ def fast(bench: Bench) -> None:
 
     decision_rows(bench)
     pass_rows(bench, quick=_quick())
-    status_rows(bench)
+    status_rows(bench, quick=_quick())
 
 
 PARTS: Mapping[str, Callable[[Bench], None]] = {

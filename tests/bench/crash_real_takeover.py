@@ -26,7 +26,7 @@ from bouted.testing.fleet import an_offer, planned
 from bouted.testing.processes import end_engines, until
 from bouted.testing.settled import is_settled
 
-PATIENCE_S = 3 * LEASE_S
+PATIENCE_S = 12 * LEASE_S
 LOOK_S = 0.01
 
 
