@@ -21,6 +21,13 @@ def parse_node_name(deployment: str, name: str) -> tuple[str, int] | None:
     return None if found is None else (found[1], int(found[2]))
 
 
+def is_ours(deployment: str, name: str) -> bool:
+    """The name carries this deployment's mark, and is no node's of one whose own name only begins so."""
+    mark = f"bt-{re.escape(deployment)}-"
+    theirs = re.fullmatch(rf"{mark}.+-[0-9a-f]{{8}}-[1-9][0-9]*", name)
+    return re.fullmatch(rf"{mark}.+", name) is not None and theirs is None
+
+
 def replica_name(node: str, position: int, incarnation: int) -> str:
     """Name of the n-th engine started at `position` of a node's template."""
     return f"{node}-r{position}" if incarnation == 1 else f"{node}-r{position}x{incarnation}"

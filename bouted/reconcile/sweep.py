@@ -12,7 +12,7 @@ from datetime import datetime
 from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.fleet import Node
 from bouted.reconcile.launcher import SeenNode
-from bouted.reconcile.names import parse_node_name
+from bouted.reconcile.names import is_ours
 from bouted.reconcile.observe_node import NodeMove, NodeTimes, ended_move, times_of
 
 SETTLE_S = 60.0
@@ -75,7 +75,7 @@ def sweep(
     `first_seen` says since when a name has been listed, for those whose start the provider does not tell.
     """
     found = {node.name: node for node in sorted(listed, key=lambda node: node.ended_at is None)}
-    seen = {name: node for name, node in found.items() if parse_node_name(rules.deployment, name)}
+    seen = {name: node for name, node in found.items() if is_ours(rules.deployment, name)}
     ours = {node.name: node for node in rows.nodes if not is_adopted(node)}
     running = {name: node for name, node in seen.items() if node.ended_at is None}
     unexplained = [node for name, node in running.items() if name not in ours and name not in rows.unreadable]

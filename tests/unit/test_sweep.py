@@ -83,13 +83,17 @@ def test_an_orphan_that_has_ended_is_nobodys_business() -> None:
     [
         "bt-t-web-0123abcd-1",  # of deployment t-web
         "bt-other-0123abcd-1",
-        "bt-t-0123abcd",
-        "bt-t-0123abcd-1-r0",
         "my-database",
     ],
 )
 def test_names_that_this_deployment_does_not_give_are_left_alone(name: str) -> None:
     assert swept(listing(name)) == Findings()
+
+
+def test_whatever_carries_the_mark_is_ours_however_it_goes_on() -> None:
+    assert names(swept(listing("bt-t-by-hand")).orphans) == ["bt-t-by-hand"]
+    row = orphan_row(listing("bt-t-by-hand"), known(), NOW)
+    assert (row.name, row.slot, row.incarnation) == ("bt-t-by-hand", "orphan-bt-t-by-hand", 1)
 
 
 def test_many_orphans_at_once_are_left_for_a_person() -> None:
