@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,19 +93,25 @@ def _not_converged(world: World) -> str:
     rows = world.onlooker.rows()
     if rows.desired is None:
         return "" if world.files.wish.mode != "apply" or _too_dear(world) else "no plan is in force"
-    wanted = set(world.onlooker.slots_of(rows.desired))
-    live = {node.slot: node for node in rows.nodes.values() if node.live}
-    odd = [n.name for n in live.values() if n.slot not in wanted or n.status is not NodeStatus.UP]
+    live = {node.name: node for node in rows.nodes.values() if node.live}
+    odd = [node for node in live.values() if node.status is not NodeStatus.UP]
     if odd:
-        return f"{odd[0]} is {rows.nodes[odd[0]].status} and {len(odd) - 1} more are not as planned"
-    if missing := sorted(wanted - set(live)):
-        return f"{missing[0]} is not filled"
+        return f"{odd[0].name} is {odd[0].status}"
+    wanted = Counter(_kind(slot) for slot in world.onlooker.slots_of(rows.desired))
+    found = Counter(_kind(node.slot) for node in live.values())
+    if wanted != found:
+        return f"wanted and missing: {dict(wanted - found)}, unwanted: {dict(found - wanted)}"
     idle = [r.name for n in live.values() for r in rows.on(n.name) if r.status is not ReplicaStatus.READY]
     if idle:
         return f"{idle[0]} is {rows.replicas[idle[0]].status}"
     names = {machine.name for machine in world.cloud.running()}
     rented = {node.name for node in live.values()}
     return f"{sorted(names ^ rented)[0]} is on one side only" if names != rented else ""
+
+
+def _kind(slot: str) -> str:
+    """The slot without its ordinal: equal nodes are kept whatever their ordinals."""
+    return slot.rsplit("#", 1)[0]
 
 
 def _too_dear(world: World) -> bool:
