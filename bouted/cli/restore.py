@@ -13,10 +13,10 @@ from bouted.cli.place import Place, pass_place, place_options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_place
 def restore(place: Place, file: Path) -> None:
-    """Put the backup FILE in the store's place; the store that is there is kept beside it.
+    """Put a backup in the store's place.
 
-    Refused while the daemon runs. The fleet goes on: what was launched since the backup is found by its name
-    when the daemon starts, and taken over or ended.
+    The store that is there is kept beside it. Refused while the daemon runs. The fleet goes on: what was
+    launched since the backup is found by its name when the daemon starts, and taken over or ended.
     """
     from bouted.daemon.lock import StateLock
     from bouted.store.backup import restore as put_back

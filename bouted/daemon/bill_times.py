@@ -20,7 +20,12 @@ class BillTimes:
         """Take in what was said now; `nodes` are rows, which mostly know the start already."""
         known = {node.name: node.launched_at for node in nodes}
         before, self.told = self.told, {times.name: times for times in said}
-        for name, times in self.told.items():
-            is_new = times.ended_at is not None or times.started_at != known.get(name)
-            if is_new and before.get(name) != times:
-                correct_times(self.store, name, times.started_at, times.ended_at)
+        correct_times(
+            self.store,
+            [
+                times
+                for name, times in self.told.items()
+                if before.get(name) != times
+                and (times.ended_at is not None or times.started_at != known.get(name))
+            ],
+        )

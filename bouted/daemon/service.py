@@ -136,13 +136,18 @@ class Service:
         await watcher
 
     async def begin(self) -> None:
-        """What comes before the first turn of any job: memory, prices, a first pass."""
+        """What comes before the first turn of any job: memory, prices, a first pass.
+
+        A guard that does not hold, or a source that is broken, ends the daemon here; a pass that fails does not.
+        """
         self.replanner.recall(self.held.config)
         self.market.recall(self.held.config)
         await self.market.refresh(self.held.config)
         self.market.require_sound()
-        await self.run_pass()
-        await self.publish()
+        self.reconciler.begin()
+        first = {job.name: job for job in self.jobs()}
+        for name in (self.run_pass.__name__, self.publish.__name__):
+            await self.attend(first[name])
 
     def jobs(self) -> tuple[Job, ...]:
         """What is done, and how often, the lease first; all of it starts at once."""
@@ -267,9 +272,7 @@ class Service:
         beliefs = Beliefs(
             config=self.held.config,
             offers=offers,
-            workload=self.traffic.workload(
-                self._declared(), self.clock.now().timestamp(), self._window_s()
-            ),
+            workload=self.traffic.workload(self._declared(), self.clock.now().timestamp(), self._window_s()),
             targets_met=self._targets_met(),
         )
         self.rollback.consider(beliefs, self.traffic.samples)

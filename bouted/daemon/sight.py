@@ -9,7 +9,7 @@ from typing import Protocol
 from bouted.clock import Clock
 from bouted.daemon.bill_times import BillTimes
 from bouted.daemon.blindness import Blindness
-from bouted.errors import BoutedError, Gone, Misconfigured
+from bouted.errors import BoutedError
 from bouted.reconcile.absence import Absence
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.adopted import remembered, with_adopted, with_unlisted
@@ -24,8 +24,8 @@ from bouted.reconcile.observe import (
     listed,
     observe,
 )
-from bouted.reconcile.states import ImpossibleMove, NodeStatus, Reason, ReplicaStatus
-from bouted.store.fleet import load_fleet, move_node, move_replica
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.store.fleet import Refused, load_fleet, move_all
 from bouted.store.open import Store
 from bouted.threads import InThread
 
@@ -117,57 +117,31 @@ class Sight:
         return self.nodes.confirmed(now, absent_s) | self.replicas.confirmed(now, absent_s)
 
     def _write(self, observation: Observation, fleet: FleetState) -> None:
-        nodes = {node.name: node.status for node in fleet.nodes}
-        for move in observation.nodes:
-            self._move_node(move, nodes[move.name])
-        replicas = {replica.name: replica.status for replica in fleet.replicas}
-        for change in observation.replicas:
-            self._move_replica(change, replicas[change.name])
+        """All moves at once, nodes first; a row that moved meanwhile is judged anew by the next look."""
+        now, before = self.clock.now(), _statuses(fleet)
+        for refused in move_all(self.store, (*observation.nodes, *observation.replicas), now):
+            name = refused.move.name
+            log.warning("%s was %s when looked at: %s", name, before[name], refused.why)
+            if self._still(name, before[name]):
+                move_all(self.store, (_set_aside(refused),), now)
         self.bill_times.note(observation.times, fleet.nodes)
-
-    def _move_node(self, move: NodeMove, before: NodeStatus) -> None:
-        """Write it; a row that moved meanwhile is judged anew by the next look."""
-        now = self.clock.now()
-        try:
-            move_node(
-                self.store,
-                move.name,
-                move.status,
-                move.reason,
-                now,
-                launched_at=move.launched_at,
-                ended_at=move.ended_at,
-                note=move.note,
-            )
-        except (ImpossibleMove, Gone, Misconfigured) as refused:
-            log.warning("%s was %s when looked at: %s", move.name, before, refused)
-            if self._still(move.name, before):
-                note = _hint(move.name, refused)
-                move_node(
-                    self.store, move.name, NodeStatus.NEEDS_ATTENTION, Reason.UNEXPECTED, now, note=note
-                )
-
-    def _move_replica(self, move: ReplicaMove, before: ReplicaStatus) -> None:
-        now = self.clock.now()
-        try:
-            move_replica(
-                self.store, move.name, move.status, move.reason, now, endpoint=move.endpoint, note=move.note
-            )
-        except (ImpossibleMove, Gone, Misconfigured) as refused:
-            log.warning("%s was %s when looked at: %s", move.name, before, refused)
-            if self._still(move.name, before):
-                note = _hint(move.name, refused)
-                move_replica(
-                    self.store, move.name, ReplicaStatus.NEEDS_ATTENTION, Reason.UNEXPECTED, now, note=note
-                )
 
     def _still(self, name: str, before: NodeStatus | ReplicaStatus) -> bool:
         """The row is live, and as it was when it was looked at."""
         fleet = load_fleet(self.store, self.clock.now())
-        now = {n.name: n.status for n in fleet.nodes if n.live}
-        now_too = {r.name: r.status for r in fleet.replicas if r.live}
-        return before in (now.get(name), now_too.get(name))
+        live = {n.name for n in fleet.nodes if n.live} | {r.name for r in fleet.replicas if r.live}
+        return name in live and _statuses(fleet)[name] is before
 
 
-def _hint(name: str, refused: Exception) -> str:
-    return f"{refused}, but that was seen; look at it, then: bouted reap {name}"
+def _statuses(fleet: FleetState) -> dict[str, NodeStatus | ReplicaStatus]:
+    nodes = {node.name: node.status for node in fleet.nodes}
+    return {**nodes, **{replica.name: replica.status for replica in fleet.replicas}}
+
+
+def _set_aside(refused: Refused) -> NodeMove | ReplicaMove:
+    """What was seen cannot follow from the row: a person has to look."""
+    name, why = refused.move.name, refused.why
+    note = f"{why}, but that was seen; look at it, then: bouted reap {name}"
+    if isinstance(refused.move, NodeMove):
+        return NodeMove(name=name, status=NodeStatus.NEEDS_ATTENTION, reason=Reason.UNEXPECTED, note=note)
+    return ReplicaMove(name=name, status=ReplicaStatus.NEEDS_ATTENTION, reason=Reason.UNEXPECTED, note=note)

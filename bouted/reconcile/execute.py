@@ -104,17 +104,30 @@ class Executor:
             if subject not in busy and not self.patience.waits(_key(action), now):
                 busy |= {subject}
                 self.running[subject] = asyncio.create_task(
-                    self._perform_apart(action, context), name=subject
+                    self._perform_apart(action, context), name=f"{type(action).__name__} {subject}"
                 )
         if not self.running:
             return ()
         await asyncio.wait(self.running.values(), timeout=wait_s)
         done = [task for _, task in sorted(self.running.items()) if task.done()]
         self.running = {s: task for s, task in self.running.items() if not task.done()}
-        outcomes = tuple(task.result() for task in done)
-        for outcome in outcomes:
-            self._note(outcome)
-        return outcomes
+        return tuple(self._noted(task) for task in done)
+
+    def _noted(self, task: "asyncio.Task[Outcome]") -> Outcome:
+        """What the action came to. A store that could not be written fails that action alone."""
+        try:
+            outcome = task.result()
+        except Retryable as busy:
+            kind, subject = task.get_name().split(" ", 1)
+            outcome = Outcome(
+                action=kind,
+                subject=subject,
+                ok=False,
+                detail=str(busy),
+                retry_at=self.clock.now() + timedelta(seconds=busy.after_s),
+            )
+        self._note(outcome)
+        return outcome
 
     def _note(self, outcome: Outcome) -> None:
         """Whatever was put off waits; so does what was launched, while the launcher's list may lag."""

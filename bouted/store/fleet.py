@@ -1,17 +1,21 @@
 """Nodes and replicas. Every move is checked against the table of moves and told as an event, and a
 node's money starts and stops in the same transaction."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bouted.errors import Gone, Misconfigured
+from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.reconcile.fleet import Node, Replica, Unreadable
+from bouted.reconcile.observe import NodeMove, ReplicaMove
 from bouted.reconcile.states import (
     NODE_PAID,
+    ImpossibleMove,
     NodeStatus,
     Reason,
     ReplicaStatus,
@@ -25,9 +29,17 @@ from bouted.store.session import Store
 from bouted.store.spend import note_times, note_up, start_paying, stop_paying
 from bouted.store.tables import Nodes, Replicas
 
-__all__ = ["add_node", "add_replica", "count_replicas", "load_fleet", "move_node", "move_replica"]
+__all__ = ["add_node", "add_replica", "count_replicas", "load_fleet", "move_all", "move_node", "move_replica"]
 
 V = TypeVar("V", Node, Replica)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A move that was not made, and why."""
+
+    move: NodeMove | ReplicaMove
+    why: BoutedError | ImpossibleMove
 
 
 def add_node(store: Store, node: Node) -> None:
@@ -102,25 +114,11 @@ def move_node(
     ValueError for a move that the table of moves forbids; Gone when there is no such node; Misconfigured,
     with a hint, when its row cannot be read.
     """
+    move = NodeMove(
+        name=name, status=status, reason=reason, note=note, launched_at=launched_at, ended_at=ended_at
+    )
     with store.writing() as session:
-        row = session.get(Nodes, name, with_for_update=True)
-        if row is None:
-            raise Gone(f"the store has no node {name}")
-        _readable(node_value(row))
-        before, _ = node_status(row)
-        if status is before:
-            note_times(session, row, launched_at, ended_at)
-            row.note = note or row.note
-            return _readable(node_value(row))
-        require_node_move(before, status)
-        row.status, row.reason, row.since, row.note = status, reason, now, note
-        row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
-        _move_money(session, row, before, now)
-        note_times(session, row, launched_at, ended_at)
-        failed = status is NodeStatus.FAILED
-        moved = _told("node", name, before, status, reason, note)
-        add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
-        return _readable(node_value(row))
+        return _move_node(session, move, now)
 
 
 def move_replica(
@@ -140,22 +138,71 @@ def move_replica(
     hint, when its row cannot be read.
     """
     with store.writing() as session:
-        row = session.get(Replicas, name, with_for_update=True)
-        if row is None:
-            raise Gone(f"the store has no replica {name}")
-        _readable(replica_value(row))
-        before, _ = replica_status(row)
-        if endpoint is not None:
-            row.endpoint = endpoint
-        if status is before:
-            row.note = note or row.note
-            return _readable(replica_value(row))
-        require_replica_move(before, status)
-        row.status, row.reason, row.since, row.note = status, reason, now, note
-        failed = status is ReplicaStatus.FAILED
-        moved = _told("replica", name, before, status, reason, note)
-        add_to(session, _event(EventKind.REPLICA_STATUS, name, moved, now, failed=failed))
+        move = ReplicaMove(name=name, status=status, reason=reason, note=note, endpoint=endpoint)
+        return _move_replica(session, move, now)
+
+
+def move_all(store: Store, moves: Sequence[NodeMove | ReplicaMove], now: datetime) -> tuple[Refused, ...]:
+    """Makes many moves in one transaction: a look over hundreds of engines costs one commit.
+
+    A move that `move_node` or `move_replica` would refuse is left out and told; the others are made.
+    """
+    if not moves:
+        return ()
+    refused = []
+    with store.writing() as session:
+        for move in moves:
+            try:
+                with session.begin_nested():
+                    if isinstance(move, NodeMove):
+                        _move_node(session, move, now)
+                    else:
+                        _move_replica(session, move, now)
+            except (ImpossibleMove, Gone, Misconfigured) as why:
+                refused.append(Refused(move=move, why=why))
+    return tuple(refused)
+
+
+def _move_node(session: Session, move: NodeMove, now: datetime) -> Node:
+    name, status = move.name, move.status
+    row = session.get(Nodes, name, with_for_update=True)
+    if row is None:
+        raise Gone(f"the store has no node {name}")
+    _readable(node_value(row))
+    before, _ = node_status(row)
+    if status is before:
+        note_times(session, row, move.launched_at, move.ended_at)
+        row.note = move.note or row.note
+        return _readable(node_value(row))
+    require_node_move(before, status)
+    row.status, row.reason, row.since, row.note = status, move.reason, now, move.note
+    row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
+    _move_money(session, row, before, now)
+    note_times(session, row, move.launched_at, move.ended_at)
+    failed = status is NodeStatus.FAILED
+    moved = _told("node", name, before, status, move.reason, move.note)
+    add_to(session, _event(EventKind.NODE_STATUS, name, moved, now, failed=failed))
+    return _readable(node_value(row))
+
+
+def _move_replica(session: Session, move: ReplicaMove, now: datetime) -> Replica:
+    name, status = move.name, move.status
+    row = session.get(Replicas, name, with_for_update=True)
+    if row is None:
+        raise Gone(f"the store has no replica {name}")
+    _readable(replica_value(row))
+    before, _ = replica_status(row)
+    if move.endpoint is not None:
+        row.endpoint = move.endpoint
+    if status is before:
+        row.note = move.note or row.note
         return _readable(replica_value(row))
+    require_replica_move(before, status)
+    row.status, row.reason, row.since, row.note = status, move.reason, now, move.note
+    failed = status is ReplicaStatus.FAILED
+    moved = _told("replica", name, before, status, move.reason, move.note)
+    add_to(session, _event(EventKind.REPLICA_STATUS, name, moved, now, failed=failed))
+    return _readable(replica_value(row))
 
 
 def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:

@@ -5,7 +5,7 @@ earliest start and the latest end stand, of two words on a price at one time the
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.ledger.times import Life
 from bouted.market.billed import as_billed
 from bouted.market.offers import Offer
+from bouted.reconcile.observe import NodeTimes
 from bouted.store.billed import read_factors
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
@@ -108,18 +109,19 @@ def believe_price(
         row.offer = _offer_at(session, row, usd_per_hour)
 
 
-def correct_times(
-    store: Store, node: str, started_at: datetime | None, ended_at: datetime | None = None
-) -> None:
-    """Takes the provider's own word on when the node's bill began and ended, also long after it is gone.
+def correct_times(store: Store, times: Sequence[NodeTimes]) -> None:
+    """Takes the providers' own word on when bills began and ended, also long after the nodes are gone.
 
-    Gone when there is no such node.
+    Gone, and nothing is written, when there is no such node.
     """
+    if not times:
+        return
     with store.writing() as session:
-        row = session.get(Nodes, node, with_for_update=True)
-        if row is None:
-            raise Gone(f"the store has no node {node}")
-        note_times(session, row, started_at, ended_at)
+        for said in times:
+            row = session.get(Nodes, said.name, with_for_update=True)
+            if row is None:
+                raise Gone(f"the store has no node {said.name}")
+            note_times(session, row, said.started_at, said.ended_at)
 
 
 def note_times(session: Session, row: Nodes, started_at: datetime | None, ended_at: datetime | None) -> None:

@@ -15,6 +15,7 @@ from bouted.codec import dump
 from bouted.ledger.rules import EXACT
 from bouted.market.offers import Offer
 from bouted.planner.planned import Template
+from bouted.reconcile.observe import NodeTimes
 from bouted.store.columns import UtcDateTime
 from bouted.store.engine import WRITES, make_engine
 from bouted.store.open import Store, open_store, sqlite_url
@@ -34,6 +35,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return sqlite_url(tmp_path)
     made: str = request.getfixturevalue("new_on_postgres")()
     return made
+
+
+def correct(store: Store, node: str, started_at: datetime | None, ended_at: datetime | None = None) -> None:
+    """The provider's word on one node."""
+    correct_times(store, [NodeTimes(name=node, started_at=started_at, ended_at=ended_at)])
 
 
 @contextmanager
@@ -108,7 +114,7 @@ def test_what_was_spent_before_is_what_was_spent_after(url: str) -> None:
             "repriced-at-once": Decimal(1),
         }
         assert committed_usd_per_hour(store) == Decimal("6.00")
-        correct_times(store, "running", later(0), later(50))
+        correct(store, "running", later(0), later(50))
         assert spend_usd(store, START, FOREVER, (EXACT,)) == 9 + 1 + 1 + 3
 
 

@@ -88,7 +88,7 @@ def test_a_model_without_a_replica_is_absent_until_it_has_one(store: Store) -> N
 
 
 def test_only_ready_replicas_on_nodes_that_are_up_are_routed_to(store: Store) -> None:
-    world, wanted, plan = world_and_plan(store)
+    world, wanted, _ = world_and_plan(store)
     world.converge(wanted)
     fleet = world.fleet()
     reachable = replace(

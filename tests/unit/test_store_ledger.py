@@ -19,6 +19,7 @@ from bouted.ledger.bills import Billed
 from bouted.ledger.charge import Account, as_decimal
 from bouted.ledger.cost import By, summed
 from bouted.ledger.rules import EXACT, SHIPPED, rule_for
+from bouted.reconcile.observe import NodeTimes
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.billed import billed_factors, factors_by_cloud, save_billed
 from bouted.store.costs import costs_between, note_cut
@@ -49,6 +50,11 @@ def store(each_store: Store) -> Store:
 
 def later(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
+
+
+def correct(store: Store, node: str, started_at: datetime | None, ended_at: datetime | None = None) -> None:
+    """The provider's word on one node."""
+    correct_times(store, [NodeTimes(name=node, started_at=started_at, ended_at=ended_at)])
 
 
 def launch(store: Store, name: str = "t-1", usd: str = "6.00") -> None:
@@ -82,7 +88,7 @@ def test_an_end_that_was_only_seen_is_an_estimate_until_the_provider_speaks(stor
     move_node(store, "t-1", N.FAILED, Reason.LOST, later(120))
     assert spent(store) == Decimal(12)
     assert all(line.estimated for line in costs_between(store, START, FOREVER))
-    correct_times(store, "t-1", None, later(60))
+    correct(store, "t-1", None, later(60))
     assert spent(store) == Decimal(6)
     assert not any(line.estimated for line in costs_between(store, START, FOREVER))
 
@@ -91,31 +97,31 @@ def test_a_launch_that_was_given_up_but_ran_costs_what_the_provider_says(store: 
     launch(store)
     move_node(store, "t-1", N.FAILED, Reason.TIMEOUT, later(10))
     assert spent(store) == 0
-    correct_times(store, "t-1", later(5), later(65))
+    correct(store, "t-1", later(5), later(65))
     assert spent(store) == Decimal(6)
 
 
 def test_an_intent_that_was_given_up_but_ran_is_paid_for(store: Store) -> None:
     add_node(store, a_node(usd_per_hour="6.00"))
     move_node(store, "t-1", N.GONE, Reason.SUPERSEDED, later(30))
-    correct_times(store, "t-1", later(0), later(10))
+    correct(store, "t-1", later(0), later(10))
     assert spent(store) == Decimal(1)
 
 
 def test_another_machine_under_the_name_is_paid_for_after_the_first_ones_end(store: Store) -> None:
     launch(store)
-    correct_times(store, "t-1", later(0), later(10))
+    correct(store, "t-1", later(0), later(10))
     assert committed_usd_per_hour(store) == 0
-    correct_times(store, "t-1", later(20))
+    correct(store, "t-1", later(20))
     assert committed_usd_per_hour(store) == Decimal(6)
     assert spend_usd(store, START, later(60)) == 6, "and so is the time between: never too little"
-    correct_times(store, "t-1", later(20), later(30))
+    correct(store, "t-1", later(20), later(30))
     assert spent(store) == 3
 
 
 def test_times_of_an_unknown_node_are_refused(store: Store) -> None:
     with pytest.raises(Gone, match="t-9"):
-        correct_times(store, "t-9", START)
+        correct(store, "t-9", START)
 
 
 def test_less_than_the_least_is_billed_in_full(store: Store) -> None:
@@ -191,9 +197,9 @@ class Told:
                 usd = Decimal(self.cents) / 100
                 reprice(store, "t-1", usd, later(self.minute), heard_at=later(self.heard))
             case "start":
-                correct_times(store, "t-1", later(self.minute), None)
+                correct(store, "t-1", later(self.minute), None)
             case "end":
-                correct_times(store, "t-1", None, later(self.minute))
+                correct(store, "t-1", None, later(self.minute))
 
 
 minutes = st.integers(0, 300)
@@ -230,8 +236,8 @@ CHANGES: dict[str, Callable[[Store, int], object]] = {
     "stop": lambda store, at: move_node(store, "t-1", N.STOPPING, Reason.PLAN, later(at)),
     "gone": lambda store, at: move_node(store, "t-1", N.GONE, Reason.PLAN, later(at)),
     "lost": lambda store, at: move_node(store, "t-1", N.FAILED, Reason.LOST, later(at)),
-    "start": lambda store, at: correct_times(store, "t-1", later(at), None),
-    "end": lambda store, at: correct_times(store, "t-1", None, later(at)),
+    "start": lambda store, at: correct(store, "t-1", later(at), None),
+    "end": lambda store, at: correct(store, "t-1", None, later(at)),
     "price": lambda store, at: believe_price(store, "t-1", Decimal(at + 1), None, later(at)),
 }
 
