@@ -13,6 +13,7 @@ from bouted.testing.sim.vtime import VirtualLoop
 
 T = TypeVar("T")
 
+LEAST_BILLED = timedelta(seconds=60)  # as both providers say
 LISTED_FOR = timedelta(hours=2)
 SWEPT_FOR = timedelta(hours=48)
 
@@ -182,6 +183,7 @@ class Cloud:
         for machine in self.machines:
             if machine.name == name:
                 end = min(machine.end(self.loop.now()) or until, until)
+                end = max(end, machine.started_at + LEAST_BILLED)
                 total += machine.instances * self.prices.usd(machine.offer_id, machine.started_at, end)
         return total
 
