@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from bouted.reconcile.fleet import FleetState, Node, Replica, Unreadable
@@ -25,6 +25,23 @@ from bouted.store.tables import Nodes, Replicas, SpendAccounts
 
 RECENT = timedelta(hours=1)
 """How long what has ended stays in the fleet's picture."""
+
+# Asked several times a second: built once.
+_NODES = (
+    select(Nodes).where(or_(node_may_live(), Nodes.ended_at >= bindparam("cutoff"))).order_by(Nodes.name)
+)
+_REPLICAS = (
+    select(Replicas)
+    .where(
+        or_(
+            replica_may_live(),
+            Replicas.since >= bindparam("cutoff"),
+            Replicas.node.in_(select(Nodes.name).where(node_may_live())),
+        )
+    )
+    .order_by(Replicas.name)
+)
+_HIGHEST = select(Nodes.slot, func.max(Nodes.incarnation)).group_by(Nodes.slot).order_by(Nodes.slot)
 
 
 def load_fleet(store: Store, now: datetime) -> FleetState:
@@ -48,9 +65,8 @@ def load_fleet(store: Store, now: datetime) -> FleetState:
 
 
 def _nodes(session: Session, cutoff: datetime) -> tuple[tuple[Node, ...], tuple[Unreadable, ...]]:
-    current = or_(node_may_live(), Nodes.ended_at >= cutoff)
     nodes, unreadable = [], []
-    for row in session.scalars(select(Nodes).where(current).order_by(Nodes.name)):
+    for row in session.scalars(_NODES, {"cutoff": cutoff}):
         value = node_value(row)
         if isinstance(value, Node):
             nodes.append(value)
@@ -61,10 +77,8 @@ def _nodes(session: Session, cutoff: datetime) -> tuple[tuple[Node, ...], tuple[
 
 def _replicas(session: Session, cutoff: datetime) -> tuple[list[Replica], tuple[Unreadable, ...]]:
     """Live and recent replicas, and the last of each place on a live node: its number must not be reused."""
-    on_live_nodes = Replicas.node.in_(select(Nodes.name).where(node_may_live()))
-    wanted = or_(replica_may_live(), Replicas.since >= cutoff, on_live_nodes)
     replicas, unreadable = [], []
-    for row in session.scalars(select(Replicas).where(wanted).order_by(Replicas.name)):
+    for row in session.scalars(_REPLICAS, {"cutoff": cutoff}):
         value = replica_value(row)
         if isinstance(value, Unreadable):
             unreadable += [value] if replica_status(row)[0] in REPLICA_LIVE else []
@@ -91,10 +105,9 @@ def _priced(session: Session, unreadable: tuple[Unreadable, ...]) -> tuple[Unrea
 
 
 def _incarnations(session: Session) -> tuple[tuple[str, int], ...]:
-    highest = select(Nodes.slot, func.max(Nodes.incarnation)).group_by(Nodes.slot).order_by(Nodes.slot)
     return tuple(
         (slot, _by_name(session, slot) if isinstance(number, Garbled) else int(number))
-        for slot, number in session.execute(highest)
+        for slot, number in session.execute(_HIGHEST)
     )
 
 
