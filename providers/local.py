@@ -93,7 +93,7 @@ class LocalLauncher:
                 launched_at=now,
                 boot_until=now + timedelta(seconds=self._boot_s),
             )
-            folder.create(record, self._first_lease(now))
+            folder.create(record, _lease_end(now, self._deadman_s))
 
     def start_replica(self, order: ReplicaOrder) -> None:
         """Start the engine's process. NotYet while the node boots, Gone when there is no such node."""
@@ -152,10 +152,11 @@ class LocalLauncher:
         """The nodes on disk: this machine has one list."""
         return tuple(folder.look(record, self._clock.now()) for folder, record in self._all())
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Move the leases of these nodes; a node that ended stays ended."""
         with self._alone():
             now = self._clock.now()
+            until = _lease_end(now, for_s)
             for name in nodes:
                 folder = self._folder(name)
                 record = self._ours(folder)
@@ -207,9 +208,6 @@ class LocalLauncher:
             if old and not folder.look_at_replicas(record.name):
                 shutil.rmtree(folder.path, ignore_errors=True)
 
-    def _first_lease(self, now: datetime) -> datetime:
-        return FOREVER if math.isinf(self._deadman_s) else now + timedelta(seconds=self._deadman_s)
-
     def _stocked_out(self, offer_id: str) -> bool:
         try:
             globs = (self._root / "stockout").read_text(encoding="utf-8").split()
@@ -229,6 +227,10 @@ def _absolute(folder: object) -> Path:
     if not isinstance(folder, str) or not Path(folder).is_absolute():
         raise Misconfigured("launchers.local.folder", f"must be an absolute path, got {folder!r}")
     return Path(folder)
+
+
+def _lease_end(now: datetime, for_s: float) -> datetime:
+    return FOREVER if math.isinf(for_s) else now + timedelta(seconds=for_s)
 
 
 def _number(options: Mapping[str, object], key: str, default: float) -> float:

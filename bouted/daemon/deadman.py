@@ -41,29 +41,28 @@ class DeadMan:
 
     async def renew(self, nodes: tuple[str, ...], spans: int = 1) -> datetime:
         """Hold the switch of these nodes for so many leases; until when. Never raises for the launcher."""
-        now = self.clock.now()
-        until = now + timedelta(seconds=spans * self.span_s())
+        now, for_s = self.clock.now(), spans * self.span_s()
         self.renewed = {name: at for name, at in self.renewed.items() if name in nodes}
-        failed = await self._move(nodes, until) if nodes else {}
+        failed = await self._move(nodes, for_s) if nodes else {}
         self.renewed |= {name: now for name in nodes if name not in failed}
         self.failing = bool(failed)
         self._tell(self._late(failed, now), next(iter(failed.values()), ""))
-        return until
+        return now + timedelta(seconds=for_s)
 
-    async def _move(self, nodes: tuple[str, ...], until: datetime) -> dict[str, str]:
+    async def _move(self, nodes: tuple[str, ...], for_s: float) -> dict[str, str]:
         """Why it failed, by node. All at once first, then each by itself: one must not stop the others."""
-        error = await self._try(nodes, until)
+        error = await self._try(nodes, for_s)
         if not error:
             return {}
         log.warning("the dead-man switch of %d nodes was not moved: %s", len(nodes), error)
         if len(nodes) == 1:
             return {nodes[0]: error}
-        tried = {name: await self._try((name,), until) for name in nodes}
+        tried = {name: await self._try((name,), for_s) for name in nodes}
         return {name: error for name, error in tried.items() if error}
 
-    async def _try(self, nodes: tuple[str, ...], until: datetime) -> str:
+    async def _try(self, nodes: tuple[str, ...], for_s: float) -> str:
         try:
-            await self.in_thread(self.launcher.renew, nodes, until)
+            await self.in_thread(self.launcher.renew, nodes, for_s)
         except BoutedError as error:
             return error.message
         except Exception as error:  # a bug in a launcher must not keep the other nodes from being renewed

@@ -138,7 +138,7 @@ class Service:
     async def begin(self) -> None:
         """What comes before the first turn of any job: memory, prices, a first pass.
 
-        A guard that does not hold, or a source that is broken, ends the daemon here; a pass that fails does not.
+        A guard that does not hold, or a broken source, ends the daemon here; a pass that fails does not.
         """
         self.replanner.recall(self.held.config)
         self.market.recall(self.held.config)

@@ -101,6 +101,7 @@ class Launcher(Protocol):
         be there; asked every few minutes, and may take as long."""
         ...
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
-        """Hold the dead-man switch of these nodes until then."""
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
+        """Hold the dead-man switch of these nodes for so long from now, by their own clock: one of the
+        daemon's that was set back must not end a fleet."""
         ...

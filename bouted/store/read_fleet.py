@@ -27,9 +27,7 @@ RECENT = timedelta(hours=1)
 """How long what has ended stays in the fleet's picture."""
 
 # Asked several times a second: built once.
-_NODES = (
-    select(Nodes).where(or_(node_may_live(), Nodes.ended_at >= bindparam("cutoff"))).order_by(Nodes.name)
-)
+_NODES = select(Nodes).where(or_(node_may_live(), Nodes.ended_at >= bindparam("cutoff"))).order_by(Nodes.name)
 _REPLICAS = (
     select(Replicas)
     .where(

@@ -1,7 +1,6 @@
 """A launcher that tells of every call that changes something, before it and after it."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 
@@ -38,9 +37,9 @@ class JournalledLauncher:
         """What the provider lists."""
         return self._inner.sweep()
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Hold the dead-man switch."""
-        self._inner.renew(nodes, until)
+        self._inner.renew(nodes, for_s)
 
     def _around(self, what: str, call: Callable[[], None]) -> None:
         self._tell(f"before {what}")

@@ -233,13 +233,13 @@ class MemoryLauncher:
         """The same nodes: this cloud has one list."""
         return self.seen().nodes
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Move the leases of these nodes; a node that ended stays ended."""
         for name in nodes:
             self._cloud.begin("renew", name)
             node = self._live(name)
             if node is not None:
-                node.lease_until = until
+                node.lease_until = self._cloud.later(for_s)
 
     def _live(self, name: str) -> _Node | None:
         node = self._cloud.nodes(self._deployment).get(name)

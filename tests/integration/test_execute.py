@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -81,8 +81,8 @@ class DyingLauncher:
     def seen(self) -> Seen:
         return self.inner.seen()
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
-        self.inner.renew(nodes, until)
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
+        self.inner.renew(nodes, for_s)
 
 
 @dataclass

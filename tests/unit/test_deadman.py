@@ -26,10 +26,10 @@ class Moody(MemoryLauncher):
 
     bad: frozenset[str] = frozenset()
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         if self.bad & set(nodes):
             raise Retryable("503 service unavailable", after_s=5.0)
-        super().renew(nodes, until)
+        super().renew(nodes, for_s)
 
 
 @pytest.fixture

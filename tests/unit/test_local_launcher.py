@@ -71,7 +71,7 @@ def test_a_name_that_is_no_folder_is_refused_and_counts_as_stopped(tmp_path: Pat
         launcher.start_replica(a_replica_order(name))
     launcher.stop_node(name)
     launcher.stop_replica(name, name)
-    launcher.renew((name,), FOREVER)
+    launcher.renew((name,), 60.0)
     assert launcher.seen() == Seen(nodes=(), replicas=())
 
 

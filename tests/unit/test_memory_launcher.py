@@ -59,7 +59,8 @@ def test_a_slow_launch_is_slow_for_the_nodes_named(
     assert [node.name for node in launcher.seen().nodes if node.up] == ["node-1"]
     clock.advance(540)
     assert [node.name for node in launcher.seen().nodes if node.up] == ["node-1", "slow-1"]
-    launcher.renew(("stuck",), clock.advance(1e7))
+    launcher.renew(("stuck",), 1e8)
+    clock.advance(1e7)
     assert not any(node.up for node in launcher.seen().nodes if node.name == "stuck")
 
 

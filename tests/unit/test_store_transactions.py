@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -82,8 +81,8 @@ class Watched:
     def sweep(self) -> tuple[SeenNode, ...]:
         return self._outside().sweep()
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
-        self._outside().renew(nodes, until)
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
+        self._outside().renew(nodes, for_s)
 
 
 def test_a_fleet_is_started_and_stopped_without_a_call_inside_a_transaction(

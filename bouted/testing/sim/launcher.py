@@ -104,14 +104,14 @@ class SimLauncher:
         listed = self.cloud.list_nodes(SWEPT_FOR, self.cloud.list_time())
         return self.cloud.looked_at(Seen(nodes=listed, replicas=())).nodes
 
-    def renew(self, nodes: tuple[str, ...], until: datetime) -> None:
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Move the leases of these machines."""
         self.gate.passed("before renewing")
         self._weather()
         for name in nodes:
             machine = self.cloud.find(name)
             if machine is not None:
-                machine.lease_until = until
+                machine.lease_until = self.cloud.loop.now() + timedelta(seconds=for_s)
 
     def _called(self, method: str, name: str, on_death: Callable[[], None] = lambda: None) -> None:
         self.watched.ordered(self.gate, method, name)
