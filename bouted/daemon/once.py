@@ -67,7 +67,7 @@ async def _propose(
         market.require_sound()
         await traffic.poll()
         workload = traffic.workload(
-            config.declared_workload(config.planner.seed),
+            loaded.declared,
             clock.now().timestamp(),
             config.workload.window_s,
         )

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from bouted.market.collect import open_feeds
 from bouted.market.source import Feed
 from bouted.planner.situation import ReplanPolicy
 from bouted.reconcile.launcher import Launcher
+from bouted.workload.profile import WorkloadProfile
 
 HOUR_S = 3600.0
 NEVER_S = 10 * 365 * 24 * HOUR_S  # `deadman_hours: off`: longer than any node lives
@@ -28,6 +30,11 @@ class Loaded:
     path: Path
     config: Config
     catalog: Catalog
+
+    @cached_property
+    def declared(self) -> WorkloadProfile:
+        """The load the config declares."""
+        return self.config.declared_workload(self.config.planner.seed)
 
 
 def load(path: Path) -> Loaded:

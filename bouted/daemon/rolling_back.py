@@ -13,6 +13,7 @@ from bouted.errors import Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.verdict import Record, same_mix
 from bouted.planner.plan import Plan, PlanStatus
+from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.rollback import (
     PROBATION,
     Call,
@@ -80,7 +81,7 @@ class RollBack:
             since=stands.since,
             fleet=fleet,
             targets=config.targets_s(),
-            record=self._record(plan, stands, samples, now),
+            record=self._record(plan, fleet, stands, samples, now),
             met_before=self.met_before,
             worse=self.rollouts.state.worse,
             rate_per_s=beliefs.workload.rate_per_s,
@@ -110,9 +111,16 @@ class RollBack:
         except Misconfigured:
             return None
 
-    def _record(self, plan: Plan, stands: InForce, samples: Sequence[RequestSample], now: datetime) -> Record:
+    def _record(
+        self,
+        plan: Plan,
+        fleet: FleetState,
+        stands: InForce,
+        samples: Sequence[RequestSample],
+        now: datetime,
+    ) -> Record:
         """The requests that count, once they do; none while something of the plan is on trial."""
-        rules, fleet = self.rollouts.rules(), load_fleet(self.store, now)
+        rules = self.rollouts.rules()
         proved_at = self.rollouts.proved_at(plan)
         start = counts_from(plan, fleet, rules, max(stands.since, proved_at)) if proved_at else None
         if start is None or start >= now:

@@ -48,7 +48,6 @@ from bouted.store.plans import desired_plan, list_plans
 from bouted.systemd_notify import notify
 from bouted.threads import InThread
 from bouted.workload.observe import Measured
-from bouted.workload.profile import WorkloadProfile
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +271,9 @@ class Service:
         beliefs = Beliefs(
             config=self.held.config,
             offers=offers,
-            workload=self.traffic.workload(self._declared(), self.clock.now().timestamp(), self._window_s()),
+            workload=self.traffic.workload(
+                self.held.loaded.declared, self.clock.now().timestamp(), self._window_s()
+            ),
             targets_met=self._targets_met(),
         )
         self.rollback.consider(beliefs, self.traffic.samples)
@@ -316,9 +317,6 @@ class Service:
 
     def _want_reload(self) -> None:
         self.reload_wanted = True
-
-    def _declared(self) -> WorkloadProfile:
-        return self.held.config.declared_workload(self.held.config.planner.seed)
 
     def _window_s(self) -> float:
         return self.held.config.workload.window_s
