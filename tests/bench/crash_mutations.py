@@ -11,7 +11,7 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.service import Service
-from bouted.reconcile.actions import Action, DrainReplica, Limits, StopNode, StopReplica
+from bouted.reconcile.actions import Action, DrainReplica, Limits, StartReplica, StopNode, StopReplica
 from bouted.reconcile.backoff import LaunchWaits
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.fleet import FleetState, Node
@@ -96,7 +96,8 @@ async def _nothing(self: Service) -> None:
 
 def _first_only(seen: Any, gone: Any) -> list[Action]:
     """An engine that died is not started again."""
-    return [action for action in _starts(seen, gone) if action.replica.incarnation == 1]
+    starts = [action for action in _starts(seen, gone) if isinstance(action, StartReplica)]
+    return [action for action in starts if action.replica.incarnation == 1]
 
 
 _KEPT = frozenset({NodeStatus.UP})
@@ -125,5 +126,6 @@ MUTATIONS: tuple[Mutation, ...] = tuple(
 
 
 def _no_backoff() -> AbstractContextManager[Any]:
-    free = {name: lambda *_: False for name in ("slot", "offer")}
-    return patch.multiple(LaunchWaits, **free)
+    free: dict[str, Any] = {name: lambda *_: False for name in ("slot", "offer")}
+    patched: AbstractContextManager[Any] = patch.multiple(LaunchWaits, **free)
+    return patched

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bouted.clock import SystemClock
 from bouted.config.locate import locate
 from bouted.daemon import down
 from bouted.daemon.service import lease_name
@@ -63,4 +64,4 @@ def test_once_the_one_elsewhere_has_died_too_waiting_ends(tmp_path: Path) -> Non
 def left_by(store: Store, holders: list[str]) -> int | None:
     """What waiting comes to while these lead in turn and a node stands."""
     add_node(store, a_node())
-    return down._wait(store, down.SystemClock(), LAUNCHER, print, led=lambda: holders.pop(0))
+    return down._wait(store, SystemClock(), LAUNCHER, print, led=lambda: holders.pop(0))

@@ -225,13 +225,13 @@ def test_a_model_costs_its_share_of_the_gpus_and_idle_ones_stand_apart() -> None
     template = a_template("L4", 8, small=3)
     assert [(place.model, place.gpus) for place in places(template)] == [("small", 2)] * 3 + [(IDLE, 2)]
     table = summed(lines_of(8, small=3), By.MODEL)
-    assert [(row.key, row.usd) for row in table.rows] == [("small", 6), (IDLE, 2)]
-    assert [(row.key, row.gpu_hours) for row in table.rows] == [("small", 6), (IDLE, 2)]
+    assert [(row.key, row.usd) for row in table.rows] == [("small", Fraction(6)), (IDLE, Fraction(2))]
+    assert [(row.key, row.gpu_hours) for row in table.rows] == [("small", Fraction(6)), (IDLE, Fraction(2))]
 
 
 def test_a_node_without_replicas_is_idle() -> None:
     (row,) = summed(lines_of(4), By.MODEL).rows
-    assert (row.key, row.usd) == (IDLE, 8)
+    assert (row.key, row.usd) == (IDLE, Fraction(8))
 
 
 def test_from_a_new_cut_on_the_money_is_for_its_places() -> None:
@@ -240,9 +240,9 @@ def test_from_a_new_cut_on_the_money_is_for_its_places() -> None:
     charged = pieces(at(0), at(3600), Decimal(8), ())
     found = summed(cost_lines("n", an_offer(gpu_count=4), charged, cuts, estimated=True), By.REPLICA)
     assert [(row.key, row.usd, row.estimated_usd) for row in found.rows] == [
-        ("n-r0 large", 4, 4),
-        ("n-r0 small", 2, 2),
-        ("n-r1 small", 2, 2),
+        ("n-r0 large", Fraction(4), Fraction(4)),
+        ("n-r0 small", Fraction(2), Fraction(2)),
+        ("n-r1 small", Fraction(2), Fraction(2)),
     ]
 
 

@@ -31,7 +31,7 @@ def test_the_page_on_states_is_drawn_from_the_tables_of_today() -> None:
 def test_every_word_says_what_it_means() -> None:
     words = (*NodeStatus, *ReplicaStatus, *Reason)
     assert all(word.meaning and word.meaning[0].islower() for word in words)
-    assert NodeStatus("up") is NodeStatus.UP
+    assert {status.value: status for status in NodeStatus}["up"] is NodeStatus.UP
     assert f"{NodeStatus.UP}" == "up"
 
 

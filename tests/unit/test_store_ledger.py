@@ -336,7 +336,7 @@ def test_a_node_that_was_cut_anew_costs_its_new_places_from_then_on(store: Store
             note_cut(session, row, after, later(45))
             row.template = after
     rows = summed(costs_between(store, START, later(60)), By.MODEL).rows
-    assert [(row.key, row.usd) for row in rows] == [("large", 3), ("small", 1)]
+    assert [(row.key, row.usd) for row in rows] == [("large", Fraction(3)), ("small", Fraction(1))]
 
 
 def test_more_nodes_than_one_question_may_name_are_told(store: Store) -> None:
