@@ -93,8 +93,6 @@ def test_a_reason_that_is_none_is_told_and_changes_nothing_else(running: Passes)
     assert [replica.status for replica in fleet.replicas] == [ReplicaStatus.READY] * 2
     told = [(node.reason, node.note) for node in fleet.nodes]
     told += [(replica.reason, replica.note) for replica in fleet.replicas]
-        (row.reason, row.note) for row in fleet.replicas
-    ]
     assert set(told) == {(Reason.UNEXPECTED, 'reason was "because"')}
 
 
