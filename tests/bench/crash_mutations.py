@@ -11,6 +11,8 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.service import Service
+from bouted.ledger.prices import pieces
+from bouted.ledger.times import Life
 from bouted.reconcile.actions import Action, DrainReplica, Limits, StartReplica, StopNode, StopReplica
 from bouted.reconcile.backoff import LaunchWaits
 from bouted.reconcile.execute import Context, Executor
@@ -100,7 +102,14 @@ def _first_only(seen: Any, gone: Any) -> list[Action]:
     return [action for action in starts if action.replica.incarnation == 1]
 
 
+def _first_twice(*given: Any, **named: Any) -> tuple[Any, ...]:
+    """A node whose price changed pays twice for the time before."""
+    found = tuple(pieces(*given, **named))
+    return (*found, *(found[:1] if len(found) > 1 else ()))
+
+
 _KEPT = frozenset({NodeStatus.UP})
+_NOTICED = property(lambda life: life.noticed_end)
 
 MUTATIONS: tuple[Mutation, ...] = tuple(
     Mutation(name=name, plant=plant)
@@ -111,8 +120,8 @@ MUTATIONS: tuple[Mutation, ...] = tuple(
         ("stop nodes with what lives on them", lambda: patch("bouted.reconcile.order.stops", _stop_with_all)),
         ("stop engines undrained", lambda: patch("bouted.reconcile.order.stops", _stop_undrained)),
         ("forget the fencing token", lambda: patch.object(Store, "fenced", lambda self, *_: self)),
-        ("never end paying", lambda: patch("bouted.store.fleet.stop_paying", lambda *_: None)),
-        ("ignore the provider's times", lambda: patch("bouted.store.fleet.note_times", lambda *_: None)),
+        ("believe what was noticed, not the provider", lambda: patch.object(Life, "said_end", _NOTICED)),
+        ("double-count an interval", lambda: patch("bouted.ledger.charge.pieces", _first_twice)),
         ("do not reprice", lambda: patch.object(MarketKeeper, "_reprice", lambda *_: None)),
         ("ignore the cap", lambda: patch.object(HeldConfig, "limits", _dear_limits)),
         ("reuse an incarnation", lambda: patch("bouted.daemon.reconciling.load_fleet", _no_incarnations)),

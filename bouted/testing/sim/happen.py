@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 _CRASH_POINTS = 160  # a crash comes within so many statements, commits and calls
 _AHEAD_S = 6 * 3600.0
+# The smaller ones leave no room to run old and new side by side, or not even for what runs.
+_BUDGETS = ("3", "6", "10", "16")
+_SURGES = ("0", "1.5", "4", "8")
 _DAY_S = 86_400.0
 
 
@@ -163,7 +166,9 @@ def _clock(world: World, fault: Fault) -> None:
 
 
 def _budget(world: World, fault: Fault) -> None:
-    world.edit(replace(world.files.wish, budget=("10", "14", "16", "20")[min(3, int(fault.pick * 4))]))
+    budget = _BUDGETS[min(len(_BUDGETS) - 1, int(fault.pick * len(_BUDGETS)))]
+    surge = _SURGES[min(len(_SURGES) - 1, int(fault.size * len(_SURGES)))]
+    world.edit(replace(world.files.wish, budget=budget, surge=surge))
 
 
 def _floor(world: World, fault: Fault) -> None:

@@ -210,7 +210,7 @@ class LaunchesArePaced(_Holds):
     """No storms."""
 
     sentence: ClassVar[str] = "launches of one offer that are refused are asked for again ever more slowly"
-    most: int = 40
+    most: int = 10
     window_s: float = 600.0
     refusals: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 

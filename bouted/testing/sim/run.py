@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
@@ -100,7 +101,7 @@ def _not_converged(world: World) -> str:
         return f"{odd[0].name} is {odd[0].status}"
     wanted = Counter(_kind(slot) for slot in world.onlooker.slots_of(rows.desired))
     found = Counter(_kind(node.slot) for node in live.values())
-    if wanted != found:
+    if wanted != found and not (wanted > found and _no_room(world, rows.committed(), wanted - found)):
         return f"wanted and missing: {dict(wanted - found)}, unwanted: {dict(found - wanted)}"
     idle = [r.name for n in live.values() for r in rows.on(n.name) if r.status is not ReplicaStatus.READY]
     if idle:
@@ -108,6 +109,13 @@ def _not_converged(world: World) -> str:
     names = {machine.name for machine in world.cloud.running()}
     rented = {node.name for node in live.values()}
     return f"{sorted(names ^ rented)[0]} is on one side only" if names != rented else ""
+
+
+def _no_room(world: World, committed: Decimal, missing: Counter[str]) -> bool:
+    """Even the cheapest of what is missing costs more than the cap leaves."""
+    now, wish = world.loop.now(), world.files.wish
+    prices = [world.source.prices.at(kind.split("#", 1)[0], now)[1] for kind in missing]
+    return committed + min(prices) > Decimal(wish.budget) + Decimal(wish.surge)
 
 
 def _kind(slot: str) -> str:
