@@ -2,9 +2,11 @@
 types that keep what strangers say in a form that every database takes."""
 
 import zlib
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from sqlalchemy import DateTime, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
@@ -91,6 +93,12 @@ class Count(TypeDecorator[int]):
         return None if value is None else max(-(2**31), min(value, 2**31 - 1))
 
 
+@lru_cache(maxsize=1024)
+def _parsed(kind: Any, text: str) -> Any:
+    """Values are frozen, and the same few are read several times a second: offers, cuts, shapes, the plan."""
+    return parse(kind, text)
+
+
 class Frozen(TypeDecorator[Any]):
     """A whole frozen value of one type, as the JSON that `bouted.codec` writes."""
 
@@ -105,7 +113,7 @@ class Frozen(TypeDecorator[Any]):
         return None if value is None else dump(self.kind, value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else parse(self.kind, value)
+        return None if value is None else _parsed(cast(Hashable, self.kind), value)
 
 
 class Packed(TypeDecorator[bytes]):
