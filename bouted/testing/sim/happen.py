@@ -20,6 +20,7 @@ _AHEAD_S = 6 * 3600.0
 # The smaller ones leave no room to run old and new side by side, or not even for what runs.
 _BUDGETS = ("3", "6", "10", "16")
 _SURGES = ("0", "1.5", "4", "8")
+_DROUGHT = 0.6  # from this size on a GPU type is sold out everywhere
 _DAY_S = 86_400.0
 
 
@@ -49,8 +50,10 @@ def _offer(fault: Fault) -> str:
 
 def _stock_out(world: World, fault: Fault) -> None:
     offer = _offer(fault)
-    world.cloud.weather.out.add(offer)
-    _later(world, fault, lambda: world.cloud.weather.out.discard(offer))
+    gpu = next(ware.gpu for ware in WARES if ware.id == offer)
+    sold_out = {ware.id for ware in WARES if ware.gpu == gpu} if fault.size > _DROUGHT else {offer}
+    world.cloud.weather.out.update(sold_out)
+    _later(world, fault, lambda: world.cloud.weather.out.difference_update(sold_out))
 
 
 def _quota(world: World, fault: Fault) -> None:

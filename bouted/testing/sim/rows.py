@@ -24,6 +24,7 @@ class NodeRow:
     offer_id: str
     usd_per_hour: Decimal
     launcher: str
+    places: int
 
     @property
     def live(self) -> bool:
@@ -114,15 +115,16 @@ class Onlooker:
 def _node(
     name: str, slot: str, status: str, reason: str, offer: str, template: str, launcher: str
 ) -> NodeRow:
-    terms = json.loads(offer)
+    terms, cut = json.loads(offer), json.loads(template)
     return NodeRow(
         name=name,
         slot=slot,
         status=_NODE[status],
         reason=reason,
         offer_id=slot.split("#")[0],
-        usd_per_hour=Decimal(terms["usd_per_hour"]) * int(json.loads(template).get("instances", 1)),
+        usd_per_hour=Decimal(terms["usd_per_hour"]) * int(cut.get("instances", 1)),
         launcher=launcher,
+        places=len(cut["replicas"]),
     )
 
 

@@ -106,6 +106,9 @@ def _not_converged(world: World) -> str:
     idle = [r.name for n in live.values() for r in rows.on(n.name) if r.status is not ReplicaStatus.READY]
     if idle:
         return f"{idle[0]} is {rows.replicas[idle[0]].status}"
+    short = [n.name for n in live.values() if len(rows.on(n.name)) < n.places]
+    if short:
+        return f"not every engine of {short[0]} runs"
     names = {machine.name for machine in world.cloud.running()}
     rented = {node.name for node in live.values()}
     return f"{sorted(names ^ rented)[0]} is on one side only" if names != rented else ""
