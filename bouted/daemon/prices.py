@@ -166,9 +166,11 @@ class MarketKeeper:
         return state
 
     def _reprice(self, offers: tuple[Offer, ...], since: Mapping[str, datetime], now: datetime) -> None:
-        """A running node costs what its offer costs: since the source says so, or from now on."""
+        """A running node costs what its offer costs: since the source says so, or from now on. One that ended
+        since then cost it too."""
         prices = {offer.id: as_billed(offer, self.factors) for offer in offers}
         for node in load_fleet(self.store, now).nodes:
-            offer = prices.get(node.offer.id)
-            if node.paid and offer is not None and offer.usd_per_hour != node.offer.usd_per_hour:
-                believe_price(self.store, node.name, offer.quoted, since.get(offer.id), now)
+            offer, start = prices.get(node.offer.id), since.get(node.offer.id)
+            cost_it = node.paid or (start is not None and start < node.since)
+            if cost_it and offer is not None and offer.usd_per_hour != node.offer.usd_per_hour:
+                believe_price(self.store, node.name, offer.quoted, start, now)

@@ -138,6 +138,11 @@ class Daemon:
                     due[name] = loop.time() + job.every_s * slowed
                     self._start(service, job)
             await self._finished(2.0)
+            if service.market.asking and jobs["ask_prices"].name not in self.under_way:
+                self._start(
+                    service, jobs["ask_prices"]
+                )  # the answer is there: it would be taken in a second on
+                await self._finished(2.0)
             await self._sleep()
             busy = self.gate.stirred != before or bool(service.reconciler.executor.running)
             self.step_s = (

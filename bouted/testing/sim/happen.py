@@ -115,6 +115,7 @@ def _price(world: World, fault: Fault) -> None:
     factor = Decimal(str(round(0.5 + 1.5 * fault.size, 2)))
     fresh = max(Decimal("0.05"), (price * factor).quantize(Decimal("0.0001")))
     world.cloud.prices.set(offer, world.loop.now(), fresh)
+    world.repriced_s = world.loop.time()
     world.tell(f"cloud: {offer} costs ${fresh}/h")
 
 

@@ -23,6 +23,7 @@ from bouted.testing.sim.rows import NOTHING, Onlooker, Rows
 from bouted.testing.sim.vtime import START, SkewedClock, VirtualLoop
 
 RESTART_S = 5.0
+PRICES_TOLD_S = 1200.0  # by then a daemon that is up has asked for prices again
 CAPS_HOLD_S = 30.0  # a guard that read the config just before an edit may act on it
 
 
@@ -50,6 +51,7 @@ class World:
     healthy_s: float = 0.0
     looked_s: float = 0.0
     caps: deque[tuple[float, Decimal]] = field(default_factory=deque)
+    repriced_s: float = -1e9
     obstructed_until: float = 0.0
     over_cap_until: float = 0.0
     found: Violation | None = None
@@ -91,10 +93,11 @@ class World:
         self.trace.append(f"{clock_of(self.loop.time())} {line}")
 
     def quiet(self) -> bool:
-        """Everything that runs is explained, and the provider works as it should."""
+        """Everything that runs is explained, the provider works as it should, and its prices are known."""
         weather, rows = self.cloud.weather, self.rows.nodes
         explained = all(m.name in rows and rows[m.name].live for m in self.cloud.running())
-        return explained and not (weather.lists or weather.failing or weather.slow_s)
+        told = self.loop.time() > self.repriced_s + PRICES_TOLD_S
+        return explained and told and not (weather.lists or weather.failing or weather.slow_s)
 
     def edit(self, wish: Wish) -> None:
         """People edit the config; the daemons take it up."""
