@@ -25,12 +25,11 @@ from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
 from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
-from bouted.store.control import Control, load_control
+from bouted.store.control import Control
 from bouted.store.events import newest_event
-from bouted.store.fleet import load_fleet
 from bouted.store.interrupted import close_interrupted
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan
+from bouted.store.snapshot import refreshed
 
 log = logging.getLogger(__name__)
 
@@ -88,23 +87,22 @@ class Reconciler:
         if not self.begun:
             self.begin()
         look = await self.sight.look()
-        control = load_control(self.store)
-        plan = desired_plan(self.store)
+        rows = refreshed(self.store, self.clock.now(), look.rows)
+        plan, control, fleet = rows.plan, rows.control, rows.fleet
         wanted = () if plan is None or control.down_requested else plan.design.nodes
-        fleet = load_fleet(self.store, self.clock.now())
         if plan is not None:
             self.routing.publish(plan, fleet, self.rollouts.look(plan, fleet))
         changes = diff(wanted, fleet, self.launcher_name)
         decision = self._decide(changes, fleet, plan, control, look)
         self.explainer.tell(decision.held)
         outcomes = await self._act(_stray_actions(look.observation), decision, plan, control)
-        fleet = load_fleet(self.store, self.clock.now())
+        after = refreshed(self.store, self.clock.now(), rows)
         return Pass(
-            fleet=fleet,
+            fleet=after.fleet,
             seen=look.seen,
             health=look.health,
             plan=plan,
-            changes=diff(wanted, fleet, self.launcher_name),
+            changes=changes if after is rows else diff(wanted, after.fleet, self.launcher_name),
             outcomes=outcomes,
             unknown=look.observation.unknown,
             held=decision.held,

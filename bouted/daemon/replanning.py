@@ -18,11 +18,12 @@ from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.situation import LoadShift, ReplanPolicy, ReplanReason, Situation
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason
-from bouted.store.control import load_control, update_control
+from bouted.store.control import update_control
 from bouted.store.events import add_events, newest_event
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan, let_go_unreadable, list_plans, set_desired_plan
+from bouted.store.plans import desired_plan, let_go, list_plans, set_desired_plan
+from bouted.store.snapshot import Snapshot, refreshed
 from bouted.workload.profile import WorkloadProfile
 
 log = logging.getLogger(__name__)
@@ -106,16 +107,16 @@ class Replanner:
         if planned_at is None or planned_at < told.at:
             self.error = told.message.removeprefix(FAILED)
 
-    def consider(self, beliefs: Beliefs) -> None:
-        """Start planning if there is a reason to and no plan is being made."""
+    def consider(self, beliefs: Beliefs, rows: Snapshot) -> None:
+        """Start planning if there is a reason to and no plan is being made. `rows` are fresh."""
         self.mode = beliefs.config.mode
-        self._accept()
-        control = load_control(self.store)
-        if self.planning or control.down_requested:
+        self._accept(rows.control.accepted_plan_id)
+        if self.planning or rows.control.down_requested:
             return
-        self._let_go_unreadable()
-        current = self._situation(beliefs)
-        reason = self._rolled_back(control.desired_plan_id) or self.policy(beliefs.config).reason(
+        self._let_go_unreadable(rows)
+        rows = refreshed(self.store, self.clock.now(), rows)
+        current = self._situation(beliefs, rows)
+        reason = self._rolled_back(rows.control.desired_plan_id) or self.policy(beliefs.config).reason(
             self.previous, current, current.at
         )
         if reason is None or self._too_soon_after_failure(current, reason):
@@ -135,22 +136,20 @@ class Replanner:
         detail = f"plan {newest.subject} was rolled back"
         return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)
 
-    def _let_go_unreadable(self) -> None:
+    def _let_go_unreadable(self, rows: Snapshot) -> None:
         """A plan in force that somebody's edit has spoilt is made anew; until then nothing is moved."""
-        wrong = let_go_unreadable(self.store)
-        if wrong:
+        if rows.spoilt and rows.control.desired_plan_id is not None:
+            let_go(self.store, rows.control.desired_plan_id)
             self.previous = None
-            told = f"{wrong}; planning anew, what runs goes on"
+            told = f"{rows.spoilt}; planning anew, what runs goes on"
             self._tell(EventKind.REPLAN, Severity.WARNING, "", told)
 
     def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:
         waited = current.at.timestamp() - self.failed_at
         return bool(self.error) and reason.trigger is not Trigger.CONFIG and waited < RETRY_FAILED_S
 
-    def _situation(self, beliefs: Beliefs) -> Situation:
-        now = self.clock.now()
-        fleet = load_fleet(self.store, now)
-        plan = desired_plan(self.store)
+    def _situation(self, beliefs: Beliefs, rows: Snapshot) -> Situation:
+        now, plan, fleet = self.clock.now(), rows.plan, rows.fleet
         load = beliefs.workload
         planned = self.previous.rate_per_s if self.previous is not None else load.rate_per_s
         self.shift = self.policy(beliefs.config).load_shift(
@@ -210,13 +209,12 @@ class Replanner:
             message = f"plan {plan.id} is proposed: {cost}, {first}; act: bouted apply"
             self._tell(EventKind.PLAN_PROPOSED, Severity.NOTICE, plan.id, message)
 
-    def _accept(self) -> None:
+    def _accept(self, accepted_id: str | None) -> None:
         """Apply the plan an operator accepted with `bouted apply`."""
-        control = load_control(self.store)
-        if control.accepted_plan_id is None:
+        if accepted_id is None:
             return
         for row in list_plans(self.store, 100):
-            if row.plan.id == control.accepted_plan_id and row.status is PlanStatus.PROPOSED:
+            if row.plan.id == accepted_id and row.status is PlanStatus.PROPOSED:
                 self._apply(row.plan)
         update_control(self.store, self.clock.now(), "daemon", accepted_plan_id=None)
 

@@ -26,11 +26,10 @@ from bouted.reconcile.rollback import (
     in_force,
     met_targets,
 )
-from bouted.store.control import load_control
 from bouted.store.events import add_events, latest_events
-from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan, load_plan, set_desired_plan
+from bouted.store.plans import load_plan, set_desired_plan
+from bouted.store.snapshot import Snapshot
 from bouted.workload.profile import RequestSample
 
 log = logging.getLogger(__name__)
@@ -56,15 +55,15 @@ class RollBack:
     stands: InForce | None = None
     met_before: bool | None = None
 
-    def consider(self, beliefs: Beliefs, samples: Sequence[RequestSample]) -> None:
+    def consider(self, beliefs: Beliefs, samples: Sequence[RequestSample], rows: Snapshot) -> None:
         """Go back if the plan in force is worse than promised and there is a way; else take what there is."""
-        control, plan, now = load_control(self.store), desired_plan(self.store), self.clock.now()
+        control, plan, now = rows.control, rows.plan, self.clock.now()
         if plan is None or control.paused or control.down_requested:
             return
         stands = self._stands(plan, beliefs.config, samples)
         if now - stands.since > PROBATION and not self.rollouts.state.worse:
             return
-        case = self._case(plan, stands, beliefs, samples, now)
+        case = self._case(plan, rows.fleet, stands, beliefs, samples, now)
         decision = decide(case, self.rollouts.rules(), now)
         if decision.call is Call.BACK and case.previous is not None:
             self._go_back(plan, case.previous, decision, case)
@@ -72,9 +71,15 @@ class RollBack:
             self._accept(plan, decision, case)
 
     def _case(
-        self, plan: Plan, stands: InForce, beliefs: Beliefs, samples: Sequence[RequestSample], now: datetime
+        self,
+        plan: Plan,
+        fleet: FleetState,
+        stands: InForce,
+        beliefs: Beliefs,
+        samples: Sequence[RequestSample],
+        now: datetime,
     ) -> Case:
-        fleet, config = load_fleet(self.store, now), beliefs.config
+        config = beliefs.config
         return Case(
             plan=plan,
             previous=self._before(stands),

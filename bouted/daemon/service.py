@@ -45,6 +45,7 @@ from bouted.store.events import add_events, list_events
 from bouted.store.lease import DAEMON_LEASE, lease_now, release_lease, renew_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans
+from bouted.store.snapshot import load_snapshot, refreshed
 from bouted.systemd_notify import notify
 from bouted.threads import InThread
 from bouted.workload.observe import Measured
@@ -276,8 +277,9 @@ class Service:
             ),
             targets_met=self._targets_met(),
         )
-        self.rollback.consider(beliefs, self.traffic.samples)
-        self.replanner.consider(beliefs)
+        rows = load_snapshot(self.store, self.clock.now())
+        self.rollback.consider(beliefs, self.traffic.samples, rows)
+        self.replanner.consider(beliefs, refreshed(self.store, self.clock.now(), rows))
         failure = self.replanner.failure
         impossible = isinstance(failure, Infeasible | Misconfigured)
         if impossible and desired_plan(self.store) is None and not self._anything_runs():

@@ -27,6 +27,7 @@ from bouted.reconcile.observe import (
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.fleet import Refused, load_fleet, move_all
 from bouted.store.open import Store
+from bouted.store.snapshot import Snapshot, load_snapshot, refreshed
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,12 @@ class Prober(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What was seen, and what followed from it."""
+    """What was seen, what followed from it, and the rows that it was compared with."""
 
     seen: Seen
     health: tuple[Health, ...]
     observation: Observation
+    rows: Snapshot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,16 +87,19 @@ class Sight:
     async def look(self) -> Look:
         """Ask the launcher and the engines, and write what moved."""
         seen = await self._ask()
-        before = load_fleet(self.store, self.clock.now())
+        rows = load_snapshot(self.store, self.clock.now())
+        before = rows.fleet
         known = with_adopted(seen if seen is not None else remembered(before), before)
         health = await self.prober.probe(with_unlisted(known, before))
-        fleet, now = load_fleet(self.store, self.clock.now()), self.clock.now()
+        now = self.clock.now()
+        rows = refreshed(self.store, now, rows)
+        fleet = rows.fleet
         if seen is not None:
             self._note_absence(fleet, seen)
         gone = frozenset[str]() if seen is None else self._gone()
         observation = observe(fleet, known, health, self.limits(), now, gone)
         self._write(observation, fleet)
-        return Look(seen=known, health=health, observation=observation)
+        return Look(seen=known, health=health, observation=observation, rows=rows)
 
     async def _ask(self) -> Seen | None:
         """The launcher's list; None when it cannot be had, which passes or is told."""

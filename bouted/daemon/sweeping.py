@@ -16,7 +16,6 @@ from bouted.events import Event, EventKind, Severity
 from bouted.planner.plan import Plan
 from bouted.reconcile.absence import Absence
 from bouted.reconcile.adopted import is_adopted
-from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.launcher import Launcher, SeenNode
 from bouted.reconcile.names import node_name
 from bouted.reconcile.orphans import Known, orphan_row
@@ -29,6 +28,7 @@ from bouted.store.known_nodes import nodes_named
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.store.prices import believed_offers
+from bouted.store.snapshot import Snapshot, load_snapshot
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ class Sweeper:
     ) -> Findings:
         """How the list differs from the rows. `by_hand`: a person decides about each orphan, be they many."""
         now = self.clock.now()
-        fleet = load_fleet(self.store, now)
+        rows = load_snapshot(self.store, now)
+        fleet = rows.fleet
         names = {node.name for node in listed}
         live = frozenset(n.name for n in fleet.nodes if _settled(n.status) and not is_adopted(n))
         self.absence = self.absence.after(live, frozenset(names), now)
@@ -83,7 +84,7 @@ class Sweeper:
         nodes, unreadable = nodes_named(self.store, names | live)
         return sweep(
             listed,
-            Rows(nodes=nodes, unreadable=unreadable, coming=self._coming(fleet)),
+            Rows(nodes=nodes, unreadable=unreadable, coming=self._coming(rows)),
             Rules(
                 deployment=self.deployment,
                 grace_s=self.grace_s(),
@@ -97,7 +98,8 @@ class Sweeper:
 
     def carry_out(self, found: Findings, *, ends: bool) -> None:
         """Write what follows; orphans and strays are only told of unless `ends`."""
-        self.bill_times.note(found.times, load_fleet(self.store, self.clock.now()).nodes)
+        nodes = load_fleet(self.store, self.clock.now()).nodes if found.times else ()
+        self.bill_times.note(found.times, nodes)
         for move in found.closed:
             self._close(move.name, move.status, move.reason, move.ended_at)
         if ends:
@@ -122,15 +124,14 @@ class Sweeper:
         except (ImpossibleMove, Gone, Misconfigured) as moved:
             log.warning("%s moved meanwhile, the next sweep judges anew: %s", name, moved)
 
-    def _coming(self, fleet: FleetState) -> frozenset[str]:
+    def _coming(self, rows: Snapshot) -> frozenset[str]:
         """The names that launches for unfilled slots of the plan would have next."""
-        plan, control = desired_plan(self.store), load_control(self.store)
-        if plan is None or control.down_requested:
+        if rows.plan is None or rows.control.down_requested:
             return frozenset()
-        filled = {node.slot for node in fleet.nodes if node.live}
-        used = dict(fleet.incarnations)
+        filled = {node.slot for node in rows.fleet.nodes if node.live}
+        used = dict(rows.fleet.incarnations)
         return frozenset(
-            node_name(self.deployment, slot, used.get(slot, 0) + 1) for slot in _slots(plan) - filled
+            node_name(self.deployment, slot, used.get(slot, 0) + 1) for slot in _slots(rows.plan) - filled
         )
 
     def _known(self) -> Known:

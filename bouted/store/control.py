@@ -37,8 +37,13 @@ class Changes(TypedDict, total=False):
 def load_control(store: Store) -> Control:
     """The switches as they are; all off before anyone set one."""
     with store.reading() as session:
-        row = session.get(tables.Control, 1)
-        return Control() if row is None else _control(row)
+        return control_in(session)
+
+
+def control_in(session: Session) -> Control:
+    """The same, inside a transaction."""
+    row = session.get(tables.Control, 1)
+    return Control() if row is None else _control(row)
 
 
 def update_control(store: Store, now: datetime, by: str, **changes: Unpack[Changes]) -> Control:

@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 from bouted.errors import Gone, Misconfigured
 from bouted.events import Event
 from bouted.planner.plan import Plan, PlanStatus
-from bouted.store import tables
-from bouted.store.control import control_row
+from bouted.store.control import Control, control_in, control_row
 from bouted.store.events import add_to
 from bouted.store.legible import garbled_in
 from bouted.store.session import Store
@@ -87,23 +86,26 @@ def list_plans(store: Store, limit: int) -> tuple[PlanRow, ...]:
 def desired_plan(store: Store) -> Plan | None:
     """The plan in force; None before the first, and while the one in force cannot be read."""
     with store.reading() as session:
-        control = session.get(tables.Control, 1)
-        if control is None or control.desired_plan_id is None:
-            return None
-        row = session.get(Plans, control.desired_plan_id)
-        return None if row is None or garbled_in(row, _COLUMNS[:1]) else row.body
+        return plan_in(session, control_in(session))[0]
 
 
-def let_go_unreadable(store: Store) -> str:
-    """Takes a plan out of force that cannot be read, so that another is made; its row stays as it is. Returns
-    what is wrong with it, "" where nothing is."""
-    with store.reading() as session:
-        wrong = _wrong_in_force(session)
-    if not wrong:
-        return ""
+def plan_in(session: Session, control: Control) -> tuple[Plan | None, str]:
+    """The plan in force, inside a transaction, and what is wrong with it where it cannot be read ("")."""
+    if control.desired_plan_id is None:
+        return None, ""
+    row = session.get(Plans, control.desired_plan_id)
+    if row is None:
+        return None, f"plan {control.desired_plan_id} has no row"
+    garbled = garbled_in(row, _COLUMNS[:1])
+    return (None, f"plan {row.id} cannot be read: {garbled[1]}") if garbled else (row.body, "")
+
+
+def let_go(store: Store, plan_id: str) -> None:
+    """Takes this plan out of force, so that another is made; its row stays as it is."""
     with store.writing() as session:
-        control_row(session).desired_plan_id = None
-    return wrong
+        control = control_row(session)
+        if control.desired_plan_id == plan_id:
+            control.desired_plan_id = None
 
 
 def set_desired_plan(
@@ -125,17 +127,6 @@ def set_desired_plan(
         control.desired_plan_id = plan_id
         if told is not None:
             add_to(session, told)
-
-
-def _wrong_in_force(session: Session) -> str:
-    control = session.get(tables.Control, 1)
-    if control is None or control.desired_plan_id is None:
-        return ""
-    row = session.get(Plans, control.desired_plan_id)
-    if row is None:
-        return f"plan {control.desired_plan_id} has no row"
-    garbled = garbled_in(row, _COLUMNS[:1])
-    return f"plan {row.id} cannot be read: {garbled[1]}" if garbled else ""
 
 
 def _body(row: Plans) -> Plan:

@@ -48,18 +48,23 @@ def load_fleet(store: Store, now: datetime) -> FleetState:
     A row that makes no sense never hides the others: it needs attention, or is `unreadable`. Incarnations
     are counted over every node there is a row of.
     """
-    cutoff = now - RECENT
     with store.reading() as session:
-        nodes, bad_nodes = _nodes(session, cutoff)
-        replicas, bad_replicas = _replicas(session, cutoff)
-        return FleetState(
-            nodes=nodes,
-            replicas=with_half_dead(
-                replicas, {node.name: node for node in nodes}, frozenset(row.name for row in bad_nodes)
-            ),
-            incarnations=_incarnations(session),
-            unreadable=_priced(session, bad_nodes) + bad_replicas,
-        )
+        return fleet_in(session, now)
+
+
+def fleet_in(session: Session, now: datetime) -> FleetState:
+    """The same, inside a transaction."""
+    cutoff = now - RECENT
+    nodes, bad_nodes = _nodes(session, cutoff)
+    replicas, bad_replicas = _replicas(session, cutoff)
+    return FleetState(
+        nodes=nodes,
+        replicas=with_half_dead(
+            replicas, {node.name: node for node in nodes}, frozenset(row.name for row in bad_nodes)
+        ),
+        incarnations=_incarnations(session),
+        unreadable=_priced(session, bad_nodes) + bad_replicas,
+    )
 
 
 def _nodes(session: Session, cutoff: datetime) -> tuple[tuple[Node, ...], tuple[Unreadable, ...]]:

@@ -23,6 +23,13 @@ class Fence:
     token: int
 
 
+@dataclass(slots=True)
+class Writes:
+    """How often this process has written to a store, through whichever handle."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
     """An open store: safe to share between threads, each call being its own short transaction.
@@ -34,6 +41,7 @@ class Store:
     url: str
     fence: Fence | None = None
     turns: AbstractContextManager[object] = field(default_factory=RLock, compare=False, repr=False)
+    writes: Writes = field(default_factory=Writes, compare=False, repr=False)
 
     def fenced(self, lease: str, token: int) -> "Store":
         """The same store, for the holder of this token: whoever is overtaken writes nothing more."""
@@ -62,10 +70,18 @@ class Store:
         """
         writer = self.engine.execution_options(**{WRITES: True})
         turn = self.turns if self.engine.dialect.name == "sqlite" else nullcontext()
-        with turn, _refusing(self.url), Session(writer, expire_on_commit=False) as session, session.begin():
-            if self.fence is not None:
-                require_token(session, self.fence.lease, self.fence.token)
-            yield session
+        try:
+            with (
+                turn,
+                _refusing(self.url),
+                Session(writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                if self.fence is not None:
+                    require_token(session, self.fence.lease, self.fence.token)
+                yield session
+        finally:  # even what failed may have been written: nobody may go on with what was read before
+            self.writes.count += 1
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from bouted.planner.problem import PlanningProblem
 from bouted.store.events import list_events
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
+from bouted.store.snapshot import load_snapshot
 from bouted.testing.builders import a_problem, a_shape, a_table, rules
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
@@ -85,7 +86,8 @@ class Daemon:
         self.worker.harm = harm
         self.clock.advance(RETRY_FAILED_S)
         workload = config.declared_workload(1)
-        self.replanner.consider(Beliefs(config=config, offers=offers, workload=workload, targets_met=None))
+        beliefs = Beliefs(config=config, offers=offers, workload=workload, targets_met=None)
+        self.replanner.consider(beliefs, load_snapshot(self.store, self.clock.now()))
         assert self.replanner.task is not None
         await self.replanner.task
         self.replanner.task = None

@@ -28,6 +28,7 @@ from bouted.store.documents import put_document
 from bouted.store.events import add_events, list_events
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan
+from bouted.store.snapshot import Snapshot, load_snapshot
 from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rules
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
@@ -100,12 +101,15 @@ class Bench:
         """One pass, and the planning that it starts to its end."""
 
         async def pass_() -> None:
-            replanner.consider(self.beliefs(mode))
+            replanner.consider(self.beliefs(mode), self.rows())
             if replanner.task is not None:
                 await replanner.task
             replanner.task = None
 
         asyncio.run(pass_())
+
+    def rows(self) -> Snapshot:
+        return load_snapshot(self.store, self.clock.now())
 
     def beliefs(self, mode: Mode = Mode.APPLY) -> Beliefs:
         return Beliefs(
@@ -283,10 +287,10 @@ def test_one_planning_runs_at_a_time(bench: Bench) -> None:
     replanner, maker = bench.replanner("p1")
 
     async def two_passes() -> None:
-        replanner.consider(bench.beliefs())
+        replanner.consider(bench.beliefs(), bench.rows())
         under_way = replanner.task
         assert replanner.planning
-        replanner.consider(bench.beliefs())
+        replanner.consider(bench.beliefs(), bench.rows())
         assert replanner.task is under_way
         assert under_way is not None
         await under_way

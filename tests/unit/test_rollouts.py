@@ -35,6 +35,7 @@ from bouted.store.events import list_events
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan, set_desired_plan
+from bouted.store.snapshot import load_snapshot
 from bouted.store.trials import load_trials, save_trial
 from bouted.testing.builders import a_problem, a_profile, rules, targets
 from bouted.testing.clock import ManualClock
@@ -184,7 +185,8 @@ class Bench:
             told=lambda bad, good, why: self.told.append((bad.id, good.id, why)),
         )
         beliefs = Beliefs(config=self.config, offers=(OLD_OFFER, NEW_OFFER), workload=MIX, targets_met=None)
-        back.consider(replace(beliefs, **changes), self.samples)  # type: ignore[arg-type]
+        rows = load_snapshot(self.store, self.clock.now())
+        back.consider(replace(beliefs, **changes), self.samples, rows)  # type: ignore[arg-type]
 
     def statuses(self) -> dict[str, PlanStatus]:
         return {row.plan.id: row.status for row in list_plans(self.store, 10)}

@@ -15,8 +15,9 @@ from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.control import load_control
 from bouted.store.events import list_events
 from bouted.store.fleet import load_fleet, move_node
-from bouted.store.plans import desired_plan, let_go_unreadable, list_plans, load_plan
+from bouted.store.plans import desired_plan, let_go, list_plans, load_plan
 from bouted.store.session import Store
+from bouted.store.snapshot import load_snapshot
 from bouted.testing.fleet import an_offer, planned
 from bouted.testing.passes import Passes, passes_over
 
@@ -229,8 +230,9 @@ def test_a_plan_that_cannot_be_read_is_taken_out_of_force_and_the_fleet_goes_on(
     last = go(running, 60)
     assert [node.status for node in last.fleet.nodes] == [NodeStatus.UP] * 2
     assert not [call for call in running.cloud.calls if call[0] in ("stop_node", "stop_replica")]
-    assert let_go_unreadable(running.store) == 'plan p1 cannot be read: "{"'
-    assert let_go_unreadable(running.store) == ""
+    assert load_snapshot(running.store, running.clock.now()).spoilt == 'plan p1 cannot be read: "{"'
+    let_go(running.store, "p1")
+    assert load_snapshot(running.store, running.clock.now()).spoilt == ""
     running.want("p2", WANTED)
     assert [node.name for node in go(running, 30).fleet.nodes] == [node.name for node in last.fleet.nodes]
 
@@ -251,5 +253,6 @@ def test_words_can_be_set_right_again(running: Passes) -> None:
 
 def test_the_daemon_plans_anew_when_the_plan_in_force_cannot_be_read(running: Passes) -> None:
     edited(running, "UPDATE plans SET body = '[]' WHERE id = 'p1'")
-    assert let_go_unreadable(running.store) == 'plan p1 cannot be read: "[]"'
+    assert load_snapshot(running.store, running.clock.now()).spoilt == 'plan p1 cannot be read: "[]"'
+    let_go(running.store, "p1")
     assert load_control(running.store).desired_plan_id is None
