@@ -17,6 +17,7 @@ from bouted.daemon.past import PastKeeper
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.promises import Promises
+from bouted.daemon.publishing import Publisher
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.replanning import Replanner
 from bouted.daemon.rolling_back import RollBack
@@ -62,6 +63,33 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
     market = MarketKeeper(store=store, clock=clock, feeds=outside.feeds, in_thread=outside.in_thread)
     reconciler = reconciler_of(held, outside)
     reconciler.prices = lambda: market.believed(held.config)
+    sweeper = Sweeper(
+        store=store,
+        launcher=outside.launcher,
+        clock=clock,
+        deployment=loaded.config.deployment,
+        grace_s=held.orphan_grace_s,
+        in_thread=outside.in_thread,
+    )
+    deadman = DeadMan(
+        store=store,
+        launcher=outside.launcher,
+        clock=clock,
+        span_s=lambda: deadman_s(held.config),
+        in_thread=outside.in_thread,
+    )
+    publisher = Publisher(
+        held=held,
+        store=store,
+        clock=clock,
+        market=market,
+        traffic=outside.traffic,
+        sweeper=sweeper,
+        deadman=deadman,
+        reconciler=reconciler,
+        replanner=replanner,
+        purse=Purse(store=store, rules=held.billing),
+    )
     return Service(
         held=held,
         store=store,
@@ -69,21 +97,8 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         clock=clock,
         market=market,
         traffic=outside.traffic,
-        sweeper=Sweeper(
-            store=store,
-            launcher=outside.launcher,
-            clock=clock,
-            deployment=loaded.config.deployment,
-            grace_s=held.orphan_grace_s,
-            in_thread=outside.in_thread,
-        ),
-        deadman=DeadMan(
-            store=store,
-            launcher=outside.launcher,
-            clock=clock,
-            span_s=lambda: deadman_s(held.config),
-            in_thread=outside.in_thread,
-        ),
+        sweeper=sweeper,
+        deadman=deadman,
         prober=outside.prober,
         reconciler=reconciler,
         replanner=replanner,
@@ -95,7 +110,7 @@ def compose(loaded: Loaded, outside: Outside) -> Service:
         past=PastKeeper(store=store, clock=clock),
         learner=Learner(store=store, clock=clock),
         house=HouseKeeper(store=store, clock=clock, in_thread=outside.in_thread),
-        purse=Purse(store=store, rules=held.billing),
+        publisher=publisher,
         in_thread=outside.in_thread,
     )
 

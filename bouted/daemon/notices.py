@@ -1,6 +1,7 @@
 """Listens for what clouds say about machines they take, and puts it on record."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,9 @@ class NoticeKeeper:
 
     store: Store
     clock: Clock
+    start: Callable[[Notices, str], "Future[tuple[Notice, ...]]"] = lambda source, name: in_thread(
+        partial(source.notices, WAIT_S), f"notices:{name}"
+    )
     listening: dict[str, "Future[tuple[Notice, ...]]"] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     quiet_until: dict[str, datetime] = field(default_factory=dict)
@@ -51,7 +55,7 @@ class NoticeKeeper:
             return ()
         notices = self._taken(source, name, future) if future is not None else ()
         if self.quiet_until.get(name, self.clock.now()) <= self.clock.now():
-            self.listening[name] = in_thread(partial(source.notices, WAIT_S), f"notices:{name}")
+            self.listening[name] = self.start(source, name)
         return notices
 
     def _pause(self, name: str, seconds: float) -> None:

@@ -13,21 +13,17 @@ from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bouted.alerts.incident import Alert
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
-from bouted.daemon.board import BoardInputs, Spend, compose_board
-from bouted.daemon.board_trials import board_trials
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
-from bouted.daemon.incidents import standing_incidents
 from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner, Observed
-from bouted.daemon.money import Purse
 from bouted.daemon.notices import NoticeKeeper
 from bouted.daemon.parts import deadman_s
 from bouted.daemon.past import PastKeeper
 from bouted.daemon.prices import MarketKeeper
+from bouted.daemon.publishing import Publisher, status_line
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
 from bouted.daemon.rolling_back import RollBack
@@ -37,14 +33,11 @@ from bouted.daemon.traffic import Traffic
 from bouted.daemon.watching import watch_files
 from bouted.errors import AlreadyRunning, BoutedError, Infeasible, Misconfigured, Retryable
 from bouted.events import Event, EventKind, Severity
-from bouted.planner.plan import PlanStatus
 from bouted.reconcile.adopted import is_adopted
-from bouted.store.board import publish_board
-from bouted.store.control import load_control
-from bouted.store.events import add_events, list_events
+from bouted.store.events import add_events
 from bouted.store.lease import DAEMON_LEASE, lease_now, release_lease, renew_lease
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan, list_plans
+from bouted.store.plans import desired_plan
 from bouted.store.snapshot import load_snapshot, refreshed
 from bouted.systemd_notify import notify
 from bouted.threads import InThread
@@ -60,7 +53,6 @@ KEEP_S = 60.0
 LEASE_S = 15.0
 RENEW_S = 600.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
-RECENT_EVENTS = 60
 QUIESCE_S = 10.0
 
 
@@ -99,7 +91,7 @@ class Service:
     past: PastKeeper
     learner: Learner
     house: HouseKeeper
-    purse: Purse
+    publisher: Publisher
     in_thread: InThread = asyncio.to_thread
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     last: Pass | None = None
@@ -129,7 +121,7 @@ class Service:
         watcher = asyncio.create_task(watch_files(self.held.watched, self._want_reload, self.stop))
         for job in others:
             self._repeat(scheduler, job)
-        notify("READY=1", f"STATUS={self._status_line()}")
+        notify("READY=1", f"STATUS={status_line(self.last)}")
         await self.stop.wait()
         notify("STOPPING=1")
         await self._quiesce(scheduler)
@@ -219,7 +211,7 @@ class Service:
             self.reload_wanted = False
             self.reload()
         self.last = await self.reconciler.run_pass()
-        notify("WATCHDOG=1", f"STATUS={self._status_line()}")
+        notify("WATCHDOG=1", f"STATUS={status_line(self.last)}")
 
     async def keep_lease(self) -> None:
         """Extend the lease; without it nothing may be written any more."""
@@ -289,10 +281,19 @@ class Service:
     async def send_alerts(self) -> None:
         """Tell Slack what is due."""
         if self.last is not None:
-            error = self.replanner.error
             await self.alerter.tell(
-                self.held.config, self.last.plan, self.last.fleet, self._spend(), error, self._incidents()
+                self.held.config,
+                self.last.plan,
+                self.last.fleet,
+                self.publisher.spend(self.last),
+                self.replanner.error,
+                self.publisher.incidents(self.last),
             )
+
+    async def publish(self) -> None:
+        """Write the status board."""
+        if self.last is not None:
+            self.publisher.publish(self.last)
 
     async def renew_deadman(self) -> None:
         """Hold the dead-man switch of every live node."""
@@ -346,62 +347,6 @@ class Service:
         fleet = self.last.fleet
         live = [node.name for node in fleet.nodes if node.live and not is_adopted(node)]
         return (*live, *(row.name for row in fleet.unreadable if row.is_node))
-
-    def _incidents(self) -> tuple[Alert, ...]:
-        if self.last is None:
-            return ()
-        plan_id = self.last.plan.id if self.last.plan is not None else ""
-        sight = self.reconciler.sight
-        return standing_incidents(
-            self.last.fleet, plan_id, deadman=self.deadman, sight=sight, sweeper=self.sweeper
-        )
-
-    def _spend(self) -> Spend:
-        fleet = self.last.fleet if self.last is not None else None
-        return self.purse.spend(fleet, self.clock.now())
-
-    async def publish(self) -> None:
-        """Write the status board."""
-        if self.last is None:
-            return
-        config = self.held.config
-        newest = list_plans(self.store, 1)
-        proposed = newest[0].plan if newest and newest[0].status is PlanStatus.PROPOSED else None
-        board = compose_board(
-            BoardInputs(
-                now=self.clock.now(),
-                deployment=config.deployment,
-                mode=config.mode,
-                pid=os.getpid(),
-                control=load_control(self.store),
-                plan=self.last.plan,
-                proposed=proposed,
-                fleet=self.last.fleet,
-                changes=self.last.changes,
-                seen=self.last.seen,
-                targets=config.targets_s(),
-                budget_usd_per_hour=config.budget.usd_per_hour,
-                spend=self._spend(),
-                measured=self._measured(),
-                requests_ok=self.traffic.ok,
-                requests_failed=self.traffic.failed,
-                events=list_events(self.store, limit=RECENT_EVENTS),
-                progress=self.replanner.progress,
-                plan_error=self.replanner.error,
-                config_error=self.held.error,
-                stale_sources=self.market.stale(),
-                trials=board_trials(self.reconciler.rollouts.state, self.reconciler.routing.table),
-                troubles=tuple(incident.what for incident in self._incidents()),
-            )
-        )
-        publish_board(self.store, board, self.clock.now())
-
-    def _status_line(self) -> str:
-        if self.last is None or self.last.plan is None:
-            return "no plan yet"
-        fleet = self.last.fleet
-        nodes = sum(node.live for node in fleet.nodes)
-        return f"plan {self.last.plan.id}, {nodes} nodes, ${fleet.committed_usd_per_hour():.2f}/h"
 
     def _tell(self, kind: EventKind, severity: Severity, message: str) -> None:
         log.info("%s", message)

@@ -93,7 +93,7 @@ def in_thread(call: Callable[[], T], name: str) -> "Future[T]":
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:
+        except BaseException as error:  # whoever asks for the result gets it
             future.set_exception(error)
 
     Thread(target=run, name=name, daemon=True).start()

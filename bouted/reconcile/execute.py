@@ -38,6 +38,7 @@ from bouted.reconcile.actions import (
     StopNode,
     StopReplica,
 )
+from bouted.reconcile.backoff import LaunchWaits
 from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.guards import refuse_launch, refuse_mass_stop
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
@@ -203,11 +204,14 @@ class Executor:
         with (
             self.spending
         ):  # looked at and committed in one step: two launches must not share the room for one
-            fleet = load_fleet(self.store, self.clock.now())
+            now = self.clock.now()
+            fleet = load_fleet(self.store, now)
             refusal = refuse_launch(node, fleet, context.limits, context.rules, context.month_usd())
             if refusal:
                 raise BudgetRefused(refusal)
-            move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, self.clock.now())
+            if node.status is NodeStatus.PLANNED and LaunchWaits(fleet, now).offer(node.offer.id):
+                raise NotYet(f"{node.offer.id} was refused a moment ago")
+            move_node(self.store, node.name, NodeStatus.LAUNCHING, Reason.PLAN, now)
         self.launcher.launch(NodeOrder(name=node.name, offer=node.offer, instances=node.template.instances))
 
     def _start(self, replica: Replica, context: Context) -> None:

@@ -16,14 +16,13 @@ from bouted.ledger.times import Life
 from bouted.reconcile.actions import Action, DrainReplica, Limits, StartReplica, StopNode, StopReplica
 from bouted.reconcile.backoff import LaunchWaits
 from bouted.reconcile.execute import Context, Executor
-from bouted.reconcile.fleet import FleetState, Node
+from bouted.reconcile.fleet import Node
 from bouted.reconcile.launcher import NodeOrder
 from bouted.reconcile.order import _starts
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.control import update_control
 from bouted.store.fleet import move_node
 from bouted.store.open import Store
-from bouted.store.read_fleet import load_fleet
 
 Planted = Callable[[], AbstractContextManager[Any]]
 
@@ -72,8 +71,8 @@ def _stop_undrained(seen: Any, leaving: Any, *others: Any) -> list[Action]:
     return [*(StopReplica(replica=r) for r in live), *(StopNode(node=node) for node in empty)]
 
 
-def _no_incarnations(store: Store, now: Any) -> FleetState:
-    return replace(load_fleet(store, now), incarnations=())
+def _none(*_: object) -> tuple[()]:
+    return ()
 
 
 _limits = HeldConfig.limits
@@ -124,7 +123,7 @@ MUTATIONS: tuple[Mutation, ...] = tuple(
         ("double-count an interval", lambda: patch("bouted.ledger.charge.pieces", _first_twice)),
         ("do not reprice", lambda: patch.object(MarketKeeper, "_reprice", lambda *_: None)),
         ("ignore the cap", lambda: patch.object(HeldConfig, "limits", _dear_limits)),
-        ("reuse an incarnation", lambda: patch("bouted.daemon.reconciling.load_fleet", _no_incarnations)),
+        ("reuse an incarnation", lambda: patch("bouted.store.read_fleet._incarnations", _none)),
         ("skip the sweep", lambda: patch.object(Service, "sweep", _nothing)),
         ("forget back-off of offers", lambda: _no_backoff()),
         ("lose the plan in force at a restart", lambda: patch.object(Reconciler, "begin", _forget_plan)),

@@ -12,7 +12,8 @@ from bouted.daemon.parts import Loaded
 from bouted.daemon.service import LEASE_S, Job, Service, lease_name
 from bouted.errors import AlreadyRunning, BoutedError
 from bouted.market.asking import Outcome, ask
-from bouted.market.source import PriceSource
+from bouted.market.notices import Notice
+from bouted.market.source import Notices, PriceSource
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store, open_store
 from bouted.testing.sim.cloud import Cloud
@@ -121,6 +122,7 @@ class Daemon:
         service = compose(loaded, outside)
         service.market.rng = self.around.rng
         service.market.start = _ask_at_once
+        service.notices.start = _hear_at_once
         setattr(service.reconciler.executor, "spending", TurnLock())  # noqa: B010 - no thread to hold up
         return service
 
@@ -189,3 +191,9 @@ def _ask_at_once(source: PriceSource, now: datetime) -> "Future[Outcome]":
     answered: Future[Outcome] = Future()
     answered.set_result(ask(source, now))
     return answered
+
+
+def _hear_at_once(source: Notices, name: str) -> "Future[tuple[Notice, ...]]":
+    heard: Future[tuple[Notice, ...]] = Future()
+    heard.set_result(source.notices(0.0))
+    return heard

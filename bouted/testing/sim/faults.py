@@ -18,6 +18,8 @@ class Kind(StrEnum):
     ANSWER_LOST = "the next launch happens, and its answer is lost"
     ANSWERS_ERROR = "the next launch happens, and answers an error"
     LOSE_NODE = "a node is lost"
+    NOTICE = "a node is taken, with two minutes' notice"
+    CRUNCH = "a node's kind is sold out, and all nodes of its offer are taken"
     KILL_ENGINE = "an engine dies"
     HANG_ENGINE = "an engine hangs"
     STALE = "lists are stale"
@@ -77,11 +79,13 @@ _WEIGHTS = {
     Kind.PRICE: 2,
     Kind.LOAD: 3,
     Kind.STOCK_OUT: 2,
+    Kind.CRUNCH: 2,
 }
 _LONGEST_S = {
     Kind.CRASH: 900.0,
     Kind.STOCK_OUT: 7200.0,
     Kind.QUOTA: 7200.0,
+    Kind.CRUNCH: 3600.0,
     Kind.STALE: 240.0,
     Kind.PARTIAL: 60.0,
     Kind.EMPTY: 60.0,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from bouted.market.notices import Notice, NoticeKind
 from bouted.store.control import update_control
 from bouted.store.open import open_store
 from bouted.testing.sim.cloud import Machine
@@ -22,6 +23,7 @@ _BUDGETS = ("3", "6", "10", "16")
 _SURGES = ("0", "1.5", "4", "8")
 _DROUGHT = 0.6  # from this size on a GPU type is sold out everywhere
 _DAY_S = 86_400.0
+_NOTICE_S = 120.0
 
 
 def happen(world: World, fault: Fault) -> None:
@@ -49,9 +51,12 @@ def _offer(fault: Fault) -> str:
 
 
 def _stock_out(world: World, fault: Fault) -> None:
-    offer = _offer(fault)
+    _sell_out(world, fault, _offer(fault), everywhere=fault.size > _DROUGHT)
+
+
+def _sell_out(world: World, fault: Fault, offer: str, *, everywhere: bool) -> None:
     gpu = next(ware.gpu for ware in WARES if ware.id == offer)
-    sold_out = {ware.id for ware in WARES if ware.gpu == gpu} if fault.size > _DROUGHT else {offer}
+    sold_out = {ware.id for ware in WARES if ware.gpu == gpu} if everywhere else {offer}
     world.cloud.weather.out.update(sold_out)
     _later(world, fault, lambda: world.cloud.weather.out.difference_update(sold_out))
 
@@ -76,6 +81,42 @@ def _lose_node(world: World, fault: Fault) -> None:
     machine = _picked(world.cloud.running(), fault.pick)
     if machine is not None:
         world.cloud.end(machine, "taken by the provider")
+
+
+def _notice(world: World, fault: Fault) -> None:
+    machine = _picked(world.cloud.running(), fault.pick)
+    if machine is None:
+        return
+    now = world.loop.now()
+    world.source.announced.append(
+        Notice(
+            provider=machine.offer_id.split("/")[0],
+            region="",
+            zone="",
+            instance=machine.name,
+            kind=NoticeKind.INTERRUPTION,
+            at=now,
+            deadline=now + timedelta(seconds=_NOTICE_S),
+            receipt=machine.name,
+        )
+    )
+
+    def taken() -> None:
+        if machine.end(world.loop.now()) is None:
+            world.cloud.end(machine, "taken by the provider, as announced")
+        world.stirred.set()
+
+    world.loop.call_later(_NOTICE_S, taken)
+
+
+def _crunch(world: World, fault: Fault) -> None:
+    machine = _picked(world.cloud.running(), fault.pick)
+    if machine is None:
+        return
+    _sell_out(world, fault, machine.offer_id, everywhere=fault.size > _DROUGHT)
+    for other in world.cloud.running():
+        if other.offer_id == machine.offer_id:
+            world.cloud.end(other, "taken by the provider")
 
 
 def _kill_engine(world: World, fault: Fault) -> None:
@@ -219,6 +260,8 @@ _WAYS: Mapping[Kind, Callable[[World, Fault], None]] = {
     Kind.ANSWER_LOST: _lie,
     Kind.ANSWERS_ERROR: _lie,
     Kind.LOSE_NODE: _lose_node,
+    Kind.NOTICE: _notice,
+    Kind.CRUNCH: _crunch,
     Kind.KILL_ENGINE: _kill_engine,
     Kind.HANG_ENGINE: _kill_engine,
     Kind.STALE: _lists,

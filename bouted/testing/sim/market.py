@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from bouted.daemon.traffic import Traffic
+from bouted.market.notices import Notice
 from bouted.market.offers import Confidence, Market
 from bouted.market.quotes import Answer, Quote
 from bouted.market.source import Feed
@@ -79,6 +80,7 @@ class SimSource:
     true_now: Callable[[], datetime]
     name: str = "sim"
     rank: int = 10
+    announced: list[Notice] = field(default_factory=list)
 
     def fetch(self, now: datetime) -> Answer:
         """Every ware at its price now, and since when."""
@@ -87,6 +89,14 @@ class SimSource:
             since, price = self.prices.at(ware.id, self.true_now())
             quotes.append(quote_of(ware, price, now, min(since, now)))
         return Answer(quotes=tuple(quotes))
+
+    def notices(self, wait_s: float) -> tuple[Notice, ...]:
+        """What was announced and not acknowledged; never waits."""
+        return tuple(self.announced)
+
+    def acknowledge(self, notices: tuple[Notice, ...]) -> None:
+        """These are not given again."""
+        self.announced = [notice for notice in self.announced if notice not in notices]
 
 
 def feeds_of(source: SimSource) -> tuple[Feed, ...]:
