@@ -59,6 +59,7 @@ class Daemon:
     service: Service | None = None
     store: Store | None = None
     step_s: float = 1.0
+    seen: int = 0
     turns: int = 0
     paused: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -133,7 +134,7 @@ class Daemon:
         due = dict.fromkeys(jobs, loop.time())
         while not service.stop.is_set() and not self.gate.dead:
             await self.paused.wait()
-            before, self.turns = self.gate.stirred, self.turns + 1
+            self.turns += 1
             for name, job in jobs.items():
                 if due[name] <= loop.time() and name not in self.under_way:
                     slowed = 1.0 if name in _EACH_TURN or job.every_s >= 100.0 else _SLOWED
@@ -145,15 +146,16 @@ class Daemon:
                     service, jobs["ask_prices"]
                 )  # the answer is there: it would be taken in a second on
                 await self._finished(2.0)
+            self._pace(service)
             await self._sleep()
-            busy = self.gate.stirred != before or bool(service.reconciler.executor.running)
-            self.step_s = (
-                1.0
-                if busy or service.replanner.planning
-                else min(self.step_s * STEP_GROWS, self._longest_s())
-            )
         if service.fatal is not None:
             raise service.fatal
+
+    def _pace(self, service: Service) -> None:
+        """A second while anything moves; longer and longer while nothing does."""
+        stirred, self.seen = self.gate.stirred != self.seen, self.gate.stirred
+        busy = stirred or bool(service.reconciler.executor.running) or service.replanner.planning
+        self.step_s = 1.0 if busy else min(self.step_s * STEP_GROWS, self._longest_s())
 
     def _longest_s(self) -> float:
         return LONGEST_STEP_S if self.around.quiet() else WATCHFUL_STEP_S

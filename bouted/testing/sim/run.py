@@ -19,6 +19,7 @@ from bouted.store.spend import spend_by_node
 from bouted.testing.sim.faults import Script
 from bouted.testing.sim.happen import happen
 from bouted.testing.sim.invariants import Violation
+from bouted.testing.sim.person import Person
 from bouted.testing.sim.vtime import VirtualLoop
 from bouted.testing.sim.world import World
 from bouted.testing.store import fresh_store
@@ -66,6 +67,7 @@ def simulate(script: Script) -> Day:
 
 async def _live(world: World) -> None:
     world.start_later("a", 0.0)
+    person = Person(world)
     for fault in world.script.faults:
         world.loop.call_at(fault.at_s, happen, world, fault)
     while world.loop.time() < world.script.until_s and world.found is None:
@@ -73,6 +75,7 @@ async def _live(world: World) -> None:
             await asyncio.wait_for(world.over.wait(), LOOK_EVERY_S)
         except TimeoutError:
             world.passed()
+            person.look()
     if world.found is None:
         _judge_end(world)
     for task in tuple(world.tasks):
