@@ -13,7 +13,7 @@ from bouted.ledger.prices import HOUR_US
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.reconcile.fleet import FleetState
 from bouted.store.open import Store
-from bouted.store.spend import accounts_between, committed_usd_per_hour, spend_usd
+from bouted.store.spend import accounts_between, spend_usd
 
 SUM_EVERY = timedelta(seconds=60)
 
@@ -78,18 +78,19 @@ class Purse:
 
 def _summed(store: Store, now: datetime, rules: tuple[BillingRule, ...]) -> Sums:
     month = month_of(now)
-    day_usd, month_usd = Fraction(0), Fraction(0)
+    day_usd, month_usd, usd_per_hour = Fraction(0), Fraction(0), Decimal(0)
     for account in accounts_between(store, month.start, now):
         rule = rule_for(account.provider, rules)
         before = charged_usd(account, rule, month.start, month.day)
         today = charged_usd(account, rule, month.day, now)
         day_usd += today
         month_usd += before + today
+        usd_per_hour += account.usd_per_hour_now if account.open else Decimal(0)
     return Sums(
         at=now,
         day_usd=as_decimal(day_usd),
         month_usd=as_decimal(month_usd),
-        usd_per_hour=committed_usd_per_hour(store),
+        usd_per_hour=usd_per_hour,
     )
 
 

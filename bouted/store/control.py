@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bouted.store import tables
 from bouted.store.legible import Garbled
 from bouted.store.session import Store
 from bouted.store.upsert import insert_into
+
+_ROW = select(tables.Control).where(tables.Control.id == 1)  # asked several times a second: built once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ def load_control(store: Store) -> Control:
 
 def control_in(session: Session) -> Control:
     """The same, inside a transaction."""
-    row = session.get(tables.Control, 1)
+    row = session.scalars(_ROW).one_or_none()
     return Control() if row is None else _control(row)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from bouted.errors import Gone, Misconfigured
@@ -15,6 +15,7 @@ from bouted.store.session import Store
 from bouted.store.tables import Documents, Plans
 
 _COLUMNS = ("body", "status", "created_at")
+_BY_ID = select(Plans).where(Plans.id == bindparam("id"))  # asked several times a second: built once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def plan_in(session: Session, control: Control) -> tuple[Plan | None, str]:
     """The plan in force, inside a transaction, and what is wrong with it where it cannot be read ("")."""
     if control.desired_plan_id is None:
         return None, ""
-    row = session.get(Plans, control.desired_plan_id)
+    row = session.scalars(_BY_ID, {"id": control.desired_plan_id}).one_or_none()
     if row is None:
         return None, f"plan {control.desired_plan_id} has no row"
     garbled = garbled_in(row, _COLUMNS[:1])

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,9 @@ class Fence:
 
     lease: str
     token: int
+
+
+_HELD = select(Leases.token, Leases.holder).where(Leases.name == bindparam("name")).with_for_update(read=True)
 
 
 @dataclass(slots=True)
@@ -100,9 +103,7 @@ def _refusing(url: str) -> Iterator[None]:
 def require_token(session: Session, lease: str, token: int) -> None:
     """AlreadyRunning unless `token` is the lease's newest. The lease cannot change hands before the end of
     the transaction."""
-    held = session.execute(
-        select(Leases.token, Leases.holder).where(Leases.name == lease).with_for_update(read=True)
-    ).one_or_none()
+    held = session.execute(_HELD, {"name": lease}).one_or_none()
     if held is None or held.token != token:
         raise held_by(lease, held.holder if held is not None else "")
 

@@ -27,7 +27,9 @@ LONGEST_STEP_S = 3600.0
 WATCHFUL_STEP_S = 300.0  # while something runs that no row explains, or lists and calls are not to be trusted
 STEP_GROWS = 4.0
 _EACH_TURN = ("run_pass", "poll_traffic", "consider", "ask_prices", "hear_notices", "sweep")
-_SLOWED = 20.0  # the jobs that steer nothing come less often: a day would take ten times as long
+# What steers nothing comes less often, or a day would take several times as long; the board least of all,
+# which nobody in this world reads.
+_SLOWED, _BOARD_EVERY_S = 60.0, 600.0
 WAIT_FOR_LEASE_S = 5.0
 
 
@@ -137,8 +139,7 @@ class Daemon:
             self.turns += 1
             for name, job in jobs.items():
                 if due[name] <= loop.time() and name not in self.under_way:
-                    slowed = 1.0 if name in _EACH_TURN or job.every_s >= 100.0 else _SLOWED
-                    due[name] = loop.time() + job.every_s * slowed
+                    due[name] = loop.time() + _every_s(job)
                     self._start(service, job)
             await self._finished(2.0)
             if service.market.asking and jobs["ask_prices"].name not in self.under_way:
@@ -187,6 +188,12 @@ class Daemon:
             await asyncio.wait_for(self.around.stirred.wait(), self.step_s)
         except TimeoutError:
             return
+
+
+def _every_s(job: Job) -> float:
+    if job.name == "publish":
+        return _BOARD_EVERY_S
+    return job.every_s if job.name in _EACH_TURN or job.every_s >= 100.0 else job.every_s * _SLOWED
 
 
 def _ask_at_once(source: PriceSource, now: datetime) -> "Future[Outcome]":
