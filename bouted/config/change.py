@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any
 
 from bouted.codec import content_hash
@@ -64,7 +63,6 @@ class ConfigChange:
     scope: Scope
 
 
-@lru_cache(maxsize=4096)  # every path of the config is looked up every second
 def scope_of(path: str) -> Scope:
     """The scope of a dotted path; KeyError for one that the table does not cover."""
     parts = path.replace("[", ".[").split(".")

@@ -71,6 +71,7 @@ class Replanner:
     applied: Callable[[Plan | None, Plan], None] = field(default=lambda before, after: None)
     mode: Mode = Mode.ADVISE
     answered_for: str | None = ""
+    hashed: tuple[Config, str] | None = None
 
     @property
     def planning(self) -> bool:
@@ -157,7 +158,7 @@ class Replanner:
         )
         return Situation(
             at=now,
-            config_hash=planning_hash(beliefs.config),
+            config_hash=self._hash_of(beliefs.config),
             offers=beliefs.offers,
             held=tuple(node.offer.id for node in plan.design.nodes) if plan is not None else (),
             rate_per_s=load.rate_per_s,
@@ -166,6 +167,12 @@ class Replanner:
             lost_nodes=_lost(fleet),
             targets_met=beliefs.targets_met,
         )
+
+    def _hash_of(self, config: Config) -> str:
+        """Worked out once for each config, not every second."""
+        if self.hashed is None or self.hashed[0] is not config:
+            self.hashed = (config, planning_hash(config))
+        return self.hashed[1]
 
     async def _plan(self, beliefs: Beliefs, current: Situation, reason: ReplanReason) -> None:
         try:

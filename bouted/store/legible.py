@@ -31,8 +31,11 @@ class Garbled:
 
 def garbled_in(row: object, names: Iterable[str]) -> tuple[str, Garbled] | None:
     """The first of these columns that cannot be read, with what stands there; None when all can."""
-    values = ((name, getattr(row, name)) for name in names)
-    return next(((name, value) for name, value in values if isinstance(value, Garbled)), None)
+    for name in names:
+        value = getattr(row, name)
+        if isinstance(value, Garbled):
+            return name, value
+    return None
 
 
 class Word(TypeDecorator[Any]):

@@ -235,6 +235,20 @@ def test_a_stock_out_ends_the_intent_costs_nothing_and_is_not_asked_again_at_onc
     assert world.running() == (1, 1)
 
 
+def test_a_launch_decided_on_before_its_offer_was_refused_waits_after_all(world: World) -> None:
+    world.cloud.stock_out("*")
+    fleet = load_fleet(world.store, START)
+    both = order(diff(planned(L4, 2, small=1), fleet, "memory"), fleet, limits(), START, standing()).actions
+    launcher = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
+    executor = Executor(store=world.store, launcher=launcher, clock=world.clock)
+    first, second = (executor.perform(action, context(limits())) for action in both)
+    assert (first.retry_at, second.detail) == (None, f"{L4.id} was refused a moment ago")
+    assert second.retry_at is not None
+    assert [call[0] for call in world.cloud.calls].count("launch") == 1
+    statuses = {node.name: node.status for node in load_fleet(world.store, START).nodes}
+    assert statuses == {first.subject: NodeStatus.FAILED, second.subject: NodeStatus.PLANNED}
+
+
 def test_a_node_that_vanishes_is_replaced_and_its_money_stops(world: World) -> None:
     world.converge(planned(L4, small=1))
     (node,) = (n for n in load_fleet(world.store, world.clock.now()).nodes if n.live)

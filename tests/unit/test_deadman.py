@@ -22,13 +22,14 @@ SPAN_S = 3600.0
 
 
 class Moody(MemoryLauncher):
-    """Cannot renew the nodes in `bad`."""
+    """Cannot renew the nodes in `bad`, for this reason."""
 
     bad: frozenset[str] = frozenset()
+    why: Exception = Retryable("503 service unavailable", after_s=5.0)
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         if self.bad & set(nodes):
-            raise Retryable("503 service unavailable", after_s=5.0)
+            raise self.why
         super().renew(nodes, for_s)
 
 
@@ -119,13 +120,8 @@ def test_a_first_renewal_that_fails_is_told_at_once(bench: Bench) -> None:
     assert bench.deadman.trouble.endswith("they end themselves when their leases run out")
 
 
-def test_a_bug_in_a_launcher_is_a_failed_renewal_and_no_more(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(nodes: tuple[str, ...], until: datetime) -> None:
-        raise KeyError("lease")
-
-    monkeypatch.setattr(bench.launcher, "renew", broken)
+def test_a_bug_in_a_launcher_is_a_failed_renewal_and_no_more(bench: Bench) -> None:
+    bench.launcher.bad, bench.launcher.why = frozenset("ab"), KeyError("lease")
     bench.renew()
     assert "KeyError: 'lease'" in bench.deadman.trouble
 

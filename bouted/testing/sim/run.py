@@ -24,7 +24,7 @@ from bouted.testing.sim.vtime import VirtualLoop
 from bouted.testing.sim.world import World
 from bouted.testing.store import fresh_store
 
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S = 180.0
 _MEMORY = Path("/dev/shm")
 
 
