@@ -1,6 +1,6 @@
 """`make bench-crash`: simulated days with faults, planted bugs, real deaths and takeovers, and speed.
 
-SEEDS is how many days are simulated (2,000); QUICK=1 is a few minutes: fewer days and fewer deaths.
+SEEDS is how many days are simulated (2,000), from seed FIRST (0) on; QUICK=1 is a few minutes: fewer days and fewer deaths.
 ROWS names the parts to run (see `PARTS`), all by default.
 """
 
@@ -19,7 +19,8 @@ def simulated(bench: Bench) -> None:
     """Days with faults."""
     from crash_sim import simulation_rows
 
-    simulation_rows(bench, int(os.environ.get("SEEDS", "20" if _quick() else "2000")))
+    seeds = int(os.environ.get("SEEDS", "20" if _quick() else "2000"))
+    simulation_rows(bench, seeds, int(os.environ.get("FIRST", "0")))
 
 
 def planted(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from multiprocessing import get_context
-from time import process_time
+from time import monotonic, process_time
 
 from crash_mutations import MUTATIONS, Mutation
 
@@ -17,6 +17,7 @@ PROCESSES = 2
 WITHIN = 200
 ASIDE = ("Fenced", "LaunchesArePaced", "NoBugs", "Converges", "LedgerEqualsBill")
 SHOWN = 3
+TOLD_EVERY = 250
 
 
 def _broken(seed: int) -> tuple[int, str, float]:
@@ -31,16 +32,19 @@ def lived(seeds: Iterable[int]) -> Iterator[tuple[int, str, float]]:
         yield from pool.imap_unordered(_broken, seeds, chunksize=4)
 
 
-def simulation_rows(bench: Bench, seeds: int) -> None:
+def simulation_rows(bench: Bench, seeds: int, first: int = 0) -> None:
     """One row per invariant: how many days broke it. The first few are told with their shortest trace."""
     broken: Counter[str] = Counter()
-    failed, spent_s = [], 0.0
-    for seed, name, took_s in lived(range(seeds)):
+    failed, spent_s, began = [], 0.0, monotonic()
+    for done, (seed, name, took_s) in enumerate(lived(range(first, first + seeds)), start=1):
         spent_s += took_s
+        if done % TOLD_EVERY == 0:
+            print(f"{done} of {seeds} days, {len(failed)} broken, {monotonic() - began:.0f} s", flush=True)
         if name:
             broken[name] += 1
             failed.append(seed)
     bench.row("simulated days of 24 hours with faults", seeds, "days", 2000, "higher")
+    bench.note(f"seeds {first} to {first + seeds - 1}, {monotonic() - began:.0f} s on {PROCESSES} processes")
     bench.row("processor time of one day, mean", spent_s / max(1, seeds), "s", 1.5, "lower")
     for name in (*(type(one).__name__ for one in all_invariants()), *ASIDE):
         bench.row(f"days that broke {name}", broken[name], "days", 0, "lower")
