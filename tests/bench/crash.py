@@ -1,7 +1,7 @@
 """`make bench-crash`: simulated days with faults, planted bugs, real deaths and takeovers, and speed.
 
-SEEDS is how many days are simulated (2,000), from seed FIRST (0) on; QUICK=1 is a few minutes: fewer days and fewer deaths.
-ROWS names the parts to run (see `PARTS`), all by default.
+SEEDS is how many days are simulated (2,000), from seed FIRST (0) on; QUICK=1 is a few minutes: fewer days
+and fewer deaths. ROWS names the parts to run (see `PARTS`), all by default.
 """
 
 import os
