@@ -99,7 +99,9 @@ class PlanMaker:
         try:
             return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
         except (ValidationError, Gone) as error:
-            log.warning("the problem of plan %s cannot be read, planning anew: %s", plan.id, error)
+            log.warning(
+                "the problem of plan %s cannot be read, planning anew: %s", plan.id, _first_line(error)
+            )
             return None
 
     def _judged(self, plan: Plan) -> tuple[PastJudgement, ...]:
@@ -108,7 +110,9 @@ class PlanMaker:
         try:
             return parse(Frontier, get_document(self.store, plan.frontier_hash)).judged
         except (ValidationError, Gone) as error:
-            log.warning("the search behind plan %s cannot be read and is forgotten: %s", plan.id, error)
+            log.warning(
+                "the search behind plan %s cannot be read and is forgotten: %s", plan.id, _first_line(error)
+            )
             return ()
 
     async def make(
@@ -144,3 +148,8 @@ class PlanMaker:
         status = PlanStatus.HELD if choice.held else PlanStatus.PROPOSED
         save_plan(self.store, plan, status)
         return Made(plan=plan, held=choice.held, frontier=frontier, problem=problem)
+
+
+def _first_line(error: Exception) -> str:
+    """A validation error has a line for each field."""
+    return str(error).partition("\n")[0]
