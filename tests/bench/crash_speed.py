@@ -135,8 +135,8 @@ def _replicas(node: Node) -> tuple[Replica, ...]:
 
 
 def status_after(days: int, runs: int = STATUS_RUNS) -> tuple[Timed, float, float]:
-    """`bouted status` from a cold start, over a store with that much history; that store's MB, and its MB once
-    the daily house-keeping has let go of what is old by default."""
+    """`bouted status` from a cold start, over a store with that much history; that store's MB, and its MB
+    once the daily house-keeping has let go of what is old by default."""
     with tempfile.TemporaryDirectory() as folder:
         _history(Path(folder), days)
         size_mb = _size_mb(folder)
