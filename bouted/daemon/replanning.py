@@ -54,7 +54,8 @@ class Beliefs:
 class Replanner:
     """Holds what the last plan was made for, and the planning under way, if any.
 
-    `answered_for` is the plan in force for which it is known that no rollback waits for an answer.
+    `answered_for` is the plan in force for which it is known that no rollback waits for an answer,
+    `failed_for` the hash of the config that planning failed with last.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class Replanner:
     error: str = ""
     failure: BoutedError | None = None
     failed_at: float = 0.0
+    failed_for: str = ""
     progress: Progress | None = None
     applied: Callable[[Plan | None, Plan], None] = field(default=lambda before, after: None)
     mode: Mode = Mode.ADVISE
@@ -117,10 +119,12 @@ class Replanner:
         self._let_go_unreadable(rows)
         rows = refreshed(self.store, self.clock.now(), rows)
         current = self._situation(beliefs, rows)
-        reason = self._rolled_back(rows.control.desired_plan_id) or self.policy(beliefs.config).reason(
-            self.previous, current, current.at
+        reason = (
+            self._rolled_back(rows.control.desired_plan_id)
+            or self._nothing_in_force(rows)
+            or self.policy(beliefs.config).reason(self.previous, current, current.at)
         )
-        if reason is None or self._too_soon_after_failure(current, reason):
+        if reason is None or self._too_soon_after_failure(current):
             return
         self._tell(EventKind.REPLAN, Severity.INFO, "", f"planning again: {reason.detail}")
         self.progress = Progress(stage="profiles", done=0, total=0, best_usd_per_hour=None, seconds=0.0)
@@ -137,6 +141,13 @@ class Replanner:
         detail = f"plan {newest.subject} was rolled back"
         return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)
 
+    def _nothing_in_force(self, rows: Snapshot) -> ReplanReason | None:
+        """Where bouted acts by itself, plans that were only proposed once are not enough."""
+        known_impossible = isinstance(self.failure, Infeasible | Misconfigured)
+        if self.mode is not Mode.APPLY or rows.plan is not None or self.previous is None or known_impossible:
+            return None
+        return ReplanReason(trigger=Trigger.FIRST, detail="no plan is in force")
+
     def _let_go_unreadable(self, rows: Snapshot) -> None:
         """A plan in force that somebody's edit has spoilt is made anew; until then nothing is moved."""
         if rows.spoilt and rows.control.desired_plan_id is not None:
@@ -145,9 +156,10 @@ class Replanner:
             told = f"{rows.spoilt}; planning anew, what runs goes on"
             self._tell(EventKind.REPLAN, Severity.WARNING, "", told)
 
-    def _too_soon_after_failure(self, current: Situation, reason: ReplanReason) -> bool:
-        waited = current.at.timestamp() - self.failed_at
-        return bool(self.error) and reason.trigger is not Trigger.CONFIG and waited < RETRY_FAILED_S
+    def _too_soon_after_failure(self, current: Situation) -> bool:
+        """An edit since then is planned for at once."""
+        waited, same = current.at.timestamp() - self.failed_at, current.config_hash == self.failed_for
+        return bool(self.error) and same and waited < RETRY_FAILED_S
 
     def _situation(self, beliefs: Beliefs, rows: Snapshot) -> Situation:
         now, plan, fleet = self.clock.now(), rows.plan, rows.fleet
@@ -180,13 +192,16 @@ class Replanner:
                 beliefs.config, beliefs.offers, beliefs.workload, reason.trigger, self._note_progress
             )
         except BoutedError as error:
-            self._failed(error)
+            self._failed(error, current)
             if isinstance(error, Infeasible | Misconfigured) and self.previous is not None:
                 self.previous = current
             return
         except Exception as error:  # the loop's edge: a bug in planning must not end the daemon
-            log.exception("planning failed")
-            self._failed(BoutedError(f"a bug in planning: {type(error).__name__}: {error}"))
+            what = str(error).partition("\n")[0]
+            bug = BoutedError(f"a bug in planning: {type(error).__name__}: {what}")
+            if str(bug) != self.error:
+                log.exception("planning failed")
+            self._failed(bug, current)
             return
         if self.error:
             self._tell(EventKind.PLAN_RECOVERED, Severity.INFO, "", "planning works again")
@@ -197,8 +212,8 @@ class Replanner:
     def _note_progress(self, progress: Progress) -> None:
         self.progress = progress
 
-    def _failed(self, error: BoutedError) -> None:
-        self.progress = None
+    def _failed(self, error: BoutedError, current: Situation) -> None:
+        self.progress, self.failed_for = None, current.config_hash
         if str(error) != self.error:
             self._tell(EventKind.PLAN_FAILED, Severity.WARNING, "", f"{FAILED}{error}")
         self.error, self.failure, self.failed_at = str(error), error, self.clock.now().timestamp()

@@ -64,9 +64,13 @@ def highest(
 
 
 def _flooded_per_s(costs: StepCosts, mix: RequestMix) -> float:
-    """Requests/s that leave an engine whose queue is never empty: a guess at the knee."""
+    """Requests/s that leave an engine whose queue is never empty: a guess at the knee.
+
+    Where so many fit at once that the middle half of them leaves in one step, it is told from all.
+    """
     ends = np.sort(
         mix.arrivals_s(_FLOOD_PER_S, _FLOOD_CYCLES) + mix.run(costs, _FLOOD_PER_S, _FLOOD_CYCLES).e2e_s
     )
     first, last = len(ends) // 4, len(ends) * 3 // 4
-    return float((last - first) / (ends[last] - ends[first]))
+    took_s = ends[last] - ends[first]
+    return float((last - first) / took_s if took_s > 0 else len(ends) / ends[-1])

@@ -137,6 +137,14 @@ def test_the_knee_is_the_share_of_time_that_one_request_takes_of_a_batch_of_one(
     assert knee_per_s(one, mix) == pytest.approx(1 / service_s, rel=0.05)
 
 
+def test_a_knee_is_found_where_all_requests_fit_at_once_and_end_together() -> None:
+    tiny = request_mix((replace(LENGTHS[0], prompt_tokens=1, output_tokens=8),) * 35, 3.0, seed=1)
+    wide = replace(costs(), max_batch=4096, max_step_tokens=16384)
+    knee = knee_per_s(wide, tiny)
+    assert 1 < knee < 1e6
+    assert all(np.isfinite(point.e2e_s).all() for point in load_points(wide, tiny, knee))
+
+
 @given(limit=st.floats(1e-2, 1e2), start=st.floats(1e-2, 1e2), step=st.sampled_from([1.1, 2.0, 10.0]))
 def test_the_search_finds_any_limit_to_one_percent(limit: float, start: float, step: float) -> None:
     found = highest(lambda rate: rate <= limit, start=start, most=1e9, step=step)

@@ -362,6 +362,31 @@ def test_an_edit_is_planned_for_at_once_even_after_a_failure(bench: Bench) -> No
     assert replanner.error == ""
 
 
+def test_an_edit_that_a_bug_meets_is_told_in_one_line_and_not_tried_every_second(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", ValueError("6783 errors\npoints.0\npoints.1"))
+    bench.consider(replanner)
+    edit_the_targets(bench)
+    for _ in range(10):
+        bench.consider(replanner)
+        bench.clock.advance(1)
+    assert len(maker.triggers) == 2
+    (told,) = bench.told(EventKind.PLAN_FAILED)
+    assert told == "planning failed: a bug in planning: ValueError: 6783 errors"
+    bench.clock.advance(RETRY_FAILED_S)
+    bench.consider(replanner)
+    assert len(maker.triggers) == 3
+
+
+def test_where_bouted_acts_by_itself_a_plan_that_was_only_proposed_is_not_enough(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2")
+    bench.consider(replanner, mode=Mode.ADVISE)
+    bench.consider(replanner, mode=Mode.ADVISE)
+    assert bench.statuses() == {"p1": PlanStatus.PROPOSED}
+    bench.consider(replanner, mode=Mode.APPLY)
+    assert maker.triggers == [Trigger.FIRST, Trigger.FIRST]
+    assert bench.statuses() == {"p1": PlanStatus.PROPOSED, "p2": PlanStatus.APPLIED}
+
+
 def test_when_planning_works_again_that_is_told_once(bench: Bench) -> None:
     replanner, _ = bench.replanner(Retryable("gone", after_s=1.0), "p1", "p2")
     bench.consider(replanner)
