@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import TypeVar
 
 from bouted.market.notices import Notice, NoticeKind
+from bouted.market.offers import Market
 from bouted.store.control import update_control
 from bouted.store.open import open_store
 from bouted.testing.sim.cloud import Machine
 from bouted.testing.sim.faults import Fault, Kind
-from bouted.testing.sim.market import WARES
+from bouted.testing.sim.market import WARES, Ware
 from bouted.testing.sim.world import World
 
 T = TypeVar("T")
@@ -46,8 +47,12 @@ def _picked(things: Sequence[T], pick: float) -> T | None:
     return things[min(int(pick * len(things)), len(things) - 1)] if things else None
 
 
+def _ware(fault: Fault) -> Ware:
+    return WARES[min(int(fault.pick * len(WARES)), len(WARES) - 1)]
+
+
 def _offer(fault: Fault) -> str:
-    return WARES[min(int(fault.pick * len(WARES)), len(WARES) - 1)].id
+    return _ware(fault).id
 
 
 def _stock_out(world: World, fault: Fault) -> None:
@@ -151,13 +156,24 @@ def _failing(world: World, fault: Fault) -> None:
 
 
 def _price(world: World, fault: Fault) -> None:
-    offer = _offer(fault)
-    _, price = world.cloud.prices.at(offer, world.loop.now())
+    ware = _ware(fault)
+    _, price = world.cloud.prices.at(ware.id, world.loop.now())
     factor = Decimal(str(round(0.5 + 1.5 * fault.size, 2)))
     fresh = max(Decimal("0.05"), (price * factor).quantize(Decimal("0.0001")))
-    world.cloud.prices.set(offer, world.loop.now(), fresh)
+    fresh = _as_clouds_do(world, ware, fresh)
+    world.cloud.prices.set(ware.id, world.loop.now(), fresh)
     world.repriced_s = world.loop.time()
-    world.tell(f"cloud: {offer} costs ${fresh}/h")
+    world.tell(f"cloud: {ware.id} costs ${fresh}/h")
+
+
+def _as_clouds_do(world: World, ware: Ware, price: Decimal) -> Decimal:
+    """No cloud asks more for an instance on the spot than on demand; a quote that does is set aside."""
+    alike = (ware.provider, ware.gpu, ware.gpu_count)
+    for other in WARES:
+        if (other.provider, other.gpu, other.gpu_count) == alike and other.market is not ware.market:
+            _, limit = world.cloud.prices.at(other.id, world.loop.now())
+            price = min(price, limit) if ware.market is Market.SPOT else max(price, limit)
+    return price
 
 
 def _orphan(world: World, fault: Fault) -> None:
