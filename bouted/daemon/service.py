@@ -5,13 +5,9 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
@@ -27,6 +23,7 @@ from bouted.daemon.publishing import Publisher, status_line
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
 from bouted.daemon.rolling_back import RollBack
+from bouted.daemon.schedule import Job, Schedule
 from bouted.daemon.sight import Prober
 from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
@@ -53,21 +50,11 @@ KEEP_S = 60.0
 LEASE_S = 15.0
 RENEW_S = 600.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
-QUIESCE_S = 10.0
 
 
 def lease_name(state_dir: Path) -> str:
     """The lease holder's name. The folder's lock makes it one process; a restart keeps the lease."""
     return f"{socket.gethostname()}:{state_dir}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Something the daemon does every so often."""
-
-    name: str
-    do: Callable[[], Awaitable[None]]
-    every_s: float
 
 
 @dataclass(slots=True)
@@ -97,7 +84,6 @@ class Service:
     last: Pass | None = None
     fatal: BoutedError | None = None
     reload_wanted: bool = False
-    under_way: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self) -> None:
         """Serve until a signal or a fatal error; the fleet goes on either way."""
@@ -115,16 +101,17 @@ class Service:
 
     async def _serve(self) -> None:
         lease, *others = self.jobs()
-        scheduler = self._scheduler()
-        self._repeat(scheduler, lease)  # asking for prices may take longer than a lease lasts
+        schedule = Schedule(self.attend)
+        schedule.begin()
+        schedule.repeat(lease)  # asking for prices may take longer than a lease lasts
         await self.begin()
         watcher = asyncio.create_task(watch_files(self.held.watched, self._want_reload, self.stop))
         for job in others:
-            self._repeat(scheduler, job)
+            schedule.repeat(job)
         notify("READY=1", f"STATUS={status_line(self.last)}")
         await self.stop.wait()
         notify("STOPPING=1")
-        await self._quiesce(scheduler)
+        await schedule.quiesce()
         await watcher
 
     async def begin(self) -> None:
@@ -160,28 +147,8 @@ class Service:
         )
         return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
 
-    def _scheduler(self) -> AsyncIOScheduler:
-        scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        scheduler.start()
-        return scheduler
-
-    def _repeat(self, scheduler: AsyncIOScheduler, job: Job) -> None:
-        now = datetime.now(UTC)
-        scheduler.add_job(
-            self.attend, "interval", (job,), seconds=job.every_s, next_run_time=now, id=job.name
-        )
-
     async def attend(self, job: Job) -> None:
-        """Run a job so that stopping can wait for it, and so that what goes wrong in it ends nothing else.
-
-        A daemon that was overtaken stops.
-        """
-        task = asyncio.current_task()
-        assert task is not None
-        self.under_way.add(task)
+        """Run a job so that what goes wrong in it ends nothing else. A daemon that was overtaken stops."""
         try:
             await job.do()
         except AlreadyRunning as overtaken:
@@ -193,15 +160,6 @@ class Service:
             log.error("%s: %s", job.name, refused)
         except Exception:  # the loop's edge: the next turn of this job starts afresh
             log.exception("%s failed", job.name)
-        finally:
-            self.under_way.discard(task)
-
-    async def _quiesce(self, scheduler: AsyncIOScheduler) -> None:
-        """Start no more jobs, let those under way finish."""
-        scheduler.pause()
-        if self.under_way:
-            await asyncio.wait(self.under_way, timeout=QUIESCE_S)
-        scheduler.shutdown(wait=False)
 
     async def run_pass(self) -> None:
         """One pass of the reconciler; feeds the watchdog."""
@@ -369,5 +327,6 @@ class Service:
         until = await self.deadman.renew(nodes, STOP_RENEWAL_FACTOR)
         ends = nodes and not self.deadman.failing and self.held.config.safety.deadman_hours is not None
         how_long = f", by itself until {until:%Y-%m-%d %H:%M} UTC" if ends else ""
-        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, f"bouted stopped; the fleet goes on{how_long}")
+        after = f"the fleet goes on{how_long}" if nodes or self._anything_runs() else "no node runs"
+        self._tell(EventKind.DAEMON_STOPPED, Severity.INFO, f"bouted stopped; {after}")
         release_lease(self.store, DAEMON_LEASE, lease_name(self.held.config.state_dir), self.token)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import count
 from threading import RLock
 
 from sqlalchemy import Engine, bindparam, select
@@ -28,9 +29,14 @@ _HELD = select(Leases.token, Leases.holder).where(Leases.name == bindparam("name
 
 @dataclass(slots=True)
 class Writes:
-    """How often this process has written to a store, through whichever handle."""
+    """The number of this process's latest write to a store, through whichever handle; no two have the same."""
 
-    count: int = 0
+    latest: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def note(self) -> None:
+        """Another write. Threads may get here in any order, and then none goes unseen."""
+        self.latest = next(self.numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,7 @@ class Store:
                     require_token(session, self.fence.lease, self.fence.token)
                 yield session
         finally:  # even what failed may have been written: nobody may go on with what was read before
-            self.writes.count += 1
+            self.writes.note()
 
 
 @contextmanager

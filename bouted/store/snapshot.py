@@ -18,7 +18,7 @@ class Snapshot:
     """The switches, the plan in force and the fleet, as of one instant (`at`).
 
     `plan` is None before the first, and while the one in force cannot be read: `spoilt` then says why.
-    `writes` is how often this process had written by then.
+    `writes` is the number of this process's latest write by then.
     """
 
     at: datetime
@@ -31,7 +31,7 @@ class Snapshot:
 
 def load_snapshot(store: Store, now: datetime) -> Snapshot:
     """All of it in one transaction."""
-    writes = store.writes.count
+    writes = store.writes.latest
     with store.reading() as session:
         control = control_in(session)
         plan, spoilt = plan_in(session, control)
@@ -41,5 +41,5 @@ def load_snapshot(store: Store, now: datetime) -> Snapshot:
 
 def refreshed(store: Store, now: datetime, known: Snapshot) -> Snapshot:
     """`known` itself unless this process has written since, or is over a second old: others write, too."""
-    still = known.writes == store.writes.count and timedelta(0) <= now - known.at < HOLDS_FOR
+    still = known.writes == store.writes.latest and timedelta(0) <= now - known.at < HOLDS_FOR
     return known if still else load_snapshot(store, now)

@@ -48,7 +48,7 @@ def test_a_write_that_failed_is_no_reason_to_trust_what_was_read(store: Store) -
 def test_what_others_write_is_seen_within_a_second(store: Store) -> None:
     known = load_snapshot(store, START)
     update_control(store, START, "cli", paused=True)
-    store.writes.count -= 1  # as if another process had written
+    store.writes.latest -= 1  # as if another process had written
     assert refreshed(store, START + timedelta(seconds=0.9), known) is known
     assert refreshed(store, START + timedelta(seconds=1), known).control.paused
 
