@@ -29,7 +29,7 @@ _HELD = select(Leases.token, Leases.holder).where(Leases.name == bindparam("name
 
 @dataclass(slots=True)
 class Writes:
-    """The number of this process's latest write to a store, through whichever handle; no two have the same."""
+    """The number of this process's latest write to a store, through any handle; no two have the same."""
 
     latest: int = 0
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
