@@ -9,7 +9,7 @@ from enum import Enum, auto
 from bouted.market.offers import Offer
 from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import LaunchNode
-from bouted.reconcile.backoff import LaunchWaits
+from bouted.reconcile.backoff import MOST_S, LaunchWaits
 from bouted.reconcile.fleet import Node
 from bouted.reconcile.guards import Bill, refuse_bill
 from bouted.reconcile.names import node_name
@@ -54,7 +54,10 @@ class Launches:
     def ask(self, planned: PlannedNode) -> Answer:
         """Launch a node for this place of the plan, if it can be done now."""
         slot = self._free_slot(planned)
-        if self.waits.slot(slot) or self.waits.offer(planned.offer.id):
+        offer_id = planned.offer.id
+        if self.waits.slot(slot) or self.waits.offer(offer_id):
+            failed = f"launches of {offer_id} failed lately, the next one waits up to {MOST_S / 60:.0f} min"
+            self.scene.hold(HeldBy.BACK_OFF, offer_id, failed)
             return Answer.LATER
         answer = self._take(self._intent(planned, slot), models_of(planned.template), fresh=True)
         if answer is Answer.LAUNCHED:

@@ -44,6 +44,7 @@ class HeldBy(StrEnum):
     CAP = "cap"
     MONTH = "month"
     STOCK = "stock"
+    BACK_OFF = "back_off"
     SURGE = "surge"
     FLOOR = "floor"
     CLOSED = "closed"

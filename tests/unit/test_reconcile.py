@@ -12,6 +12,7 @@ from bouted.market.offers import Market, Offer
 from bouted.planner.planned import PlannedNode
 from bouted.reconcile.actions import DrainReplica, LaunchNode, StopNode
 from bouted.reconcile.diff import diff
+from bouted.reconcile.standing import HeldBy
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.testing.fleet import FleetWorld, a_template, an_offer, limits, planned
 
@@ -231,6 +232,9 @@ def test_an_offer_that_was_refused_twice_is_not_asked_again_at_once() -> None:
         world.do(launch)
         world.lose(launch.node.name)
     assert world.decide(wanted) == ()
+    (waits,) = world.decision(wanted).held
+    assert waits.by is HeldBy.BACK_OFF
+    assert waits.message == f"launches of {L4.id} failed lately, the next one waits up to 5 min"
 
 
 def test_every_instance_of_a_group_counts_for_caps_and_stock() -> None:
