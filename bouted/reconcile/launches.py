@@ -125,7 +125,9 @@ class Launches:
             self.blocked += 1
             if self.blocked + self.launching <= self.scene.limits.max_launches:
                 self.need_usd_per_hour += node.usd_per_hour
-            self.scene.hold(HeldBy.CAP, "", f"launching a {node.offer.id} {refusal}")
+            surge = self.committed + node.usd_per_hour - self.scene.limits.cap_usd_per_hour
+            enough = f"budget.surge_usd_per_hour of {surge:.2f} is enough for it"
+            self.scene.hold(HeldBy.CAP, "", f"launching a {node.offer.id} {refusal}; {enough}")
         else:
             self.scene.hold(HeldBy.MONTH, "", f"launching a {node.offer.id} {refusal}")
         return True

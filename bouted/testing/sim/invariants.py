@@ -210,9 +210,7 @@ class LaunchesArePaced(_Holds):
     """No storms."""
 
     sentence: ClassVar[str] = "launches of one offer that are refused are asked for again ever more slowly"
-    most: int = (
-        16  # a first wave of four and seven askings ever further apart, with room for a crash amid them
-    )
+    most: int = 16  # a wave of four, seven askings further and further apart, and a crash amid them
     window_s: float = 600.0
     refusals: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 

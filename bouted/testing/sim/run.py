@@ -20,6 +20,7 @@ from bouted.testing.sim.faults import Script
 from bouted.testing.sim.happen import happen
 from bouted.testing.sim.invariants import Violation
 from bouted.testing.sim.person import Person
+from bouted.testing.sim.rows import Rows
 from bouted.testing.sim.vtime import VirtualLoop
 from bouted.testing.sim.world import World
 from bouted.testing.store import fresh_store
@@ -104,7 +105,8 @@ def _not_converged(world: World) -> str:
         return f"{odd[0].name} is {odd[0].status}"
     wanted = Counter(_kind(slot) for slot in world.onlooker.slots_of(rows.desired))
     found = Counter(_kind(node.slot) for node in live.values())
-    if wanted != found and not (wanted > found and _no_room(world, rows.committed(), wanted - found)):
+    cannot = wanted > found or _each_keeps_a_floor(world, rows, found - wanted)
+    if wanted != found and not (cannot and _no_room(world, rows.committed(), wanted - found)):
         return f"wanted and missing: {dict(wanted - found)}, unwanted: {dict(found - wanted)}"
     idle = [r.name for n in live.values() for r in rows.on(n.name) if r.status is not ReplicaStatus.READY]
     if idle:
@@ -115,6 +117,20 @@ def _not_converged(world: World) -> str:
     names = {machine.name for machine in world.cloud.running()}
     rented = {node.name for node in live.values()}
     return f"{sorted(names ^ rented)[0]} is on one side only" if names != rented else ""
+
+
+def _each_keeps_a_floor(world: World, rows: Rows, unwanted: Counter[str]) -> bool:
+    """Whichever node of these kinds left, a model would serve below its floor: nothing can make way."""
+    floors = {model.name: max(1, model.min_replicas) for model in world.config.models}
+    leaving = [node for node in rows.nodes.values() if node.live and _kind(node.slot) in unwanted]
+    return bool(leaving) and all(
+        any(rows.ready(model) - count < floors[model] for model, count in _serving(rows, node.name).items())
+        for node in leaving
+    )
+
+
+def _serving(rows: Rows, node: str) -> Counter[str]:
+    return Counter(r.model for r in rows.on(node) if r.status is ReplicaStatus.READY)
 
 
 def _no_room(world: World, committed: Decimal, missing: Counter[str]) -> bool:
