@@ -35,7 +35,8 @@ def lived(seeds: Iterable[int]) -> Iterator[tuple[int, str, float]]:
 def simulation_rows(bench: Bench, seeds: int, first: int = 0) -> None:
     """One row per invariant: how many days broke it. The first few are told with their shortest trace."""
     broken: Counter[str] = Counter()
-    failed, spent_s, began = [], 0.0, monotonic()
+    failed: list[int] = []
+    spent_s, began = 0.0, monotonic()
     for done, (seed, name, took_s) in enumerate(lived(range(first, first + seeds)), start=1):
         spent_s += took_s
         if done % TOLD_EVERY == 0:
