@@ -1,7 +1,8 @@
 """What the daemon believes of what it sees: rows, a cloud in memory, and looks and sweeps some time apart."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.control import update_control
 from bouted.store.events import list_events
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
-from bouted.store.open import Store
+from bouted.store.open import Store, open_store
 from bouted.store.prices import record_offers
 from bouted.store.spend import spend_usd
 from bouted.testing.clock import ManualClock
@@ -54,13 +55,15 @@ class Stale(MemoryLauncher):
 
 
 class Prober:
-    """Every engine that is asked answers, but those in `silent`."""
+    """Every engine that is asked answers, but those in `silent`. `meanwhile` happens as they are asked."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, str] = {}
         self.silent: frozenset[str] = frozenset()
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def probe(self, seen: Seen) -> tuple[Health, ...]:
+        self.meanwhile()
         return tuple(
             Health(replica=r.name, ok=r.name not in self.silent, running=0, waiting=0)
             for r in seen.replicas
@@ -256,15 +259,18 @@ def test_a_node_that_does_not_stop_needs_attention_and_is_gone_when_it_ends(benc
     assert bench.node(name).status is NodeStatus.GONE
 
 
-def test_a_row_that_moved_meanwhile_is_judged_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = bench.start(1, engine=False)
-    before = bench.fleet()
-    move_node(bench.store, name, NodeStatus.FAILED, Reason.LOST, bench.clock.now())
-    bench.cloud.lose_node(name)
-    monkeypatch.setattr("bouted.daemon.sight.load_fleet", lambda *_: before)
-    bench.look(1.0)
-    monkeypatch.undo()
-    assert (bench.node(name).status, bench.node(name).reason) == (NodeStatus.FAILED, Reason.LOST)
+def test_a_row_that_another_process_moved_meanwhile_is_judged_anew(bench: Bench) -> None:
+    now, name = bench.clock.now(), bench.start(1, row=False)
+    add_node(bench.store, replace(a_node(name, incarnation=1), status=NodeStatus.LAUNCHING, since=now))
+
+    def reaped() -> None:
+        with closing(open_store(bench.store.url)) as theirs:
+            move_node(theirs, name, NodeStatus.STOPPING, Reason.OPERATOR, now)
+
+    bench.prober.meanwhile = reaped
+    look = bench.look(1.0)
+    assert [(move.name, move.status) for move in look.observation.nodes] == [(name, NodeStatus.UP)]
+    assert (bench.node(name).status, bench.node(name).reason) == (NodeStatus.STOPPING, Reason.OPERATOR)
 
 
 def test_a_node_without_a_row_is_ended_through_a_row(bench: Bench) -> None:
