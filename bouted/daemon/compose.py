@@ -24,6 +24,7 @@ from bouted.daemon.rolling_back import RollBack
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.service import Service
+from bouted.daemon.serving import serving_of
 from bouted.daemon.sight import Prober, Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
@@ -146,5 +147,6 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
         limits=held.limits,
         rules=held.rules,
         month_usd=lambda: purse.month_usd(clock.now()),
+        serving=lambda shape: serving_of(held.loaded, shape),
         explainer=Explainer(store=store, clock=clock),
     )

@@ -19,6 +19,7 @@ from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
 from bouted.daemon.service import lease_name
+from bouted.daemon.serving import serving_of
 from bouted.daemon.sight import Sight
 from bouted.errors import AlreadyRunning, Misconfigured
 from bouted.reconcile.adopted import is_adopted
@@ -135,6 +136,7 @@ async def _stop_all(loaded: Loaded, store: Store, clock: Clock, say: Callable[[s
         limits=config.limits,
         rules=lambda: config.model_rules(tuple(model.name for model in config.models)),
         month_usd=lambda: month_so_far_usd(store, clock.now(), config.billing_rules()),
+        serving=lambda shape: serving_of(loaded, shape),
         explainer=Explainer(store=store, clock=clock),
     )
     until = time.monotonic() + DEADLINE_S

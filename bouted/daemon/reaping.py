@@ -197,14 +197,15 @@ def _doubtful(replica: Replica, fleet: FleetState) -> bool:
 def _context(loaded: Loaded) -> Context:
     """Nothing is launched here."""
 
-    def no_costs(shape: object) -> NoReturn:
+    def nothing(shape: object) -> NoReturn:
         raise Misconfigured("", "bouted reap starts nothing")
 
     return Context(
         plan_id="",
         limits=loaded.config.limits(),
         rules=(),
-        costs_of=no_costs,
+        costs_of=nothing,
+        serving=nothing,
         month_usd=lambda: Decimal(0),
         agreed=True,
     )

@@ -24,6 +24,7 @@ from bouted.reconcile.launcher import Seen
 from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
 from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
+from bouted.reconcile.serving import Serving
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.control import Control
 from bouted.store.events import newest_event
@@ -70,6 +71,7 @@ class Reconciler:
     limits: Callable[[], Limits]
     rules: Callable[[], tuple[ModelRules, ...]]
     month_usd: Callable[[], Decimal]
+    serving: Callable[[ReplicaShape], Serving]
     explainer: Explainer
     prices: Callable[[], Mapping[str, Decimal]] = dict
     begun: bool = field(default=False, init=False)
@@ -167,6 +169,7 @@ class Reconciler:
             limits=self.limits(),
             rules=self.rules(),
             costs_of=_costs_of(plan),
+            serving=self.serving,
             month_usd=self.month_usd if monthly else lambda: Decimal(0),
             agreed=decision.agreed or control.down_requested,
         )

@@ -43,6 +43,7 @@ from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.guards import refuse_launch, refuse_mass_stop
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
 from bouted.reconcile.patience import Patience, key_of
+from bouted.reconcile.serving import Serving
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import begin_action, finish_action
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
@@ -69,9 +70,9 @@ class Context:
     limits: Limits
     rules: tuple[ModelRules, ...]
     costs_of: Callable[[ReplicaShape], StepCosts]
+    serving: Callable[[ReplicaShape], Serving]
     month_usd: Callable[[], Decimal]
     agreed: bool = False
-    served_name: Callable[[str], str] = str
 
 
 @dataclass(slots=True)
@@ -215,11 +216,14 @@ class Executor:
         self.launcher.launch(NodeOrder(name=node.name, offer=node.offer, instances=node.template.instances))
 
     def _start(self, replica: Replica, context: Context) -> None:
+        serving = context.serving(replica.shape)
         order = ReplicaOrder(
             name=replica.name,
             node=replica.node,
             shape=replica.shape,
-            served_model=context.served_name(replica.shape.model),
+            served_model=serving.name,
+            weights=serving.weights,
+            flags=serving.flags,
             costs=context.costs_of(replica.shape),
         )
         self.launcher.start_replica(order)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
+from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
 
 
@@ -21,13 +23,36 @@ class NodeOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaOrder:
-    """An engine to start on a node. `costs` paces engines that are simulated; real ones ignore it."""
+    """An engine to start on a node.
+
+    `weights` is where the model's weights are: a repository of the hub, a bucket's URL or an absolute path.
+    `flags` are those that plans reckon with. `costs` paces engines that are simulated; real ones ignore it.
+    """
 
     name: str
     node: str
     shape: ReplicaShape
     served_model: str
+    weights: str
+    flags: EngineFlags
     costs: StepCosts
+
+
+class Why(StrEnum):
+    """Why a launch that was accepted came to nothing."""
+
+    NO_CAPACITY = "no_capacity"
+    QUOTA = "quota"
+    MISCONFIGURED = "misconfigured"  # whoever asks again is refused again: a missing image, no permission
+    BROKEN = "broken"  # it began and did not come up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A launch that came to nothing after it was accepted; `detail` is one line, with what the cloud said."""
+
+    why: Why
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +60,9 @@ class SeenNode:
     """An instance that exists, or did: providers go on listing for a while what has ended, with its times.
 
     `up` says that replicas can be started on it. `started_at` and `ended_at` are when the provider began and
-    ceased to bill, as it says itself. `offer_id` is what was rented, where the launcher can tell.
+    ceased to bill, as it says itself. `offer_id` is what was rented, where the launcher can tell. `refused`
+    is set, and nothing runs, when a launch was accepted and came to nothing. `progress` says in a word or
+    two how far a launch is.
     """
 
     name: str
@@ -43,16 +70,20 @@ class SeenNode:
     started_at: datetime | None
     ended_at: datetime | None = None
     offer_id: str = ""
+    refused: Refused | None = None
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenReplica:
-    """An engine that runs. `endpoint` is its base URL, "" until it listens."""
+    """An engine that runs. `endpoint` is its base URL, "" until it listens; `progress` says in a word or two
+    how far its start is."""
 
     name: str
     node: str
     endpoint: str
     pid: int | None = None
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from bouted.catalog.gpus import Evidence
 from bouted.catalog.precision import Precision
 from bouted.perf.costs import StepCosts, roofline
+from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder
 from bouted.testing.fleet import an_offer
@@ -31,4 +32,12 @@ def a_replica_order(
 ) -> ReplicaOrder:
     """An order for one engine."""
     shape = ReplicaShape(model=model, gpu="L4", tp=1, pp=1, precision=Precision.BF16, engine=Engine.VLLM)
-    return ReplicaOrder(name=name, node=node, shape=shape, served_model=model, costs=costs)
+    return ReplicaOrder(
+        name=name,
+        node=node,
+        shape=shape,
+        served_model=model,
+        weights=f"example/{model}",
+        flags=EngineFlags(max_model_len=4096),
+        costs=costs,
+    )

@@ -12,6 +12,7 @@ import pytest
 
 from bouted.errors import AlreadyRunning
 from bouted.perf.costs import StepCosts
+from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import PlannedNode
 from bouted.planner.problem import ModelRules
@@ -21,6 +22,7 @@ from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health, awaited, listed, observe
 from bouted.reconcile.order import order
+from bouted.reconcile.serving import Serving
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import list_actions
 from bouted.store.fleet import load_fleet, move_node, move_replica
@@ -141,7 +143,12 @@ def context(bounds: Limits) -> Context:
     def costs(shape: ReplicaShape) -> StepCosts:
         return EASY_COSTS
 
-    return Context(plan_id="p", limits=bounds, rules=EVERYWHERE, costs_of=costs, month_usd=nothing)
+    def serving(shape: ReplicaShape) -> Serving:
+        return Serving(name=shape.model, weights=shape.model, flags=EngineFlags(max_model_len=4096))
+
+    return Context(
+        plan_id="p", limits=bounds, rules=EVERYWHERE, costs_of=costs, serving=serving, month_usd=nothing
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from bouted.daemon.sight import ABSENT_S, Look, Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.errors import Retryable
 from bouted.events import Event, EventKind
+from bouted.perf.flags import EngineFlags
 from bouted.reconcile.absence import ALL_FACTOR
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode
@@ -120,6 +121,8 @@ class Bench:
             node=node.name,
             shape=replica.shape,
             served_model="small",
+            weights="example/small",
+            flags=EngineFlags(max_model_len=4096),
             costs=EASY_COSTS,
         )
         self.launcher.start_replica(order)
