@@ -1,0 +1,152 @@
+"""The daemon's side of the SkyPilot worker: starts it when needed, asks it, replaces it when it is silent."""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bouted.errors import Retryable
+
+from .sky_home import SkyHome
+from .sky_wire import SkyError, SkyLook, SkyRaised
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+AGAIN_S = 5.0
+_LOOK: TypeAdapter[SkyLook] = TypeAdapter(SkyLook)
+
+
+@dataclass(slots=True)
+class _Child:
+    process: "subprocess.Popen[str]"
+    waiting: "dict[int, Future[Any]]" = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SkyClient:
+    """SkyPilot's SDK at arm's length; safe to call from any thread.
+
+    Calls raise SkyRaised with what SkyPilot raised, and Retryable when there was no answer.
+    """
+
+    home: SkyHome
+    _child: _Child | None = field(default=None, init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _count: int = field(default=0, init=False)
+
+    def launch(
+        self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str], autodown_min: int
+    ) -> str:
+        """See `sky_calls.launch`."""
+        return self._text("launch", cluster=cluster, task=task, secrets=secrets, autodown_min=autodown_min)
+
+    def run_again(self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+        """See `sky_calls.run_again`."""
+        return self._text("run_again", cluster=cluster, task=task, secrets=secrets)
+
+    def down(self, cluster: str) -> str:
+        """See `sky_calls.down`."""
+        return self._text("down", cluster=cluster)
+
+    def cancel(self, request_id: str) -> str:
+        """See `sky_calls.cancel`."""
+        return self._text("cancel", request_id=request_id)
+
+    def refresh(self, cluster: str) -> str:
+        """See `sky_calls.refresh`."""
+        return self._text("refresh", cluster=cluster)
+
+    def autodown(self, cluster: str, minutes: int) -> str:
+        """See `sky_calls.autodown`."""
+        return self._text("autodown", cluster=cluster, minutes=minutes)
+
+    def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
+        """See `sky_calls.look`."""
+        return _LOOK.validate_python(self._ask("look", {"requests": requests, "unasked": unasked}))
+
+    def error(self, request_id: str) -> SkyError | None:
+        """See `sky_calls.error`."""
+        said = self._ask("error", {"request_id": request_id})
+        return None if said is None else SkyError(**said)
+
+    def close(self) -> None:
+        """End the worker; the next call starts another, which knows nothing of the server before."""
+        with self._turn:
+            child, self._child = self._child, None
+        if child is not None:
+            child.process.kill()
+            child.process.wait()
+
+    def _text(self, call: str, **args: object) -> str:
+        return str(self._ask(call, args))
+
+    def _ask(self, call: str, args: Mapping[str, object]) -> Any:
+        answer: Future[Any] = Future()
+        with self._turn:
+            child = self._child = self._child or self._start()
+            self._count += 1
+            child.waiting[self._count] = answer
+            line = json.dumps({"id": self._count, "call": call, "args": dict(args)})
+            try:
+                assert child.process.stdin is not None
+                child.process.stdin.write(line + "\n")
+                child.process.stdin.flush()
+            except OSError:  # it died; its reader tells those that wait
+                self._child = None
+        try:
+            return answer.result(PATIENCE_S)
+        except Late:
+            self.close()
+            said = f"SkyPilot did not answer {call} in {PATIENCE_S:.0f} s"
+            raise Retryable(said, after_s=AGAIN_S) from None
+
+    def _start(self) -> _Child:
+        process = subprocess.Popen(
+            (sys.executable, "-P", "-m", "bouted.providers.sky_worker"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self.home.environment() | {"SKYPILOT_DISABLE_LOCAL_API_SERVER": "1"},
+            process_group=0,
+        )
+        child = _Child(process)
+        threading.Thread(target=self._read, args=(child,), name="sky worker", daemon=True).start()
+        return child
+
+    def _read(self, child: _Child) -> None:
+        assert child.process.stdout is not None
+        for line in child.process.stdout:
+            message = json.loads(line)
+            waiting = child.waiting.pop(message["id"], None)
+            if waiting is None:
+                continue
+            if "error" in message:
+                waiting.set_exception(_raised(SkyError(**message["error"])))
+            else:
+                waiting.set_result(message["answer"])
+        child.process.wait()
+        with self._turn:
+            if self._child is child:
+                self._child = None
+        for waiting in list(child.waiting.values()):
+            waiting.set_exception(Retryable("SkyPilot's worker ended", after_s=AGAIN_S))
+
+
+_NO_SERVER = frozenset({"ApiServerConnectionError", "ConnectionError", "ServerTemporarilyUnavailableError"})
+
+
+def _raised(error: SkyError) -> Exception:
+    """A server that does not answer is worth another try; everything else is SkyPilot's own word."""
+    if error.type in _NO_SERVER or "local API server on this machine is disabled" in error.message:
+        return Retryable("SkyPilot's API server does not answer", after_s=AGAIN_S)
+    return SkyRaised(error)

@@ -1,0 +1,84 @@
+"""The folder that SkyPilot takes for its HOME: its state, our settings for it, and a way to the credentials.
+
+It is apart from the user's own, so that nobody's `sky` commands meet the fleet. SkyPilot finds cloud
+credentials under HOME; those of the user are linked into it.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+LINKED = (
+    ".aws",
+    ".azure",
+    ".cache/gcloud",
+    ".config/gcloud",
+    ".config/vastai",
+    ".kube",
+    ".lambda_cloud",
+    ".runpod",
+)
+_FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG", "PYTHONPATH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkyHome:
+    """Where SkyPilot lives (`folder`), on which loopback `port` its API server listens, and for whom.
+
+    `user` becomes part of the name of everything in the clouds: whoever rebuilds the machine from the state
+    folder, or from the deployment's name alone, finds the same instances again.
+    """
+
+    folder: Path
+    port: int
+    user: str
+
+    def prepare(self, settings: Mapping[str, object], credentials_from: Path) -> None:
+        """Make the folder, write SkyPilot's config from `settings` and link the credentials that exist."""
+        sky = self.folder / ".sky"
+        sky.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (sky / "user_hash").write_text(self.user, encoding="utf-8")
+        if settings:
+            (sky / "config.yaml").write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
+        if credentials_from.resolve() != self.folder.resolve():
+            for name in LINKED:
+                self._link(credentials_from / name, self.folder / name)
+
+    def _link(self, theirs: Path, ours: Path) -> None:
+        if theirs.exists() and not ours.is_symlink() and not ours.exists():
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.symlink_to(theirs)
+
+    @property
+    def url(self) -> str:
+        """Where the API server answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """What SkyPilot's processes get to see: this process's environment, with another HOME."""
+        kept = {name: value for name, value in os.environ.items() if name not in _FORGET}
+        return kept | {
+            "HOME": str(self.folder),
+            "SKY_RUNTIME_DIR": str(self.folder),
+            "SKYPILOT_API_SERVER_LOCAL_PORT": str(self.port),
+            "SKYPILOT_USER_ID": self.user,
+            "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+        }
+
+    @property
+    def mark(self) -> str:
+        """The line of a process's environment that says it is SkyPilot's, and this home's."""
+        return f"SKY_RUNTIME_DIR={self.folder}"
+
+    def request_log(self, request_id: str) -> Path:
+        """What the API server wrote while it worked on a request."""
+        return self.folder / ".sky" / "api_server" / "request_logs" / f"{request_id}.log"
+
+
+def user_of(deployment: str) -> str:
+    """SkyPilot's user for a deployment: eight hex digits, always the same."""
+    return hashlib.sha256(f"bouted/{deployment}".encode()).hexdigest()[:8]

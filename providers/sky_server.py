@@ -1,0 +1,124 @@
+"""SkyPilot's API server as a supervised process: one at a time, healthy, and outliving the daemon.
+
+The server holds a lock from before it is born until it is dead, so no second one can start beside it. What
+it starts stays in its session and has its HOME, by which the remains of a dead one are found and ended.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from bouted.clock import Clock
+
+from .local_process import is_locked, take_lock
+from .proc_sessions import end_session
+from .sky_home import SkyHome
+
+log = logging.getLogger(__name__)
+
+START_S = 120.0  # how long a server that was started may stay silent
+SILENT_S = 60.0  # how long one that answered may
+TIMEOUT_S = 5.0
+_LOCK_FD = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class SkyServer:
+    """Keeps one API server running in `home`; `look` is called every few seconds.
+
+    `trouble` says in one line why there is none; "" while it answers.
+    """
+
+    home: SkyHome
+    clock: Clock
+    trouble: str = "not started yet"
+    starts: int = 0
+    _silent_since: datetime | None = field(default=None, init=False)
+    _answered: bool = field(default=False, init=False)
+
+    def look(self) -> bool:
+        """Whether it answers now. Starts one where none lives; ends and replaces one that is silent."""
+        now = self.clock.now()
+        if self._answers():
+            self._silent_since, self._answered, self.trouble = None, True, ""
+            return True
+        if not is_locked(self._lock):
+            self.stop()
+            self._start(now)
+            return False
+        since = self._silent_since = self._silent_since or now
+        if now - since > timedelta(seconds=SILENT_S if self._answered else START_S):
+            log.error("SkyPilot's API server has been silent since %s and is ended", since.isoformat())
+            self.stop()
+        return False
+
+    def stop(self) -> None:
+        """End the server and everything it started, by force: its state is on disk."""
+        pid = self._pid()
+        if pid is not None:
+            end_session(pid, self.home.mark)
+        self._silent_since, self._answered = None, False
+
+    @property
+    def _lock(self) -> Path:
+        return self.home.folder / "api-server.lock"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.home.folder / "api-server.pid"
+
+    def _pid(self) -> int | None:
+        """The session of the last server that was started."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int(self._pid_file.read_text(encoding="utf-8"))
+        return None
+
+    def _answers(self) -> bool:
+        try:
+            answer = httpx.get(f"{self.home.url}/api/health", timeout=TIMEOUT_S, trust_env=False)
+        except httpx.HTTPError as error:
+            self.trouble = f"SkyPilot's API server does not answer ({type(error).__name__})"
+            return False
+        if answer.status_code != httpx.codes.OK:
+            self.trouble = f"SkyPilot's API server answers {answer.status_code}"
+            return False
+        return True
+
+    def _start(self, now: datetime) -> None:
+        held = take_lock(self._lock)
+        if held is None:
+            return
+        try:
+            pid = self._spawn(held)
+        finally:
+            os.close(held)
+        self._pid_file.write_text(str(pid), encoding="utf-8")
+        self._silent_since, self._answered = now, False
+        self.starts += 1
+        self.trouble = "SkyPilot's API server is starting"
+        log.info("%s, pid %d, port %d", self.trouble, pid, self.home.port)
+
+    def _spawn(self, lock_fd: int) -> int:
+        argv = [sys.executable, "-P", "-m", "sky.server.server", "--host=127.0.0.1"]
+        argv.append(f"--port={self.home.port}")
+        output = self.home.folder / "api-server.log"
+        return os.posix_spawn(
+            argv[0],
+            argv,
+            self.home.environment() | {"IS_SKYPILOT_SERVER": "true"},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, lock_fd, _LOCK_FD),
+            ],
+            setsid=True,
+            setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD),
+        )
