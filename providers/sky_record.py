@@ -1,0 +1,89 @@
+"""What is written down of each node that SkyPilot was asked for, before anything is asked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bouted import codec
+from bouted.market.offers import Offer
+from bouted.reconcile.launcher import Refused
+
+from .local_files import write_whole
+from .sky_wire import SshAddress
+
+
+class Phase(StrEnum):
+    """How far a node is."""
+
+    INTENT = "intent"  # written down; SkyPilot may or may not have been asked
+    LAUNCHING = "launching"  # SkyPilot works on it under the record's request
+    REACHING = "reaching"  # it is there by SkyPilot's word; its keeper has not answered yet
+    UP = "up"  # its keeper answered
+    CHECKING = "checking"  # its keeper is silent, and the cloud is asked under the record's request
+    ENDING = "ending"  # it is to go; once it has a request, SkyPilot works on that
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """One node. `name` is its cluster's name too.
+
+    `since` is when it came into its phase. `request` is the one that it waits for, "" for none. `refused`
+    says why it never came up, also while what is left of it is being ended. `tries` counts launches that
+    were asked for and lost. `autodown_at` is when its own backstop takes it down.
+    """
+
+    name: str
+    offer: Offer
+    asked_at: datetime
+    since: datetime
+    phase: Phase = Phase.INTENT
+    request: str = ""
+    address: SshAddress | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    refused: Refused | None = None
+    tries: int = 0
+    autodown_at: datetime | None = None
+    said: str = ""
+
+    def to(self, phase: Phase, now: datetime, request: str = "") -> "NodeRecord":
+        """The same in another phase."""
+        return replace(self, phase=phase, since=now, request=request)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecords:
+    """The records of one deployment: a file each, written whole or not at all."""
+
+    folder: Path
+
+    def read(self, name: str) -> NodeRecord | None:
+        """The record of a node; None when there is none. Whatever cannot be read is left for a person."""
+        try:
+            return codec.parse(NodeRecord, self._path(name).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def write(self, record: NodeRecord) -> None:
+        """Put it on disk."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(self._path(record.name), codec.dump(NodeRecord, record))
+
+    def forget(self, name: str) -> None:
+        """Remove it."""
+        self._path(name).unlink(missing_ok=True)
+
+    def all(self) -> Iterator[NodeRecord]:
+        """Every record, by name."""
+        for path in sorted(self.folder.glob("*.json")):
+            record = self.read(path.stem)
+            if record is not None:
+                yield record
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
