@@ -1,4 +1,4 @@
-"""(a node's record, what SkyPilot and the node's keeper say) -> the record's next phase, and what to ask. Pure.
+"""(a node's record, what SkyPilot and the node's keeper say) -> its next phase, and what to ask for. Pure.
 
 SkyPilot's "UP" proves nothing: a launch that was cut short reads so, too. A node is up when its keeper, the
 wrapper that runs on it as the cluster's job, answers under the node's name.

@@ -29,24 +29,39 @@ _PORTS = "ports.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTunnel:
-    """The tunnel whose files are in `folder`. Calls block; they raise Retryable when the node is not reached."""
+    """The tunnel whose files are in `folder`. Calls block; Retryable when the node is not reached."""
 
     folder: Path
     address: SshAddress
 
     def port(self, remote: int) -> int:
         """A port here that leads to that port on the node's loopback, the same for every call."""
-        self._connect()
+        self.connect()
         ports = self._ports()
         known = ports.get(str(remote))
         if known is not None:
             return known
         for _ in range(3):  # a free port may be taken between the look and the use
             local = _free_port()
-            if self._control("forward", "-L", f"127.0.0.1:{local}:127.0.0.1:{remote}").returncode == 0:
+            if self._forward(local, remote):
                 write_json(self.folder / _PORTS, {**ports, str(remote): local})
                 return local
         raise Retryable(f"no port of this machine could be led to {self.address.host}", after_s=AGAIN_S)
+
+    def connect(self) -> None:
+        """Make the connection if it does not stand, with the ports it had before."""
+        if self._stands():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / _SOCKET).unlink(missing_ok=True)
+        target = f"{self.address.user}@{self.address.host}"
+        asked = ("ssh", "-M", "-N", "-f", *self._options(), target)
+        with (self.folder / "ssh.log").open("ab") as said:
+            done = self._run(asked, stdout=said, stderr=said, start_new_session=True)
+        if done.returncode != 0:
+            raise Retryable(f"ssh to {target} failed: {self._last_word()}", after_s=AGAIN_S)
+        kept = {remote: local for remote, local in self._ports().items() if self._forward(local, int(remote))}
+        write_json(self.folder / _PORTS, kept)
 
     def close(self) -> None:
         """End the connection and everything that goes through it."""
@@ -55,21 +70,11 @@ class SshTunnel:
             (self.folder / _PORTS).unlink(missing_ok=True)
 
     def command(self, *remote: str) -> tuple[str, ...]:
-        """The ssh command that runs `remote` on the node (or a shell), through this connection if it stands."""
+        """The ssh command that runs `remote` on the node, or a shell; run it in `folder`."""
         return ("ssh", *self._options(), f"{self.address.user}@{self.address.host}", *remote)
 
-    def _connect(self) -> None:
-        if self._stands():
-            return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in (_SOCKET, _PORTS):
-            (self.folder / stale).unlink(missing_ok=True)
-        target = f"{self.address.user}@{self.address.host}"
-        asked = ("ssh", "-M", "-N", "-f", *self._options(), target)
-        with (self.folder / "ssh.log").open("ab") as said:
-            done = self._run(asked, stdout=said, stderr=said, start_new_session=True)
-        if done.returncode != 0:
-            raise Retryable(f"ssh to {target} failed: {self._last_word()}", after_s=AGAIN_S)
+    def _forward(self, local: int, remote: int) -> bool:
+        return self._control("forward", "-L", f"127.0.0.1:{local}:127.0.0.1:{remote}").returncode == 0
 
     def _stands(self) -> bool:
         return (self.folder / _SOCKET).exists() and self._control("check").returncode == 0
