@@ -1,0 +1,52 @@
+"""The engines of a deployment, as a launcher's options have them: `engines: {vllm: ..., sglang: ...}`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bouted.config.problems import ConfigErrors
+from bouted.errors import Misconfigured
+from bouted.perf.shapes import Engine
+from bouted.reconcile.launcher import ReplicaOrder
+
+from . import sglang, vllm
+from .engine_adapter import TOKEN
+from .engine_checks import OptionChecks
+from .engine_options import EngineOptions, read_engine
+from .engine_start import EngineStart
+
+_ADAPTERS = {Engine.VLLM: vllm.start_of, Engine.SGLANG: sglang.start_of}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """How each engine is set up, and the file with the hub's token ("": none)."""
+
+    vllm: EngineOptions
+    sglang: EngineOptions
+    hf_token_file: str = ""
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, object], path: str) -> "Engines":
+        """The options under `path` in the config; ConfigErrors with every problem found."""
+        asked = OptionChecks(options, path)
+        read = {engine: read_engine(engine, asked.section(engine), f"{path}.{engine}") for engine in Engine}
+        token_file = asked.file("hf_token_file")
+        problems = (*asked.problems(), *(one for _, found in read.values() for one in found))
+        if problems:
+            raise ConfigErrors("config", problems)
+        return cls(vllm=read[Engine.VLLM][0], sglang=read[Engine.SGLANG][0], hf_token_file=token_file)
+
+    def start_of(self, order: ReplicaOrder) -> EngineStart:
+        """The start of one replica by its engine's adapter, with the token as its file has it now."""
+        options = {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}[order.shape.engine]
+        return _ADAPTERS[order.shape.engine](order, options, secrets=self._secrets())
+
+    def _secrets(self) -> dict[str, str]:
+        if not self.hf_token_file:
+            return {}
+        try:
+            token = Path(self.hf_token_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Misconfigured(self.hf_token_file, f"cannot be read: {error.strerror}") from error
+        return {TOKEN: token} if token else {}
