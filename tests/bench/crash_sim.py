@@ -42,6 +42,7 @@ def simulation_rows(bench: Bench, seeds: int, first: int = 0) -> None:
         if done % TOLD_EVERY == 0:
             print(f"{done} of {seeds} days, {len(failed)} broken, {monotonic() - began:.0f} s", flush=True)
         if name:
+            print(f"seed {seed} broke {name}", flush=True)
             broken[name] += 1
             failed.append(seed)
     bench.row("simulated days of 24 hours with faults", seeds, "days", 2000, "higher")
