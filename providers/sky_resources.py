@@ -14,6 +14,8 @@ from .sky_places import ZoneNames, aws_place, azure_place, gcp_place, lambda_pla
 from .sky_types import NotLaunchable, gpu_at_sky, in_gcp, on_azure, on_runpod
 from .sky_types_vast import VastMachines
 
+_UNPINNED = frozenset("/*")  # "*" is any place to SkyPilot, and "/" begins another part
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyNames:
@@ -46,7 +48,11 @@ def choice_of(offer: Offer, names: SkyNames) -> SkyChoice | NotLaunchable:
     if offer.provider == OWNED:
         return _owned(offer, names)
     cloud = _CLOUDS.get(offer.provider)
-    return cloud(offer, names) if cloud else NotLaunchable(reason=f"no way to rent at {offer.provider} yet")
+    if cloud is None:
+        return NotLaunchable(reason=f"no way to rent at {offer.provider} yet")
+    if not (_names_a_place(offer.region) and _names_a_place(offer.zone or offer.region)):
+        return NotLaunchable(reason=f"{offer.region!r}, zone {offer.zone!r}, is no place")
+    return cloud(offer, names)
 
 
 def resources_config(choice: SkyChoice, labels: Mapping[str, str]) -> dict[str, object]:
@@ -59,6 +65,10 @@ def resources_config(choice: SkyChoice, labels: Mapping[str, str]) -> dict[str, 
     if labels:
         config["labels"] = dict(labels)
     return config
+
+
+def _names_a_place(text: str) -> bool:
+    return bool(text) and text == text.strip() and not _UNPINNED & set(text)
 
 
 def _pinned(

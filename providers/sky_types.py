@@ -29,7 +29,7 @@ _HUNG_ON = {
 
 # RunPod's GPUs that SkyPilot 0.14.1 both lists and can launch: its name for them, what RunPod shows and
 # RunPod's own id where that reads otherwise.
-_RUNPOD = {
+RUNPOD = {
     "A100-80GB": ("A100 PCIe", "A100 80GB PCIe"),
     "A100-80GB-SXM": ("A100 SXM", "A100-SXM4-80GB"),
     "A30": ("A30",),
@@ -118,4 +118,4 @@ def _plain(name: str) -> str:
     return _PLAIN.sub("", name.replace("80GB", "").lower())
 
 
-_BY_NAME = {_plain(name): sky for sky, shown in _RUNPOD.items() for name in (sky, *shown)}
+_BY_NAME = {_plain(name): sky for sky, shown in RUNPOD.items() for name in (sky, *shown)}

@@ -3,8 +3,8 @@
 The name's parts are the GPUs, their kind, at least so many cores and MB of memory. It says nothing of how
 much memory a GPU has, and SkyPilot asks for none: kinds that come in several sizes cannot be told apart.
 
-What SkyPilot 0.14.1 searches for is lost in Vast's own library (the names are put in quotes, and all behind
-the first quote is dropped), so it takes the first machine of any kind. `SEARCH` shows whether that holds.
+SkyPilot 0.14.1 puts what it searches for in quotes, and Vast's own library (1.9.1) drops all behind the first
+quote: it then rents the first machine of any kind. So none of this is used until that search holds.
 """
 
 import re
@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from bouted.market.offers import Market, Offer
 
 from .sky_types import NotLaunchable
-
-SEARCH = 'georegion=true geolocation="EU" gpu_name="RTX 4090"'
 
 _OFFERED = re.compile(r"(?P<count>\d+)x_(?P<gpu>\w+)")
 _LISTED = re.compile(r"(?P<count>\d+)x-(?P<gpu>[^-]+)-(?P<cores>\d+)-(?P<memory_mb>\d+)")
