@@ -41,6 +41,11 @@ from bouted.perf.shapes import Engine
 from bouted.reconcile.actions import OnBreach
 
 _DESCRIBED = "any other model: give the folder with its config.json"
+_WEIGHTS = pattern(
+    r"/[A-Za-z0-9._@+/-]*[A-Za-z0-9._-]\Z"
+    r"|(s3|gs)://[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9._=-]+)*/?\Z"
+    r"|[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z"
+)
 _PLACE = pattern(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,2}\Z")
 
 
@@ -96,13 +101,23 @@ def _place(value: str) -> str:
     return value
 
 
+def _weights(value: str) -> str:
+    if not _WEIGHTS.match(value):
+        raise refusal(
+            f"must be a hub's repository, a bucket's URL or an absolute path, got {shown(value)}",
+            "like meta-llama/Llama-3.1-8B-Instruct, s3://bucket/llama or /mnt/weights/llama",
+        )
+    return value
+
+
 class ModelSettings(Section):
     """One model to serve. Empty `clouds` and `regions` allow all; `owned` names your own machines there.
 
     `spec` is a name in the catalog, or the folder with a model's `config.json` as an absolute path.
 
-    `weights_from` is where a starting node fetches the weights. `quality` is a score that you declare, for
-    want of evals.
+    `weights` is what engines load: a repository of the hub, a bucket's URL, or an absolute path on the node;
+    the spec's own repository or folder unless given. `weights_from` is where a starting node fetches them,
+    for the price of it. `quality` is a score that you declare, for want of evals.
     """
 
     name: Name
@@ -113,6 +128,7 @@ class ModelSettings(Section):
     context_tokens: Annotated[Whole, Field(ge=128, le=10_000_000)] = 4096
     clouds: tuple[Text, ...] = ()
     regions: tuple[Text, ...] = ()
+    weights: Annotated[Text, AfterValidator(_weights)] | None = None
     weights_from: Annotated[Text, AfterValidator(_place)] = INTERNET
     quality: Share | None = None
 

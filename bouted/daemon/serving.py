@@ -17,4 +17,5 @@ def serving_of(loaded: Loaded, shape: ReplicaShape) -> Serving:
         raise Misconfigured("models", f"{shape.model!r} is not there any more")
     gpu = loaded.catalog.gpu(shape.gpu)
     flags = default_flags(shape.engine, gpu, model.context_tokens, tp=shape.tp, pp=shape.pp)
-    return Serving(name=model.name, weights=loaded.catalog.model(model.spec).hf_repo, flags=flags)
+    weights = model.weights or loaded.catalog.model(model.spec).hf_repo
+    return Serving(name=model.name, weights=weights, flags=flags)
