@@ -77,9 +77,7 @@ def ranks(
 def _require_experimental(order: ReplicaOrder, options: EngineOptions) -> None:
     if not options.experimental_groups:
         said = f"{order.shape.id} lies over {order.shape.instances} instances, which is experimental"
-        hint = (
-            f"set planner.groups to 1; experimental_groups: true in {options.engine}'s options shows commands"
-        )
+        hint = f"set planner.groups to 1, or experimental_groups of {options.engine} to see the commands"
         raise Misconfigured("planner.groups", said, hint=hint)
 
 

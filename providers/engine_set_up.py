@@ -45,5 +45,5 @@ def in_venv(options: EngineOptions, argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def quantised_at_load(options: EngineOptions, weights: str, argv: tuple[str, ...]) -> tuple[str, ...]:
-    """`argv` as `in_venv` has it, told to quantise to fp8 unless `weights`, a folder, holds quantised ones."""
+    """`argv` as `in_venv` has it, told to quantise to fp8 unless the folder `weights` holds such."""
     return ("/bin/sh", "-c", _FP8, options.venv, weights, *argv)

@@ -15,7 +15,7 @@ from .engine_start import EngineStart
 
 GROUP_PORT = 29501
 AFTER_DRAIN_S = 20.0
-"""It looks every 5 s whether it is to end, every 5 s whether requests are left, and then ends its children."""
+"""It looks every 5 s whether it is to end and whether requests are left, and then ends its children."""
 _KV = {KvPrecision.AUTO: "auto", KvPrecision.FP8: "fp8_e4m3"}
 _NO_GRAPHS = ("--cuda-graph-backend-decode", "disabled", "--cuda-graph-backend-prefill", "disabled")
 
