@@ -1,6 +1,8 @@
 """What is written down of each node that SkyPilot was asked for, before anything is asked."""
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +32,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
-    """One node. `name` is its cluster's name too.
+    """One node. `name` is its cluster's name too; `offer` is None for one found running without a record.
 
     `since` is when it came into its phase. `request` is the one that it waits for, "" for none. `refused`
     says why it never came up, also while what is left of it is being ended. `tries` counts launches that
@@ -38,7 +40,7 @@ class NodeRecord:
     """
 
     name: str
-    offer: Offer
+    offer: Offer | None
     asked_at: datetime
     since: datetime
     phase: Phase = Phase.INTENT
@@ -73,6 +75,22 @@ class NodeRecords:
         """Put it on disk."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(self._path(record.name), codec.dump(NodeRecord, record))
+
+    def replace(self, before: NodeRecord, after: NodeRecord) -> bool:
+        """Write `after` unless somebody changed the record since it was read as `before`."""
+        with self.alone():
+            if self.read(before.name) != before:
+                return False
+            self.write(after)
+            return True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One change at a time, in any number of processes; one that is killed lets go by itself."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def forget(self, name: str) -> None:
         """Remove it."""

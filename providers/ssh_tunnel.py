@@ -7,13 +7,14 @@ on the node listens anywhere but on its loopback.
 
 import logging
 import os
+import re
 import socket
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bouted.errors import Retryable
+from bouted.errors import Gone, Retryable
 
 from .local_files import read_json, write_json
 from .sky_wire import SshAddress
@@ -25,11 +26,13 @@ CALL_S = 15.0
 AGAIN_S = 2.0
 _SOCKET = "ssh"  # relative: the whole path may be longer than a socket's name can be
 _PORTS = "ports.json"
+_NOBODY = re.compile(r"Connection refused|No route to host|Could not resolve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTunnel:
-    """The tunnel whose files are in `folder`. Calls block; Retryable when the node is not reached."""
+    """The tunnel whose files are in `folder`. Calls block; Retryable when the node is not reached now, Gone
+    when nothing listens there."""
 
     folder: Path
     address: SshAddress
@@ -59,7 +62,8 @@ class SshTunnel:
         with (self.folder / "ssh.log").open("ab") as said:
             done = self._run(asked, stdout=said, stderr=said, start_new_session=True)
         if done.returncode != 0:
-            raise Retryable(f"ssh to {target} failed: {self._last_word()}", after_s=AGAIN_S)
+            why = f"ssh to {target} failed: {self._last_word()}"
+            raise Gone(why) if _NOBODY.search(why) else Retryable(why, after_s=AGAIN_S)
         kept = {remote: local for remote, local in self._ports().items() if self._forward(local, int(remote))}
         write_json(self.folder / _PORTS, kept)
 

@@ -23,8 +23,8 @@ from bouted.reconcile.guards import prove_guards
 from bouted.reconcile.launcher import Seen
 from bouted.reconcile.observe import Health, Observation
 from bouted.reconcile.order import order
-from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.serving import Serving
+from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.control import Control
 from bouted.store.events import newest_event

@@ -77,13 +77,15 @@ class SeenNode:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenReplica:
     """An engine that runs. `endpoint` is its base URL, "" until it listens; `progress` says in a word or two
-    how far its start is."""
+    how far its start is. `last_word` is set when it ended although nobody asked: it is listed to say so.
+    """
 
     name: str
     node: str
     endpoint: str
     pid: int | None = None
     progress: str = ""
+    last_word: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

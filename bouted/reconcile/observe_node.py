@@ -7,8 +7,15 @@ from enum import Enum, auto
 
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.fleet import Node
-from bouted.reconcile.launcher import SeenNode
+from bouted.reconcile.launcher import SeenNode, Why
 from bouted.reconcile.states import NodeStatus, Reason
+
+_REFUSALS = {
+    Why.NO_CAPACITY: Reason.NO_CAPACITY,
+    Why.QUOTA: Reason.QUOTA,
+    Why.MISCONFIGURED: Reason.ERROR,
+    Why.BROKEN: Reason.ERROR,
+}
 
 
 class Presence(Enum):
@@ -66,12 +73,14 @@ def node_move(
 
 
 def ended_move(node: Node, seen: SeenNode | None) -> NodeMove:
-    """The end of a node that may have cost: as asked for, or lost. `seen` is how it is still listed."""
+    """The end of a node that may have cost: as asked, never begun, or lost. `seen` is how it is listed."""
     asked = node.status is NodeStatus.STOPPING or (
         node.status is NodeStatus.NEEDS_ATTENTION and node.reason is Reason.TIMEOUT
     )
     if asked:
         return _move(node, NodeStatus.GONE, node.reason, seen)
+    if seen is not None and seen.refused is not None:
+        return _move(node, NodeStatus.FAILED, _REFUSALS[seen.refused.why], seen, seen.refused.detail)
     note = "its provider ended it" if seen is not None else "it is no longer there"
     return _move(node, NodeStatus.FAILED, Reason.LOST, seen, note)
 

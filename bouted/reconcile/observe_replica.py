@@ -57,6 +57,8 @@ def replica_move(
     adopted."""
     if seen is None and replica.status is not ReplicaStatus.PLANNED:
         return _absent(replica, health, now, gone=gone)
+    if seen is not None and seen.last_word:
+        return _died(replica, seen.last_word)
     age_s = (now - replica.since).total_seconds()
     match replica.status:
         case ReplicaStatus.PLANNED if seen is not None:
@@ -83,6 +85,12 @@ def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: boo
         return None
     note = "its process ended while starting" if starting else "its process is gone"
     return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.LOST, note=note)
+
+
+def _died(replica: Replica, last_word: str) -> ReplicaMove:
+    if replica.status is ReplicaStatus.DRAINING:
+        return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
+    return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.LOST, note=last_word)
 
 
 def _starting(

@@ -1,0 +1,143 @@
+"""The keepers of a deployment's nodes, reached through one tunnel each."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from bouted.clock import Clock
+from bouted.errors import BoutedError, Gone, Retryable
+
+from .node_client import NodeClient
+from .node_look import NodeLook
+from .sky_record import NodeRecord
+from .sky_steps import NO_WORD, Word
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+T = TypeVar("T")
+
+
+class Way(Protocol):
+    """How one node's loopback is reached from here."""
+
+    def port(self, remote: int) -> int:
+        """A loopback port here that leads to that one there; Retryable when the node is not reached."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing of it here."""
+        ...
+
+
+@dataclass(slots=True)
+class _Door:
+    way: Way
+    client: NodeClient | None = None
+    ports: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Keepers:
+    """Asks keepers, many at once. `heard` is the last look at each node, `words` whether it answers now.
+
+    A way that stood is tried as it is; only a keeper that does not answer makes it be looked at anew.
+    """
+
+    clock: Clock
+    way: Callable[[NodeRecord], Way]
+    token: Callable[[str], str]
+    keeper_port: int
+    heard: dict[str, NodeLook] = field(default_factory=dict)
+    words: dict[str, Word] = field(default_factory=dict)
+    _doors: dict[str, _Door] = field(default_factory=dict, init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="keepers")
+
+    def word(self, name: str) -> Word:
+        """Whether the keeper answered when it was last asked."""
+        return self.words.get(name, NO_WORD)
+
+    def look(self, records: Iterable[NodeRecord]) -> None:
+        """Ask every node that has an address."""
+        asked = [record for record in records if record.address is not None]
+        for record, found in zip(asked, self._pool.map(self._look, asked), strict=True):
+            self._hear(record.name, found, self.clock.now())
+        names = {record.name for record in asked}
+        for name in self._doors.keys() - names:
+            self.forget(name)
+
+    def _hear(self, name: str, found: NodeLook | None, now: datetime) -> None:
+        if found is not None:
+            self.heard[name], self.words[name] = found, Word(answers=True)
+            return
+        before = self.words.get(name, NO_WORD)
+        self.words[name] = replace(before, answers=False, silent_since=before.silent_since or now)
+
+    def _look(self, record: NodeRecord) -> NodeLook | None:
+        try:
+            return self.ask(record, NodeClient.look)
+        except Gone as error:  # nothing listens there: what ran there does not run
+            self.heard.pop(record.name, None)
+            log.debug("%s: %s", record.name, error)
+            return None
+        except BoutedError as error:
+            log.debug("%s: %s", record.name, error)
+            return None
+
+    def ask(self, record: NodeRecord, call: Callable[[NodeClient], T]) -> T:
+        """One call to a node's keeper; through its way as it stood, then through one looked at anew."""
+        if record.address is None:
+            raise Retryable(f"{record.name} has no address yet", after_s=2.0)
+        door = self._doors.setdefault(record.name, _Door(self.way(record)))
+        if door.client is not None:
+            try:
+                return call(door.client)
+            except Retryable:
+                door.client, door.ports = None, {}
+        port = door.way.port(self.keeper_port)
+        token = self.token(record.name)
+        door.client = NodeClient(f"http://127.0.0.1:{port}", token, node=record.name)
+        return call(door.client)
+
+    def each(self, records: Iterable[NodeRecord], call: Callable[[NodeClient], object]) -> Mapping[str, str]:
+        """The same call to many at once: why it failed, by node."""
+
+        def one(record: NodeRecord) -> str:
+            try:
+                self.ask(record, call)
+            except BoutedError as error:
+                return str(error)
+            return ""
+
+        asked = list(records)
+        said = zip(asked, self._pool.map(one, asked), strict=True)
+        return {record.name: why for record, why in said if why}
+
+    def endpoint(self, name: str, remote: int) -> str:
+        """Where an engine's port on that node is reached from here; "" while it is not."""
+        door = self._doors.get(name)
+        if door is None:
+            return ""
+        try:
+            local = door.ports.get(remote) or door.way.port(remote)
+        except (Retryable, Gone):
+            return ""
+        door.ports[remote] = local
+        return f"http://127.0.0.1:{local}"
+
+    def forget(self, name: str) -> None:
+        """Close the way to a node that is gone."""
+        self.heard.pop(name, None)
+        self.words.pop(name, None)
+        door = self._doors.pop(name, None)
+        if door is not None:
+            try:
+                door.way.close()
+            except BoutedError as error:
+                log.debug("%s: %s", name, error)

@@ -1,0 +1,74 @@
+"""The options of the SkyPilot launcher, as the config has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bouted.config.problems import ConfigErrors, Problem
+
+from .engine_checks import OptionChecks
+from .engine_choice import Engines
+
+PATH = "launcher.options"
+PORT = 46590  # beside SkyPilot's own default, so that a user's API server is not met
+DISK_GIB = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkyOptions:
+    """How the launcher is set up.
+
+    `clouds` are those that SkyPilot may look at (all that have credentials unless given). `sky` is merged
+    into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home folder with the clouds'
+    credentials, this process's own unless given.
+    """
+
+    port: int
+    disk_gib: int
+    clouds: tuple[str, ...]
+    sky: Mapping[str, object]
+    credentials_from: Path
+    engines: Engines
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, object]) -> "SkyOptions":
+        """The options as the config has them; ConfigErrors with every problem found."""
+        asked = OptionChecks(options, PATH)
+        port = asked.whole("port", PORT, most=65535)
+        disk_gib = asked.whole("disk_gib", DISK_GIB, most=65536)
+        clouds, home = asked.texts("clouds"), asked.place("credentials_from")
+        sky, sky_wrong = _sky(asked.section("sky"))
+        engines, engines_wrong = _engines(asked.section("engines"))
+        problems = (*asked.problems(), *sky_wrong, *engines_wrong)
+        if problems or engines is None:
+            raise ConfigErrors("config", problems)
+        return cls(
+            port=port,
+            disk_gib=disk_gib,
+            clouds=clouds,
+            sky=sky,
+            credentials_from=Path(home) if home else Path.home(),
+            engines=engines,
+        )
+
+    def settings(self) -> dict[str, object]:
+        """SkyPilot's own config."""
+        return ({"allowed_clouds": list(self.clouds)} if self.clouds else {}) | dict(self.sky)
+
+
+def _sky(section: object) -> tuple[Mapping[str, object], tuple[Problem, ...]]:
+    if isinstance(section, Mapping):
+        return section, ()
+    wrong = Problem(
+        path=f"{PATH}.sky", message=f"must be a section, got {section!r}", hint="as in SkyPilot's config.yaml"
+    )
+    return {}, (wrong,)
+
+
+def _engines(section: object) -> tuple[Engines | None, tuple[Problem, ...]]:
+    if not isinstance(section, Mapping):
+        return None, (Problem(path=f"{PATH}.engines", message=f"must be a section, got {section!r}"),)
+    try:
+        return Engines.from_config(section, f"{PATH}.engines"), ()
+    except ConfigErrors as wrong:
+        return None, wrong.problems

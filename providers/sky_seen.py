@@ -1,0 +1,56 @@
+"""Records and what keepers said, as the reconciler sees nodes and replicas. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bouted.reconcile.launcher import SeenNode, SeenReplica
+
+from .node_look import FAILED, READY, NodeLook
+from .sky_record import NodeRecord, Phase
+
+_UP = frozenset({Phase.UP, Phase.CHECKING})
+_PROGRESS = {
+    Phase.INTENT: "waits for SkyPilot",
+    Phase.LAUNCHING: "provisioning",
+    Phase.REACHING: "reaching its keeper",
+    Phase.ENDING: "ending",
+}
+
+
+def seen_node(record: NodeRecord) -> SeenNode:
+    """The node as far as its record tells. Refused launches are told once nothing is left of them."""
+    ended = record.phase is Phase.ENDED
+    return SeenNode(
+        name=record.name,
+        up=record.phase in _UP,
+        started_at=record.started_at,
+        ended_at=record.ended_at if ended else None,
+        offer_id=record.offer.id if record.offer is not None else "",
+        refused=record.refused if ended else None,
+        progress=_progress(record),
+    )
+
+
+def _progress(record: NodeRecord) -> str:
+    word = _PROGRESS.get(record.phase, "")
+    return f"{word}: {record.said}" if word and record.said and record.phase is Phase.LAUNCHING else word
+
+
+def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenReplica, ...]:
+    """The engines of one node. An engine has an endpoint from its first real token on."""
+    return tuple(
+        SeenReplica(
+            name=kept.name,
+            node=look.node,
+            endpoint=endpoint(kept.port) if kept.phase == READY and kept.port else "",
+            pid=kept.pid,
+            progress="" if kept.phase == READY else kept.phase,
+            last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
+        )
+        for kept in look.replicas
+    )
+
+
+def times_from(record: NodeRecord, told: SeenNode) -> tuple[datetime | None, datetime | None]:
+    """When it began and ceased to cost: the cloud's own word where it gives one."""
+    return told.started_at or record.started_at, told.ended_at or record.ended_at

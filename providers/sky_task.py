@@ -1,0 +1,86 @@
+"""The one task that every SkyPilot cluster of a deployment runs: the node's keeper."""
+
+import hashlib
+import hmac
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import node_keeper
+from .node_end import sky_end_command
+from .sky_resources import SkyChoice, resources_config
+
+KEEPER_PORT = 18900
+TOKEN = "BOUTED_NODE_TOKEN"
+DEPLOYMENT_LABEL, NODE_LABEL = "bouted-deployment", "bouted-node"
+BACKSTOP_LEASES = 4
+"""SkyPilot's autodown is the backstop behind the keeper's lease: so many of them."""
+_FOLDER = "~/.bouted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTask:
+    """What SkyPilot is asked for: the task's config, and apart from it what nobody may read."""
+
+    config: Mapping[str, object]
+    secrets: Mapping[str, str]
+
+
+def node_task(
+    name: str, choice: SkyChoice, deployment: str, token: str, *, lease_s: float, disk_gib: int
+) -> NodeTask:
+    """The task that rents one node and runs its keeper there."""
+    labels = {DEPLOYMENT_LABEL: deployment, NODE_LABEL: name}
+    resources = {**resources_config(choice, labels), "disk_size": disk_gib}
+    keeper = f"{_FOLDER}/node_keeper.py"
+    config = {
+        "name": name,
+        "resources": resources,
+        "file_mounts": {keeper: str(Path(node_keeper.__file__).absolute())},
+        "run": _command(keeper, name, lease_s),
+    }
+    return NodeTask(config=config, secrets={TOKEN: token})
+
+
+def _command(keeper: str, name: str, lease_s: float) -> str:
+    """The end command stands last: all that follows `--end` is it."""
+    lease = () if math.isinf(lease_s) else ("--lease-s", f"{lease_s:g}")
+    fixed = ("--node", name, "--port", str(KEEPER_PORT), *lease)
+    return (
+        f"exec python3 {keeper} {shlex.join(fixed)} --folder {_FOLDER} --end {shlex.join(sky_end_command())}"
+    )
+
+
+def backstop_min(lease_s: float) -> int:
+    """Minutes after which a node takes itself down through SkyPilot, whatever its keeper does; 0: never."""
+    return 0 if math.isinf(lease_s) else max(1, math.ceil(BACKSTOP_LEASES * lease_s / 60))
+
+
+def node_token(key_file: Path, name: str) -> str:
+    """The secret between the daemon and one node's keeper: made from a key that stays in the state folder."""
+    try:
+        key = key_file.read_bytes()
+    except FileNotFoundError:
+        key = _new_key(key_file)
+    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
+
+
+def _new_key(key_file: Path) -> bytes:
+    """A key written once: of two that try at the same time, one wins and both read it."""
+    key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = key_file.with_name(f".{key_file.name}.{os.getpid()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        out.write(os.urandom(32))
+        out.flush()
+        os.fsync(fd)
+    try:
+        os.link(draft, key_file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return key_file.read_bytes()

@@ -1,0 +1,127 @@
+"""One turn of the SkyPilot launcher: ask its API server how things are, and do what follows for each node.
+
+At most one turn runs at a time, whoever takes it; it never waits for SkyPilot to finish anything.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bouted.clock import Clock
+from bouted.errors import BoutedError
+
+from .sky_client import SkyClient
+from .sky_record import NodeRecord, NodeRecords, Phase
+from .sky_refusals import refused
+from .sky_server import SkyServer
+from .sky_steps import Ask, Next, Word, failed, next_step
+from .sky_task import NodeTask, backstop_min
+from .sky_wire import SkyLook, SkyRaised
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 400_000
+_UNASKED = frozenset({Phase.INTENT, Phase.ENDING})
+
+
+@dataclass(slots=True, kw_only=True)
+class SkyTurn:
+    """Moves the records on. `task` makes the task of a node; `lease_s` is the keeper's lease."""
+
+    records: NodeRecords
+    server: SkyServer
+    client: SkyClient
+    clock: Clock
+    task: Callable[[NodeRecord], NodeTask]
+    word: Callable[[str], Word]
+    lease_s: float
+    clusters: SkyLook = field(default_factory=lambda: SkyLook(requests=(), clusters=()))
+    _starts: int = 0
+
+    def take(self) -> None:
+        """One turn. Never raises for what SkyPilot or a cloud does."""
+        records = [record for record in self.records.all() if record.phase is not Phase.ENDED]
+        if not self.server.look():
+            return
+        if self.server.starts != self._starts:
+            self.client.close()  # its SDK remembers the server before
+            self._starts = self.server.starts
+        try:
+            self.clusters = self._look(records)
+        except (BoutedError, SkyRaised) as error:
+            log.warning("SkyPilot: %s", error)
+            return
+        for record in records:
+            try:
+                self._advance(record)
+            except (BoutedError, SkyRaised) as error:
+                log.warning("SkyPilot, %s: %s", record.name, error)
+
+    def _look(self, records: list[NodeRecord]) -> SkyLook:
+        requests = [record.request for record in records if record.request]
+        unasked = [r.name for r in records if r.phase in _UNASKED and not r.request]
+        return self.client.look(requests, unasked)
+
+    def _advance(self, record: NodeRecord) -> None:
+        now = self.clock.now()
+        step = next_step(record, self.clusters, self.word(record.name), now)
+        after = self._done(step, now)
+        if after != record:
+            if after.phase is not record.phase:
+                log.info("%s: %s -> %s %s", record.name, record.phase, after.phase, after.said)
+            self.records.replace(record, after)
+
+    def _done(self, step: Next, now: datetime) -> NodeRecord:
+        """Ask for what the step asks; the record as it is then."""
+        record, client = step.record, self.client
+        match step.ask:
+            case Ask.NOTHING:
+                return record
+            case Ask.WHY:
+                return self._done(self._why(record, now), now)
+            case Ask.LAUNCH:
+                return self._launched(record, now)
+            case Ask.REFRESH:
+                return record.to(Phase.CHECKING, now, client.refresh(record.name))
+            case Ask.RUN_AGAIN:
+                task = self.task(record)
+                client.run_again(record.name, task.config, task.secrets)
+                return record
+            case Ask.CANCEL_AND_DOWN:
+                running = self.clusters.launching(record.name)
+                if running is not None:
+                    client.cancel(running.id)
+                return replace(record, request=client.down(record.name))
+            case Ask.DOWN:
+                return replace(record, request=client.down(record.name))
+
+    def _launched(self, record: NodeRecord, now: datetime) -> NodeRecord:
+        task, minutes = self.task(record), backstop_min(self.lease_s)
+        request = client_request = self.client.launch(record.name, task.config, task.secrets, minutes)
+        log.info("%s: asked SkyPilot for %s, request %s", record.name, record.offer, client_request[:8])
+        autodown_at = now + timedelta(minutes=minutes) if minutes else None
+        return replace(record, tries=record.tries + 1, autodown_at=autodown_at).to(
+            Phase.LAUNCHING, now, request
+        )
+
+    def _why(self, record: NodeRecord, now: datetime) -> Next:
+        """What a launch that did not succeed came to."""
+        error = self.client.error(record.request)
+        cluster = self.clusters.cluster(record.name)
+        if error is None:  # it did succeed meanwhile
+            return Next(record=record.to(Phase.REACHING, now))
+        why = refused(error, _tail(self.client.home.request_log(record.request)))
+        log.warning("%s: %s: %s", record.name, why.why, why.detail)
+        return failed(record, why, cluster, now)
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as log_file:
+            log_file.seek(0, 2)
+            log_file.seek(max(0, log_file.tell() - LOG_BYTES))
+            return log_file.read().decode(errors="replace")
+    except OSError:
+        return ""

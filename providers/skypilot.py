@@ -1,0 +1,190 @@
+"""Runs a fleet on SkyPilot: one cluster per node, with the node's keeper as its job and engines under that.
+
+What is wanted of each node is on disk before SkyPilot is asked (`sky_record`); what follows is decided in
+`sky_steps` and done in `sky_turn`, in a thread of its own, since SkyPilot takes seconds for a word.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bouted.errors import BoutedError, Gone, Misconfigured, NotYet, Retryable
+from bouted.market.offers import Offer
+from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
+
+from .sky_instances import Instance
+from .sky_launchable import unlaunchable
+from .sky_parts import SkyParts, sky_parts
+from .sky_record import NodeRecord, Phase
+from .sky_seen import seen_node, seen_replicas
+from .sky_task import backstop_min
+from .sky_wire import SkyRaised
+
+log = logging.getLogger(__name__)
+
+KEEP_ENDED = timedelta(days=1)
+AGAIN_S = 2.0
+_REACHED = frozenset({Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
+_THERE = frozenset({Phase.UP, Phase.CHECKING})
+
+
+class SkyLauncher:
+    """Nodes and replicas of one deployment; any number of such objects, in many processes, share a folder."""
+
+    name = "skypilot"
+
+    def __init__(self, parts: SkyParts) -> None:
+        self._parts = parts
+        self._records, self._clock, self._keepers = parts.records, parts.clock, parts.keepers
+        self._turning = threading.Lock()
+
+    @classmethod
+    def from_config(
+        cls, options: Mapping[str, object], *, state_dir: Path, deployment: str, deadman_s: float
+    ) -> "SkyLauncher":
+        """A launcher with these options (see `sky_options`); ConfigErrors with every problem found."""
+        return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
+
+    def unlaunchable(self, offers: Sequence[Offer]) -> Mapping[str, str]:
+        """Why SkyPilot cannot rent some of these offers, by their ids."""
+        return unlaunchable(offers, self._parts.names.names(offers))
+
+    def launch(self, order: NodeOrder) -> None:
+        """Write down that the node is wanted; SkyPilot is asked in a turn. Misconfigured for a group."""
+        if order.instances > 1:
+            hint = "set planner.groups to 1"
+            raise Misconfigured("launcher", "cannot start groups of instances on SkyPilot yet", hint=hint)
+        why = self.unlaunchable((order.offer,)).get(order.offer.id)
+        if why is not None:
+            raise Misconfigured("", f"{order.offer.id} cannot be launched: {why}")
+        now = self._clock.now()
+        with self._records.alone():
+            known = self._records.read(order.name)
+            if known is None or known.phase is Phase.ENDED:
+                self._records.write(NodeRecord(name=order.name, offer=order.offer, asked_at=now, since=now))
+        self._take_turn()
+
+    def start_replica(self, order: ReplicaOrder) -> None:
+        """Have the node's keeper start the engine. NotYet while the node boots, Gone when there is none."""
+        record = self._records.read(order.node)
+        if record is None or record.phase in (Phase.ENDING, Phase.ENDED):
+            raise Gone(f"node {order.node} is not there", hint=f"replica {order.name} needs another node")
+        if record.phase not in _THERE:
+            raise NotYet(f"node {order.node} is {seen_node(record).progress}")
+        start = self._parts.engines.start_of(order)
+        self._keepers.ask(record, lambda keeper: keeper.start(start))
+
+    def stop_replica(self, name: str, node: str) -> None:
+        """Have the keeper end the engine; NotYet until it is gone."""
+        record = self._records.read(node)
+        if record is not None and record.phase in _THERE:
+            self._keepers.ask(record, lambda keeper: keeper.stop(name))
+
+    def stop_node(self, name: str) -> None:
+        """Give the instance back; NotYet until SkyPilot has nothing left of it."""
+        now = self._clock.now()
+        with self._records.alone():
+            record = self._records.read(name)
+            if record is not None and record.phase not in (Phase.ENDING, Phase.ENDED):
+                ending = replace(record.to(Phase.ENDING, now), refused=record.refused)
+                self._records.write(ending)
+        self._take_turn()
+        if record is None:
+            self._end_orphan(name)
+        elif record.phase is not Phase.ENDED:
+            raise NotYet(f"node {name} is ending")
+
+    def seen(self) -> Seen:
+        """The nodes on record and the engines that their keepers told of; those that do not answer for now
+        are told as they were last heard of."""
+        self._take_turn()
+        self._prune(self._clock.now())
+        records = tuple(self._records.all())
+        self._keepers.look(record for record in records if record.phase in _REACHED)
+        replicas = [one for record in records for one in self._replicas(record)]
+        return Seen(
+            nodes=tuple(seen_node(record) for record in records),
+            replicas=tuple(sorted(replicas, key=lambda replica: replica.name)),
+        )
+
+    def sweep(self) -> tuple[SeenNode, ...]:
+        """The records, with the cloud's own times, and every instance under our tag that has none."""
+        records = {record.name: record for record in self._records.all()}
+        found = {instance.node: instance for instance in self._instances()}
+        told = [_told(record, found.get(name)) for name, record in records.items()]
+        told += [instance.seen() for name, instance in found.items() if name not in records]
+        return tuple(sorted(told, key=lambda node: node.name))
+
+    def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
+        """Move the leases that keepers hold, and the backstop behind them; Retryable where that failed."""
+        records = [record for name in nodes if (record := self._records.read(name)) is not None]
+        there = [record for record in records if record.phase in _THERE]
+        failed = self._keepers.each(there, lambda keeper: keeper.renew(for_s))
+        for record in there:
+            self._hold_backstop(record, for_s)
+        if failed:
+            name, why = next(iter(failed.items()))
+            raise Retryable(f"{len(failed)} of {len(there)} leases, {name}: {why}", after_s=AGAIN_S)
+
+    def _replicas(self, record: NodeRecord) -> tuple[SeenReplica, ...]:
+        look = self._keepers.heard.get(record.name)
+        if look is None or record.phase not in _THERE:
+            return ()
+        return seen_replicas(look, lambda port: self._keepers.endpoint(record.name, port))
+
+    def _hold_backstop(self, record: NodeRecord, for_s: float) -> None:
+        """SkyPilot's own clock on the node is set anew once it comes near: that takes seconds, so seldom."""
+        minutes, now = backstop_min(for_s), self._clock.now()
+        if not minutes or record.autodown_at is None:
+            return
+        if (record.autodown_at - now).total_seconds() > 1.5 * for_s:
+            return
+        try:
+            self._parts.turn.client.autodown(record.name, minutes)
+        except (BoutedError, SkyRaised) as error:  # the keeper's lease was moved: this comes up again
+            log.warning("%s: its autodown could not be moved: %s", record.name, error)
+            return
+        self._records.replace(record, replace(record, autodown_at=now + timedelta(minutes=minutes)))
+
+    def _instances(self) -> tuple[Instance, ...]:
+        offers = [record.offer for record in self._records.all() if record.offer is not None]
+        return self._parts.instances.list(offer.region for offer in offers if offer.provider == "aws")
+
+    def _end_orphan(self, name: str) -> None:
+        """What runs under our tag without a record is unknown to SkyPilot: the cloud itself ends it."""
+        left = [one for one in self._instances() if one.node == name and not one.ending]
+        for instance in left:
+            self._parts.instances.end(instance)
+        if left:
+            raise NotYet(f"node {name} is ending")
+
+    def _take_turn(self) -> None:
+        """Start a turn unless one is under way."""
+        if self._turning.acquire(blocking=False):
+            threading.Thread(target=self._turn, name="sky turn", daemon=True).start()
+
+    def _turn(self) -> None:
+        try:
+            self._parts.turn.take()
+        except Exception:  # the thread's edge: a bug must not end the launcher's only hand
+            log.exception("a turn of the SkyPilot launcher failed")
+        finally:
+            self._turning.release()
+
+    def _prune(self, now: datetime) -> None:
+        for record in self._records.all():
+            if record.phase is Phase.ENDED:
+                self._keepers.forget(record.name)
+                if record.ended_at is None or now - record.ended_at > KEEP_ENDED:
+                    self._records.forget(record.name)
+
+
+def _told(record: NodeRecord, found: Instance | None) -> SeenNode:
+    seen = seen_node(record)
+    if found is None:
+        return seen
+    ended_at = found.ended_at or (seen.ended_at if found.ending else None)
+    return replace(seen, started_at=found.started_at or seen.started_at, ended_at=ended_at)
