@@ -1,0 +1,1 @@
+"""A stand-in for EC2 whose instances are real machines, namespaces on this one: see StandInCloud."""

@@ -1,0 +1,61 @@
+"""Real SkyPilot against the stand-in cloud: slow, so that `make sky-test` runs it and `make test` does not.
+
+BOUTED_SKY=1 collects them; with BOUTED_SKY_MUST=1, too, they fail where they cannot run.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bouted.testing.ec2.cloud import StandInCloud
+from bouted.testing.ec2.needs import NoStandInCloud
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV, PACKAGE = Path("/opt/bouted-venv"), Path("/opt/bouted")
+
+collect_ignore_glob = [] if os.environ.get("BOUTED_SKY") else ["*"]
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the package as it installs."""
+    built = tmp_path_factory.mktemp("package")
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "bouted", built / "bouted", ignore=leave)
+    for name in ("providers", "policies", "migrations"):
+        shutil.copytree(ROOT / name, built / "bouted" / name, ignore=leave)
+    return built
+
+
+@pytest.fixture(scope="session")
+def cloud(package: Path) -> Iterator[StandInCloud]:
+    """The stand-in cloud, with this package at /opt/bouted and its environment at /opt/bouted-venv."""
+    reason = StandInCloud.why_not()
+    made = StandInCloud(
+        image=ROOT / "build" / "sky" / "image",
+        shared=[(ROOT / ".venv", VENV), (package, PACKAGE)],
+        hidden=[ROOT],
+    )
+    if not reason:
+        try:
+            made.start()
+        except NoStandInCloud as cause:
+            reason = str(cause)
+    if reason:
+        pytest.fail(reason) if os.environ.get("BOUTED_SKY_MUST") else pytest.skip(reason)
+    try:
+        yield made
+    finally:
+        made.stop()
+    assert made.home.living() == {}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test has the cloud refuse is over with the test."""
+    yield
+    if "cloud" in request.fixturenames:
+        request.getfixturevalue("cloud").faults.relent()
