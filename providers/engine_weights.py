@@ -64,9 +64,7 @@ def weights_for(weights: str, options: EngineOptions, *, token: bool) -> Weights
         argv = bucket_script(weights.rstrip("/"), folder)
     else:
         if not token and _GATED.fullmatch(weights):
-            hint = (
-                "name the file with a token that may read it: hf_token_file; or weights in a bucket or folder"
-            )
+            hint = "hf_token_file names a file with a token that may read it"
             raise Misconfigured("models[].weights", f"{weights} is gated and there is no token", hint=hint)
         folder = f"{root}/{weights}"
         argv = hub_script(weights, folder, f"{options.cache}/{weights}" if cached else "")
