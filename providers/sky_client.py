@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
+from os import SEEK_END
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,6 +21,7 @@ from .sky_wire import SkyError, SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
+LOG_BYTES = 400_000
 PATIENCE_S = 60.0
 AGAIN_S = 5.0
 _LOOK: TypeAdapter[SkyLook] = TypeAdapter(SkyLook)
@@ -77,6 +79,15 @@ class SkyClient:
         """See `sky_calls.error`."""
         said = self._ask("error", {"request_id": request_id})
         return None if said is None else SkyError(**said)
+
+    def log(self, request_id: str) -> str:
+        """The end of what the API server wrote about a request; "" where it wrote nothing."""
+        try:
+            with self.home.request_log(request_id).open("rb") as said:
+                said.seek(max(0, said.seek(0, SEEK_END) - LOG_BYTES))
+                return said.read().decode(errors="replace")
+        except OSError:
+            return ""
 
     def close(self) -> None:
         """End the worker; the next call starts another, which knows nothing of the server before."""

@@ -74,7 +74,9 @@ class Keepers:
 
     def _hear(self, name: str, found: NodeLook | None, now: datetime) -> None:
         if found is not None:
-            self.heard[name], self.words[name] = found, Word(answers=True)
+            self.heard[name] = found
+        if found is not None and found.lease_left_s > 0:  # else it is ending the node
+            self.words[name] = Word(answers=True)
             return
         before = self.words.get(name, NO_WORD)
         self.words[name] = replace(before, answers=False, silent_since=before.silent_since or now)
@@ -99,6 +101,7 @@ class Keepers:
             try:
                 return call(door.client)
             except Retryable:
+                door.client.close()
                 door.client, door.ports = None, {}
         port = door.way.port(self.keeper_port)
         token = self.token(record.name)
@@ -131,12 +134,21 @@ class Keepers:
         door.ports[remote] = local
         return f"http://127.0.0.1:{local}"
 
+    def close(self) -> None:
+        """Ask nobody any more. The ways stay: whoever comes next goes on with them."""
+        self._pool.shutdown()
+        for door in self._doors.values():
+            if door.client is not None:
+                door.client.close()
+
     def forget(self, name: str) -> None:
         """Close the way to a node that is gone."""
         self.heard.pop(name, None)
         self.words.pop(name, None)
         door = self._doors.pop(name, None)
         if door is not None:
+            if door.client is not None:
+                door.client.close()
             try:
                 door.way.close()
             except BoutedError as error:

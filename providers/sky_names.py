@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class NameBook:
     _zones: ZoneNames = field(default_factory=ZoneNames, init=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def names(self, offers: Iterable[Offer]) -> SkyNames:
+    def names(self, offers: tuple[Offer, ...]) -> SkyNames:
         """The names that these offers need; those that AWS did not tell are missing."""
         regions = {offer.region for offer in offers if offer.provider == "aws"}
         with self._turn:

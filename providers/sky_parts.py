@@ -1,8 +1,9 @@
 """Puts the SkyPilot launcher together from its options and a state folder."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Misconfigured
@@ -10,14 +11,15 @@ from bouted.market.offers import Offer
 
 from .aws_client import AwsClient
 from .engine_choice import Engines
+from .sky_api import ApiServer, SkyApi
 from .sky_client import SkyClient
 from .sky_home import SkyHome, user_of
 from .sky_instances import AwsInstances, Instances
-from .sky_keepers import Keepers
+from .sky_keepers import Keepers, Way
 from .sky_names import NameBook
 from .sky_options import SkyOptions
 from .sky_record import NodeRecord, NodeRecords
-from .sky_resources import choice_of
+from .sky_resources import SkyNames, choice_of
 from .sky_server import SkyServer
 from .sky_task import KEEPER_PORT, NodeTask, node_task, node_token
 from .sky_turn import SkyTurn
@@ -27,18 +29,37 @@ from .ssh_tunnel import SshTunnel
 AWS_PATIENCE_S, AWS_ATTEMPTS = 20.0, 3
 
 
+class Names(Protocol):
+    """What names at the clouds depend on."""
+
+    def names(self, offers: tuple[Offer, ...]) -> SkyNames:
+        """The names that these offers need."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What a launcher meets: SkyPilot's server and calls, the clouds' lists and names, and ways to nodes."""
+
+    clock: Clock
+    server: ApiServer
+    api: SkyApi
+    names: Names
+    instances: Instances
+    way: Callable[[NodeRecord], Way]
+    keeper_port: int = KEEPER_PORT
+
+
 @dataclass(frozen=True, kw_only=True)
 class SkyParts:
-    """What a SkyPilot launcher is made of; tests bring their own."""
+    """What a SkyPilot launcher is made of."""
 
-    deployment: str
-    lease_s: float
     clock: Clock
     records: NodeRecords
     keepers: Keepers
     turn: SkyTurn
     engines: Engines
-    names: NameBook
+    names: Names
     instances: Instances
 
 
@@ -50,41 +71,67 @@ def sky_parts(
     home = SkyHome(folder=folder / "home", port=asked.port, user=user_of(deployment))
     home.prepare(asked.settings(), asked.credentials_from)
     aws = AwsClient("", timeout_s=AWS_PATIENCE_S, attempts=AWS_ATTEMPTS)
-    names = NameBook(client=aws, kept=folder / "aws-zones.json")
-    key_file, records = folder / "node.key", NodeRecords(folder / "nodes")
-
-    def task(record: NodeRecord) -> NodeTask:
-        choice = choice_of(_offer(record), names.names((_offer(record),)))
-        if isinstance(choice, NotLaunchable):
-            raise Misconfigured("launcher", f"{_offer(record).id}: {choice.reason}")
-        token = node_token(key_file, record.name)
-        return node_task(record.name, choice, deployment, token, lease_s=deadman_s, disk_gib=asked.disk_gib)
 
     def way(record: NodeRecord) -> SshTunnel:
-        assert record.address is not None
+        if record.address is None:
+            raise Misconfigured("", f"{record.name} has no address")
         return SshTunnel(folder=folder / "ways" / record.name, address=record.address)
 
-    keepers = Keepers(
-        clock=clock, way=way, token=lambda name: node_token(key_file, name), keeper_port=KEEPER_PORT
+    outside = Outside(
+        clock=clock,
+        server=SkyServer(home=home, clock=clock),
+        api=SkyClient(home),
+        names=NameBook(client=aws, kept=folder / "aws-zones.json"),
+        instances=AwsInstances(client=aws, deployment=deployment),
+        way=way,
     )
-    return SkyParts(
+    return parts_of(
+        outside,
+        folder,
         deployment=deployment,
         lease_s=deadman_s,
+        engines=asked.engines,
+        disk_gib=asked.disk_gib,
+    )
+
+
+def parts_of(
+    outside: Outside, folder: Path, *, deployment: str, lease_s: float, engines: Engines, disk_gib: int
+) -> SkyParts:
+    """The parts around what is outside; the key of the nodes' tokens is made in `folder` once."""
+    key_file, records = folder / "node.key", NodeRecords(folder / "nodes")
+
+    def token(name: str) -> str:
+        return node_token(key_file, name)
+
+    def task(record: NodeRecord) -> NodeTask:
+        offer = _offer(record)
+        choice = choice_of(offer, outside.names.names((offer,)))
+        if isinstance(choice, NotLaunchable):
+            raise Misconfigured("launcher", f"{offer.id}: {choice.reason}")
+        return node_task(
+            record.name, choice, deployment, token(record.name), lease_s=lease_s, disk_gib=disk_gib
+        )
+
+    clock = outside.clock
+    keepers = Keepers(clock=clock, way=outside.way, token=token, keeper_port=outside.keeper_port)
+    turn = SkyTurn(
+        records=records,
+        server=outside.server,
+        client=outside.api,
+        clock=clock,
+        task=task,
+        word=keepers.word,
+        lease_s=lease_s,
+    )
+    return SkyParts(
         clock=clock,
         records=records,
         keepers=keepers,
-        turn=SkyTurn(
-            records=records,
-            server=SkyServer(home=home, clock=clock),
-            client=SkyClient(home),
-            clock=clock,
-            task=task,
-            word=keepers.word,
-            lease_s=deadman_s,
-        ),
-        engines=asked.engines,
-        names=names,
-        instances=AwsInstances(client=aws, deployment=deployment),
+        turn=turn,
+        engines=engines,
+        names=outside.names,
+        instances=outside.instances,
     )
 
 

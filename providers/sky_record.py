@@ -36,7 +36,8 @@ class NodeRecord:
 
     `since` is when it came into its phase. `request` is the one that it waits for, "" for none. `refused`
     says why it never came up, also while what is left of it is being ended. `tries` counts launches that
-    were asked for and lost. `autodown_at` is when its own backstop takes it down.
+    were asked for and lost. `hold_until` is how far its lease was moved last, whether its keeper was reached
+    or not; `autodown_at` is when the backstop behind that takes it down.
     """
 
     name: str
@@ -51,6 +52,7 @@ class NodeRecord:
     refused: Refused | None = None
     tries: int = 0
     autodown_at: datetime | None = None
+    hold_until: datetime | None = None
     said: str = ""
 
     def to(self, phase: Phase, now: datetime, request: str = "") -> "NodeRecord":
@@ -91,6 +93,18 @@ class NodeRecords:
         with (self.folder / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Whether nobody else, in any process, is asking SkyPilot for these nodes meanwhile."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "turn").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def forget(self, name: str) -> None:
         """Remove it."""

@@ -75,6 +75,7 @@ _SIGNS = (
     ),
     _sign(
         Why.MISCONFIGURED,
+        r"Invalid instance type",
         r"InvalidParameterValue",
         r"Unsupported[^\n]{0,20}instance type",
         r"not found in the catalog",

@@ -31,7 +31,7 @@ _LOCK_FD = 3
 
 @dataclass(slots=True, kw_only=True)
 class SkyServer:
-    """Keeps one API server running in `home`; `look` is called every few seconds.
+    """Keeps one API server running in `home`; `tend` is called every few seconds.
 
     `trouble` says in one line why there is none; "" while it answers.
     """
@@ -43,7 +43,7 @@ class SkyServer:
     _silent_since: datetime | None = field(default=None, init=False)
     _answered: bool = field(default=False, init=False)
 
-    def look(self) -> bool:
+    def tend(self) -> bool:
         """Whether it answers now. Starts one where none lives; ends and replaces one that is silent."""
         now = self.clock.now()
         if self._answers():

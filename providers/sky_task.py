@@ -18,6 +18,7 @@ TOKEN = "BOUTED_NODE_TOKEN"
 DEPLOYMENT_LABEL, NODE_LABEL = "bouted-deployment", "bouted-node"
 BACKSTOP_LEASES = 4
 """SkyPilot's autodown is the backstop behind the keeper's lease: so many of them."""
+LONGEST_LEASE_S = 365 * 24 * 3600.0  # what is longer means: never
 _FOLDER = "~/.bouted"
 
 
@@ -47,7 +48,7 @@ def node_task(
 
 def _command(keeper: str, name: str, lease_s: float) -> str:
     """The end command stands last: all that follows `--end` is it."""
-    lease = () if math.isinf(lease_s) else ("--lease-s", f"{lease_s:g}")
+    lease = () if lease_s > LONGEST_LEASE_S else ("--lease-s", f"{lease_s:g}")
     fixed = ("--node", name, "--port", str(KEEPER_PORT), *lease)
     return (
         f"exec python3 {keeper} {shlex.join(fixed)} --folder {_FOLDER} --end {shlex.join(sky_end_command())}"
@@ -56,7 +57,7 @@ def _command(keeper: str, name: str, lease_s: float) -> str:
 
 def backstop_min(lease_s: float) -> int:
     """Minutes after which a node takes itself down through SkyPilot, whatever its keeper does; 0: never."""
-    return 0 if math.isinf(lease_s) else max(1, math.ceil(BACKSTOP_LEASES * lease_s / 60))
+    return 0 if lease_s > LONGEST_LEASE_S else max(1, math.ceil(BACKSTOP_LEASES * lease_s / 60))
 
 
 def node_token(key_file: Path, name: str) -> str:

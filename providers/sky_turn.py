@@ -1,28 +1,25 @@
 """One turn of the SkyPilot launcher: ask its API server how things are, and do what follows for each node.
 
-At most one turn runs at a time, whoever takes it; it never waits for SkyPilot to finish anything.
+At most one turn runs at a time, in whatever process; it never waits for SkyPilot to finish anything.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from bouted.clock import Clock
 from bouted.errors import BoutedError
 
-from .sky_client import SkyClient
+from .sky_api import ApiServer, SkyApi
 from .sky_record import NodeRecord, NodeRecords, Phase
 from .sky_refusals import refused
-from .sky_server import SkyServer
 from .sky_steps import Ask, Next, Word, failed, next_step
 from .sky_task import NodeTask, backstop_min
 from .sky_wire import SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
-LOG_BYTES = 400_000
 _UNASKED = frozenset({Phase.INTENT, Phase.ENDING})
 
 
@@ -31,8 +28,8 @@ class SkyTurn:
     """Moves the records on. `task` makes the task of a node; `lease_s` is the keeper's lease."""
 
     records: NodeRecords
-    server: SkyServer
-    client: SkyClient
+    server: ApiServer
+    client: SkyApi
     clock: Clock
     task: Callable[[NodeRecord], NodeTask]
     word: Callable[[str], Word]
@@ -41,9 +38,14 @@ class SkyTurn:
     _starts: int = 0
 
     def take(self) -> None:
-        """One turn. Never raises for what SkyPilot or a cloud does."""
+        """One turn, unless one is under way elsewhere. Never raises for what SkyPilot or a cloud does."""
+        with self.records.turn() as ours:
+            if ours:
+                self._take()
+
+    def _take(self) -> None:
         records = [record for record in self.records.all() if record.phase is not Phase.ENDED]
-        if not self.server.look():
+        if not self.server.tend():
             return
         if self.server.starts != self._starts:
             self.client.close()  # its SDK remembers the server before
@@ -112,16 +114,6 @@ class SkyTurn:
         cluster = self.clusters.cluster(record.name)
         if error is None:  # it did succeed meanwhile
             return Next(record=record.to(Phase.REACHING, now))
-        why = refused(error, _tail(self.client.home.request_log(record.request)))
+        why = refused(error, self.client.log(record.request))
         log.warning("%s: %s: %s", record.name, why.why, why.detail)
         return failed(record, why, cluster, now)
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as log_file:
-            log_file.seek(0, 2)
-            log_file.seek(max(0, log_file.tell() - LOG_BYTES))
-            return log_file.read().decode(errors="replace")
-    except OSError:
-        return ""

@@ -7,14 +7,17 @@ What is wanted of each node is on disk before SkyPilot is asked (`sky_record`); 
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import isinf
 from pathlib import Path
 
 from bouted.errors import BoutedError, Gone, Misconfigured, NotYet, Retryable
 from bouted.market.offers import Offer
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
+from .local_files import FOREVER
 from .sky_instances import Instance
 from .sky_launchable import unlaunchable
 from .sky_parts import SkyParts, sky_parts
@@ -27,7 +30,9 @@ log = logging.getLogger(__name__)
 
 KEEP_ENDED = timedelta(days=1)
 AGAIN_S = 2.0
+LEASE_SLACK_S = 5.0
 _REACHED = frozenset({Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
+_OVER = frozenset({Phase.ENDING, Phase.ENDED})
 _THERE = frozenset({Phase.UP, Phase.CHECKING})
 
 
@@ -48,9 +53,15 @@ class SkyLauncher:
         """A launcher with these options (see `sky_options`); ConfigErrors with every problem found."""
         return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
 
+    def close(self) -> None:
+        """Let go of what this object holds; nodes, engines, ways and SkyPilot's server go on."""
+        with self._turning:
+            self._keepers.close()
+            self._parts.turn.client.close()
+
     def unlaunchable(self, offers: Sequence[Offer]) -> Mapping[str, str]:
         """Why SkyPilot cannot rent some of these offers, by their ids."""
-        return unlaunchable(offers, self._parts.names.names(offers))
+        return unlaunchable(offers, self._parts.names.names(tuple(offers)))
 
     def launch(self, order: NodeOrder) -> None:
         """Write down that the node is wanted; SkyPilot is asked in a turn. Misconfigured for a group."""
@@ -70,7 +81,7 @@ class SkyLauncher:
     def start_replica(self, order: ReplicaOrder) -> None:
         """Have the node's keeper start the engine. NotYet while the node boots, Gone when there is none."""
         record = self._records.read(order.node)
-        if record is None or record.phase in (Phase.ENDING, Phase.ENDED):
+        if record is None or record.phase in _OVER:
             raise Gone(f"node {order.node} is not there", hint=f"replica {order.name} needs another node")
         if record.phase not in _THERE:
             raise NotYet(f"node {order.node} is {seen_node(record).progress}")
@@ -88,7 +99,7 @@ class SkyLauncher:
         now = self._clock.now()
         with self._records.alone():
             record = self._records.read(name)
-            if record is not None and record.phase not in (Phase.ENDING, Phase.ENDED):
+            if record is not None and record.phase not in _OVER:
                 ending = replace(record.to(Phase.ENDING, now), refused=record.refused)
                 self._records.write(ending)
         self._take_turn()
@@ -104,6 +115,8 @@ class SkyLauncher:
         self._prune(self._clock.now())
         records = tuple(self._records.all())
         self._keepers.look(record for record in records if record.phase in _REACHED)
+        for record in records:
+            self._keep_hold(record)
         replicas = [one for record in records for one in self._replicas(record)]
         return Seen(
             nodes=tuple(seen_node(record) for record in records),
@@ -120,14 +133,34 @@ class SkyLauncher:
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Move the leases that keepers hold, and the backstop behind them; Retryable where that failed."""
-        records = [record for name in nodes if (record := self._records.read(name)) is not None]
-        there = [record for record in records if record.phase in _THERE]
+        held = [record for name in nodes if (record := self._hold(name, for_s)) is not None]
+        there = [record for record in held if record.phase in _THERE]
         failed = self._keepers.each(there, lambda keeper: keeper.renew(for_s))
         for record in there:
             self._hold_backstop(record, for_s)
         if failed:
             name, why = next(iter(failed.items()))
             raise Retryable(f"{len(failed)} of {len(there)} leases, {name}: {why}", after_s=AGAIN_S)
+
+    def _hold(self, name: str, for_s: float) -> NodeRecord | None:
+        """Write down how far a lease is to go: a keeper that is not reached now is told later."""
+        until = FOREVER if isinf(for_s) else self._clock.now() + timedelta(seconds=for_s)
+        with self._records.alone():
+            record = self._records.read(name)
+            if record is None or record.phase in _OVER:
+                return None
+            self._records.write(held := replace(record, hold_until=until))
+            return held
+
+    def _keep_hold(self, record: NodeRecord) -> None:
+        """Move the lease of a keeper that missed its last renewal, or was not there yet."""
+        look = self._keepers.heard.get(record.name)
+        if record.hold_until is None or record.phase not in _THERE or look is None:
+            return
+        lacks_s = (record.hold_until - self._clock.now()).total_seconds()
+        if lacks_s > look.lease_left_s + LEASE_SLACK_S:
+            with suppress(BoutedError):  # the next look finds it lacking again
+                self._keepers.ask(record, lambda keeper: keeper.renew(lacks_s))
 
     def _replicas(self, record: NodeRecord) -> tuple[SeenReplica, ...]:
         look = self._keepers.heard.get(record.name)

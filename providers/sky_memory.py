@@ -1,0 +1,224 @@
+"""SkyPilot in memory: clusters are folders of this machine, on which real keepers run real engines.
+
+It stands in for `SkyApi`. What SkyPilot does to clouds is not in it; that its own API server, SDK and
+provisioners do what this says is held by the tests that run the real ones.
+"""
+
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from bouted.clock import Clock
+from bouted.errors import Gone
+from bouted.testing.keeper import KeeperProcess
+
+from .sky_wire import UNDER_WAY, RequestState, SkyCluster, SkyError, SkyLook, SkyRequest, SshAddress
+
+_LEASE = re.compile(r"--lease-s (\S+)")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cluster:
+    known: SkyCluster
+    keeper: KeeperProcess
+
+    @property
+    def ended(self) -> Path:
+        """Where the keeper's end command says that the machine is to go."""
+        return self.keeper.root / "ended"
+
+
+@dataclass(slots=True, kw_only=True)
+class MemorySky:
+    """Whatever launcher objects share it see the same clusters.
+
+    A launch takes `boot_s`, and its keeper answers from then on. `refused` holds (glob, error): launches of
+    matching `cloud/region/type/market` fail with that. `starts` and `trouble` are those of its API server,
+    which is silent while it has trouble.
+    """
+
+    root: Path
+    clock: Clock
+    boot_s: float = 0.2
+    refused: list[tuple[str, SkyError]] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    starts: int = 1
+    trouble: str = ""
+    launches: list[str] = field(default_factory=list)
+    _clusters: dict[str, _Cluster] = field(default_factory=dict)
+    _requests: dict[str, SkyRequest] = field(default_factory=dict)
+    _errors: dict[str, SkyError] = field(default_factory=dict)
+    _done_at: dict[str, float] = field(default_factory=dict)
+    _tasks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _boots: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def launch(
+        self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str], autodown_min: int
+    ) -> str:
+        """Begin to boot; whether it is refused shows when that is over."""
+        self.launches.append(cluster)
+        request = self._request("launch", cluster, self.boot_s)
+        self._tasks[request] = {**task, "secrets": dict(secrets)}
+        return request
+
+    def run_again(self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+        """Start the keeper anew on the same folder."""
+        self._clusters[cluster].keeper.start()
+        return self._request("exec", cluster, 0.0)
+
+    def down(self, cluster: str) -> str:
+        """End the keeper and its engines."""
+        request = self._request("down", cluster, 0.0)
+        if cluster in self._clusters:
+            self._end(cluster)
+        else:
+            self._fail(request, SkyError(type="ClusterDoesNotExist", message=f"no cluster {cluster}"))
+        return request
+
+    def cancel(self, request_id: str) -> str:
+        """Forget a launch that is under way."""
+        known = self._requests[request_id]
+        self._requests[request_id] = replace(known, state=RequestState.CANCELLED)
+        return self._request("cancel", known.cluster, 0.0)
+
+    def refresh(self, cluster: str) -> str:
+        """Drop what has ended by itself."""
+        self._drop_ended()
+        return self._request("status", cluster, 0.0)
+
+    def autodown(self, cluster: str, minutes: int) -> str:
+        """Nothing here ends by SkyPilot's own clock."""
+        return self._request("autostop", cluster, 0.0)
+
+    def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
+        """The requests asked for, and every cluster."""
+        self._proceed()
+        asked = [self._requests[one] for one in requests if one in self._requests]
+        asked += [one for one in self._requests.values() if one.cluster in unasked and one.state in UNDER_WAY]
+        return SkyLook(
+            requests=tuple(asked), clusters=tuple(cluster.known for cluster in self._clusters.values())
+        )
+
+    def error(self, request_id: str) -> SkyError | None:
+        """What a request failed with."""
+        return self._errors.get(request_id)
+
+    def log(self, request_id: str) -> str:
+        """What tests put there."""
+        return self.logs.get(request_id, "")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def tend(self) -> bool:
+        """Whether its API server answers."""
+        return not self.trouble
+
+    def port(self, cluster: str) -> int:
+        """The port of a cluster's keeper, on this machine's loopback."""
+        if cluster not in self._clusters:
+            raise Gone(f"nothing listens at {cluster}")
+        return self._clusters[cluster].keeper.port
+
+    def keeper(self, cluster: str) -> KeeperProcess:
+        """The keeper of a cluster, to do to it what tests do."""
+        return self._clusters[cluster].keeper
+
+    def lose(self, cluster: str) -> None:
+        """Take the machine away, as a preemption does: SkyPilot learns of it when it is refreshed."""
+        self._kill(self._clusters[cluster].keeper)
+        self._clusters[cluster].ended.touch()
+
+    def forget_requests(self) -> None:
+        """What a server that is killed does."""
+        self._requests.clear()
+
+    def end_all(self) -> None:
+        """End every keeper and engine."""
+        for cluster in tuple(self._clusters):
+            self._end(cluster)
+
+    def _request(self, kind: str, cluster: str, takes_s: float) -> str:
+        name = f"{kind}-{len(self._done_at)}"
+        state = RequestState.RUNNING if takes_s else RequestState.SUCCEEDED
+        self._requests[name] = SkyRequest(id=name, kind=kind, cluster=cluster, state=state)
+        self._done_at[name] = self.clock.now().timestamp() + takes_s
+        return name
+
+    def _proceed(self) -> None:
+        now = self.clock.now().timestamp()
+        with self._turn:
+            for name, request in tuple(self._requests.items()):
+                if request.state is RequestState.RUNNING and self._done_at[name] <= now:
+                    self._finish(name, request)
+
+    def _finish(self, name: str, request: SkyRequest) -> None:
+        task = self._tasks[name]
+        place = _place(task["resources"])
+        for glob, error in self.refused:
+            if fnmatchcase(place, glob):
+                self._fail(name, error)
+                return
+        if request.cluster not in self._clusters:
+            self._clusters[request.cluster] = self._boot(request.cluster, task)
+        self._requests[name] = replace(request, state=RequestState.SUCCEEDED)
+
+    def _fail(self, name: str, error: SkyError) -> None:
+        self._requests[name] = replace(self._requests[name], state=RequestState.FAILED)
+        self._errors[name] = error
+
+    def _boot(self, name: str, task: Mapping[str, Any]) -> _Cluster:
+        self._boots += 1
+        root = self.root / f"{name}.{self._boots}"
+        root.mkdir(parents=True)
+        keeper = KeeperProcess(root=root, node=name, end=("touch", str(root / "ended")))
+        (keeper.token,) = task["secrets"].values()
+        lease = _LEASE.search(task["run"])
+        keeper.flags = ("--lease-s", lease[1]) if lease else ()
+        keeper.start()
+        cloud, region, *_ = task["resources"]["infra"].split("/")
+        known = SkyCluster(
+            name=name,
+            status="UP",
+            said="",
+            launched_at_s=float(int(self.clock.now().timestamp())),
+            region=region,
+            zone="",
+            instance_type=task["resources"].get("instance_type", ""),
+            use_spot=task["resources"]["use_spot"],
+            cloud=cloud,
+            labels=dict(task["resources"].get("labels", {})),
+            address=SshAddress(host="127.0.0.1", port=0, user="nobody", key_file=""),
+        )
+        return _Cluster(known=known, keeper=keeper)
+
+    def _drop_ended(self) -> None:
+        for name, cluster in tuple(self._clusters.items()):
+            if cluster.ended.exists():
+                self._end(name)
+
+    def _end(self, cluster: str) -> None:
+        self._kill(self._clusters.pop(cluster).keeper)
+
+    def _kill(self, keeper: KeeperProcess) -> None:
+        if keeper.process is not None:
+            keeper.process.kill()
+            keeper.process.wait()
+        for path in keeper.folder.glob("*.json"):
+            with suppress(ProcessLookupError, ValueError, KeyError, TypeError):
+                os.killpg(int(json.loads(path.read_text(encoding="utf-8"))["pid"]), signal.SIGKILL)
+
+
+def _place(resources: Mapping[str, Any]) -> str:
+    cloud, region, *_ = resources["infra"].split("/")
+    market = "spot" if resources["use_spot"] else "on_demand"
+    return f"{cloud}/{region}/{resources['instance_type']}/{market}"
