@@ -96,7 +96,7 @@ def order_in(asked: dict[str, Any]) -> Order:
 
 @dataclass(frozen=True)
 class Record:
-    """One replica, as it is kept on disk. `run` marks the environment of all its processes; `pid` leads them."""
+    """One replica as it is kept on disk. `run` marks the environment of its processes, `pid` leads them."""
 
     name: str
     run: str
@@ -122,7 +122,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Process:
-    """A process as the kernel lists it. A pid is handed out again, but not with the same `ticks` of its start."""
+    """A process as the kernel lists it. A pid comes again, but not with the same `ticks` of its start."""
 
     pid: int
     group: int
@@ -674,7 +674,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif name and what == ("GET", "v1", "replicas", "log"):
             self._send_log(*keeper.log(name, _start(url.query)))
         else:
-            raise Refusal(404, f"there is no {self.command} {url.path[:300]}")
+            raise Refusal(400, f"there is no {self.command} {url.path[:300]}")
 
     def _send(self, status: int, value: dict[str, Any]) -> None:
         self._write(status, "application/json", b"" if status == 204 else json.dumps(value).encode(), {})
@@ -762,7 +762,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     gpus = len(glob.glob("/dev/nvidia[0-9]*")) if args.gpus is None else args.gpus
     keeper = Keeper(args.node, gpus, folder, Lease(folder, args.lease_s), args.poll_s)
-    server = Server(args.port, keeper, token)
+    try:
+        server = Server(args.port, keeper, token)
+    except OSError as error:
+        say(f"cannot listen on 127.0.0.1:{args.port}: {error}")
+        return 1
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say(f"{args.node} listens on 127.0.0.1:{server.server_port}")
     guard(keeper, args.end, args.poll_s, args.retry_s)

@@ -1,0 +1,56 @@
+"""What the keeper of a node says of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationError
+
+from bouted import codec
+from bouted.errors import Retryable
+
+RETRY_S = 5.0
+READY, FAILED, ENDING = "ready", "failed", "ending"
+"""Phases that an engine stays in; before them come its steps, `loading` and `warming`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReplica:
+    """One engine. `pid` and `exit_code` are those of the step or the engine that ran last; `last_word` says
+    why it failed, or why it makes no token yet."""
+
+    name: str
+    pid: int | None
+    port: int
+    phase: str
+    phase_since: datetime
+    started_at: datetime
+    gpu_ids: tuple[int, ...]
+    exit_code: int | None
+    last_word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLook:
+    """One node, at one instant. `boot` is another one after each start of its keeper. `lease_left_s` is
+    infinite without a lease, and 0 once it is over: the node is ending then."""
+
+    node: str
+    boot: str
+    started_at: datetime
+    lease_left_s: Annotated[float, BeforeValidator(lambda left_s: inf if left_s is None else left_s)]
+    gpus: int
+    replicas: tuple[KeptReplica, ...]
+
+
+def look_in(body: bytes, node: str) -> NodeLook:
+    """The look in an answer's body; Retryable when it is none."""
+    try:
+        return codec.parse(NodeLook, body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Retryable(
+            f"node {node} is told of in words nobody knows: {place}: {first['msg']}", after_s=RETRY_S
+        ) from error
