@@ -18,7 +18,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo engine-test bench-crash bench-perf bench-planner bench-prices clean
+.PHONY: help setup test lint demo engine-test sky-test bench-crash bench-perf bench-planner bench-prices clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -70,6 +70,15 @@ $(ENGINE)/.ready:
 $(WHEELS)/.ready:
 	@echo "engine-test: fetching the wheel of sglang into $(WHEELS) (40 MB)"
 	@$(BIN)/python -m pip download --quiet --quiet --no-deps --dest $(WHEELS) 'sglang==0.5.23'
+	@touch $@
+
+sky-test: setup $(VENV)/.sky-ready ## Rent machines from a stand-in for EC2 through a real SkyPilot (root; ten minutes)
+	@$(BIN)/python -m bouted.testing.ec2.install
+	@BOUTED_SKY=1 $(BIN)/pytest -rs tests/sky $(PYTEST_ARGS)
+
+$(VENV)/.sky-ready: pyproject.toml
+	@echo "sky-test: installing what SkyPilot needs for AWS"
+	@$(PIP) -e '.[dev,aws]'
 	@touch $@
 
 bench-crash: setup ## Simulate days with faults, plant bugs, kill real daemons (SEEDS=200 days; QUICK=1: less)

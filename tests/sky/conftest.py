@@ -23,6 +23,7 @@ collect_ignore_glob = [] if os.environ.get("BOUTED_SKY") else ["*"]
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds the package as it installs."""
     built = tmp_path_factory.mktemp("package")
+    built.chmod(0o755)  # for all users of a machine
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "bouted", built / "bouted", ignore=leave)
     for name in ("providers", "policies", "migrations"):

@@ -11,6 +11,7 @@ from bouted.testing.ec2.metadata import ROLE
 
 VPC = "stand-in"
 ADMIN = {"aws_access_key_id": "AKIASTANDINADMIN0000", "aws_secret_access_key": "secret"}
+_USER_DATA = "#cloud-config\nusers: [{{name: ubuntu, ssh_authorized_keys: ['{}']}}]\n"
 _ENDED = ("terminated", "shutting-down")
 _REASON = "User initiated (%Y-%m-%d %H:%M:%S UTC)"
 
@@ -89,9 +90,15 @@ class Account:
             self.client("ec2", one.region).terminate_instances(InstanceIds=[one.id])
 
     def rent(
-        self, instance_type: str, zone: str, *, spot: bool = False, tags: Mapping[str, str] | None = None
+        self,
+        instance_type: str,
+        zone: str,
+        *,
+        spot: bool = False,
+        tags: Mapping[str, str] | None = None,
+        public_key: str = "",
     ) -> Rented:
-        """An instance that SkyPilot knows nothing of."""
+        """An instance that SkyPilot knows nothing of; the holder of `public_key` may log in."""
         market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
         tagged = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
         specified = {"TagSpecifications": [{"ResourceType": "instance", "Tags": tagged}]} if tagged else {}
@@ -101,6 +108,7 @@ class Account:
             MinCount=1,
             MaxCount=1,
             SubnetId=next(subnet for subnet, at in self.subnets.items() if at == zone),
+            UserData=_USER_DATA.format(public_key) if public_key else "",
             **market,
             **specified,
         )

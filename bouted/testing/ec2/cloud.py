@@ -29,7 +29,9 @@ class StandInCloud:
             cloud.faults.attempts, cloud.faults.counts(SKY_KEY)            # what was asked
             cloud.account.terminate(cloud.account.running())               # a preemption
             cloud.machines.warn(instance_id, ends_at)                      # and its notice
+            with cloud.home.key.tunnel(instance.ip, 8080) as url: ...      # a port of its loopback
             cloud.home.living()                                            # SkyPilot's processes
+            cloud.url                                                      # the API, for another client
 
     Every running instance is a machine with its own processes, loopback, files and sshd at its private
     address, from this machine alone; when the instance ends, all on it is killed. A machine shows each folder
@@ -43,6 +45,7 @@ class StandInCloud:
     account: Account
     machines: MachineHost
     home: SkyHome
+    url: str
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class StandInCloud:
             proxy = FaultProxy(self.faults, server.port)
             proxy.start()
             parts.callback(proxy.stop)
+            self.url = f"http://127.0.0.1:{proxy.server_port}"
             self.machines = MachineHost.start(
                 url=server.url,
                 api_port=proxy.server_port,
@@ -94,7 +98,7 @@ class StandInCloud:
             parts.callback(self.machines.stop)
             self.home = SkyHome.make(
                 work / "home",
-                url=f"http://127.0.0.1:{proxy.server_port}",
+                url=self.url,
                 listings=self._listings,
                 zone_ids=self.account.zone_ids,
             )

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from bouted.testing.ec2.account import VPC
 from bouted.testing.ec2.catalog import Listing, write_catalog
 from bouted.testing.ec2.needs import SHELL_PATH
+from bouted.testing.ec2.ssh import Key, free_port
 from bouted.testing.processes import until
 
 SKY_KEY = "AKIASTANDINSKYPILOT0"
@@ -50,7 +50,7 @@ class SkyHome:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         write_catalog(folder / ".sky" / "catalogs" / "v8", listings, zone_ids)
-        return cls(folder=folder, api_port=_free_port())
+        return cls(folder=folder, api_port=free_port())
 
     def env(self) -> dict[str, str]:
         """The whole environment of a SkyPilot client or server that lives here."""
@@ -64,6 +64,11 @@ class SkyHome:
             "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
             "SKYPILOT_USER_ID": USER_HASH,
         }
+
+    @property
+    def key(self) -> Key:
+        """The key that SkyPilot made for its machines, once it has."""
+        return Key(path=next((self.folder / ".sky" / "clients").glob("*/ssh/sky-key")))
 
     def living(self) -> dict[int, str]:
         """The command lines, by pid, of all processes that have this home."""
@@ -95,9 +100,3 @@ class SkyHome:
             return not living
 
         until(none_left)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,6 +17,7 @@ _COMMANDS = {
     "ip": "iproute2",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
+    "ps": "procps",
     "rsync": "rsync",
     "sudo": "sudo",
 }
@@ -38,13 +39,18 @@ def why_not() -> str:
         return "Linux is needed"
     if os.geteuid() != 0:
         return "root is needed, to make namespaces and mount overlays"
-    if missing := sorted({package for name, package in _COMMANDS.items() if not command(name)}):
+    if missing := missing_packages():
         return f"Debian packages are missing: {' '.join(missing)}"
     if lacking := sorted({package for name, package in _MODULES.items() if find_spec(name) is None}):
         return f"Python packages are missing: {' '.join(lacking)}"
     if interpreter() is None:
         return "Python 3.11 is needed: the Ray that SkyPilot puts on instances has no later one"
     return _no_namespaces() or _port_22_taken()
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages to install."""
+    return sorted({package for name, package in _COMMANDS.items() if not command(name)})
 
 
 def command(name: str) -> str | None:
