@@ -136,7 +136,7 @@ def process_of(pid: int) -> Process | None:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
             rest = stat.read().rpartition(")")[2].split()  # the name before it may hold anything
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     return Process(pid, int(rest[2]), int(rest[3]), int(rest[19]), rest[0] in "ZX")
 
@@ -201,14 +201,12 @@ class Folder:
 
     def write(self, file: str, value: dict[str, Any]) -> None:
         """Put JSON there, whole or not at all."""
-        draft = os.path.join(self.path, f".{file}.tmp")
-        with open(
-            self._open(f".{file}.tmp", os.O_WRONLY | os.O_TRUNC | os.O_CREAT), "w", encoding="utf-8"
-        ) as out:
+        draft = f".{file}.{threading.get_ident()}"
+        with open(self._open(draft, os.O_WRONLY | os.O_TRUNC | os.O_CREAT), "w", encoding="utf-8") as out:
             json.dump(value, out)
             out.flush()
             os.fsync(out.fileno())
-        os.replace(draft, os.path.join(self.path, file))
+        os.replace(os.path.join(self.path, draft), os.path.join(self.path, file))
 
     def read(self, file: str) -> dict[str, Any]:
         """The JSON there; empty when there is none."""
@@ -231,7 +229,7 @@ class Folder:
     def forget(self, name: str) -> None:
         """Remove a replica's files, the record last."""
         for file in (f"{name}.log", f"{name}.json"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.remove(os.path.join(self.path, file))
 
     def log(self, name: str, flags: int = 0) -> int:
@@ -304,6 +302,13 @@ class Lease:
         """Refuses when it is over."""
         if not self.left_s():
             raise Refusal(410, "the node's lease ran out and it is ending")
+
+    def over(self) -> bool:
+        """Did it run out? Once this was said, it stays so."""
+        with self._lock:
+            if not self.left_s():
+                self._ends = 0.0
+            return not self._ends
 
     def save(self) -> None:
         """Keep it on disk. After a reboot the monotonic clock starts anew, and what was left then counts."""
@@ -397,16 +402,16 @@ class Replica:
     def _watch(self) -> None:
         """Take an engine that runs to its first token, and notice its end."""
         while self._lives():
-            if (
-                self.record.phase == LOADING
-                and self._ask("GET", self.record.health, None, HEALTH_S)[0] == 200
-            ):
+            if self.record.phase == LOADING and self._is_healthy():
                 self._move(WARMING)
             elif self.record.phase == WARMING and self._makes_a_token():
                 self._move(READY, last_word="")
             else:
                 self._pause()
         self._fail()
+
+    def _is_healthy(self) -> bool:
+        return self._ask("GET", self.record.health, None, HEALTH_S)[0] == 200
 
     def _makes_a_token(self) -> bool:
         wanted = {"model": self.record.served_model, "prompt": "Hello", "max_tokens": 1}
@@ -576,9 +581,7 @@ class Keeper:
         taken = {gpu for replica in self._holders() for gpu in replica.record.gpu_ids}
         free = [gpu for gpu in range(self._gpus) if gpu not in taken]
         if len(free) < wanted:
-            raise Refusal(
-                409, f"{wanted} GPUs are asked for and {len(free)} are free", "stop a replica first"
-            )
+            raise Refusal(409, f"{wanted} GPUs are asked for and {len(free)} are free")
         return tuple(free[:wanted])
 
     def _free_port(self, first: int) -> int:
@@ -625,6 +628,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
         except Exception as error:  # the loop's edge: whoever asks is told, and the keeper goes on
+            self.close_connection = True
             self._send(500, {"error": f"{type(error).__name__}: {error}", "hint": ""})
 
     do_PUT = do_DELETE = do_POST = do_GET
@@ -721,7 +725,7 @@ def guard(keeper: Keeper, end: list[str], poll_s: float, retry_s: float) -> None
     """The dead man's switch: wait for the lease to run out, then end the engines and the node. It never
     returns: as long as this process lives, the node is not gone, and the end is tried again."""
     saved_at = time.monotonic()
-    while keeper.lease.left_s():
+    while not keeper.lease.over():
         time.sleep(min(poll_s, keeper.lease.left_s()))
         if time.monotonic() > saved_at + SAVE_S:
             saved_at = time.monotonic()
@@ -749,7 +753,7 @@ def main() -> int:
     parser.add_argument("--poll-s", type=float, default=1.0, help=argparse.SUPPRESS)
     parser.add_argument("--retry-s", type=float, default=30.0, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--end", nargs=argparse.REMAINDER, required=True, help="the command that ends the node"
+        "--end", nargs=argparse.REMAINDER, required=True, help="what ends the node; comes last"
     )
     args = parser.parse_args()
     token = os.environ.pop(TOKEN, "")
@@ -759,7 +763,8 @@ def main() -> int:
     if not folder.take():
         say(f"another keeper works in {folder.path}")
         return EXIT_TAKEN
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # all there is to keep is on disk
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     gpus = len(glob.glob("/dev/nvidia[0-9]*")) if args.gpus is None else args.gpus
     keeper = Keeper(args.node, gpus, folder, Lease(folder, args.lease_s), args.poll_s)
     try:
