@@ -4,9 +4,9 @@ import json
 import sys
 from typing import Any
 
-from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.entrypoints.launchers.cli_args import make_arg_parser
-from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]
+from vllm.entrypoints.launchers.cli_args import make_arg_parser  # type: ignore[import-not-found]
+from vllm.utils.argparse_utils import FlexibleArgumentParser  # type: ignore[import-not-found]
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -56,7 +57,7 @@ class Paced:
 
 
 @contextmanager
-def paced(engine: Engine, *, shutdown_s: int = 20, **flags: object) -> Iterator[Paced]:
+def paced(engine: Engine, *, shutdown_s: int = 20, **flags: Any) -> Iterator[Paced]:
     """Started with the very command that an adapter makes for the order."""
     order = a_replica_order()
     order = replace(order, shape=replace(order.shape, engine=engine), flags=replace(order.flags, **flags))

@@ -1,6 +1,7 @@
 """A replica order as a vLLM command. That vLLM's own parser takes it, `make engine-test` says."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from bouted.providers.engine_options import VERSIONS, EngineOptions, SetUp
@@ -29,7 +30,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def order(**shape: object) -> ReplicaOrder:
+def order(**shape: Any) -> ReplicaOrder:
     plain = a_replica_order()
     return replace(plain, shape=replace(plain.shape, **shape))
 
