@@ -18,9 +18,7 @@ def hub_with(repository: str, files: Mapping[str, bytes]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                self._send(
-                    401, b"{}", {"X-Error-Code": "GatedRepo"}
-                )
+                self._send(401, b"{}", {"X-Error-Code": "GatedRepo"})
             elif self.path.startswith(f"/api/models/{repository}"):
                 self._send(200, json.dumps(_about(self.path, repository, files)).encode(), {})
             else:
