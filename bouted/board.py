@@ -38,7 +38,8 @@ class BoardRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReplica:
-    """One replica line. `pid` is set by launchers that run local processes."""
+    """One replica line. `pid` is set by launchers that run local processes; `progress` says how far a start
+    is."""
 
     name: str
     node: str
@@ -49,6 +50,7 @@ class BoardReplica:
     since: str
     endpoint: str
     pid: int | None
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

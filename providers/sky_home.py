@@ -21,6 +21,9 @@ LINKED = (
     ".kube",
     ".lambda_cloud",
     ".runpod",
+    ".sky/ssh_keys",
+    ".sky/ssh_node_pools.yaml",
+    ".sky/ssh_node_pools_info",
 )
 _FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG", "PYTHONPATH")
 

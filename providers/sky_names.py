@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class NameBook:
-    """Asks AWS for the account's zones, region by region, and remembers them in the file `kept`."""
+    """Asks AWS for the account's zones, region by region, and remembers them in the file `kept`. `owned` says
+    where own machines are, by their names."""
 
     client: AwsClient
     kept: Path
+    owned: Mapping[str, str]
     _zones: ZoneNames = field(default_factory=ZoneNames, init=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -33,4 +36,4 @@ class NameBook:
                 self._zones = told.zones
                 for problem in told.problems:
                     log.warning("zone names: %s", problem)
-            return SkyNames(zones=self._zones)
+            return SkyNames(zones=self._zones, owned=self.owned)

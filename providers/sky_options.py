@@ -18,14 +18,16 @@ DISK_GIB = 256
 class SkyOptions:
     """How the launcher is set up.
 
-    `clouds` are those that SkyPilot may look at (all that have credentials unless given). `sky` is merged
-    into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home folder with the clouds'
+    `clouds` are those that SkyPilot may look at (all that have credentials unless given). `infra` says where
+    own machines are, by their names: an SSH pool or a Kubernetes context, as SkyPilot writes it. `sky` is
+    merged into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home folder with the clouds'
     credentials, this process's own unless given.
     """
 
     port: int
     disk_gib: int
     clouds: tuple[str, ...]
+    infra: Mapping[str, str]
     sky: Mapping[str, object]
     credentials_from: Path
     engines: Engines
@@ -37,15 +39,17 @@ class SkyOptions:
         port = asked.whole("port", PORT, most=65535)
         disk_gib = asked.whole("disk_gib", DISK_GIB, most=65536)
         clouds, home = asked.texts("clouds"), asked.place("credentials_from")
+        infra, infra_wrong = _infra(asked.section("infra"))
         sky, sky_wrong = _sky(asked.section("sky"))
         engines, engines_wrong = _engines(asked.section("engines"))
-        problems = (*asked.problems(), *sky_wrong, *engines_wrong)
+        problems = (*asked.problems(), *infra_wrong, *sky_wrong, *engines_wrong)
         if problems or engines is None:
             raise ConfigErrors("config", problems)
         return cls(
             port=port,
             disk_gib=disk_gib,
             clouds=clouds,
+            infra=infra,
             sky=sky,
             credentials_from=Path(home) if home else Path.home(),
             engines=engines,
@@ -61,6 +65,19 @@ def _sky(section: object) -> tuple[Mapping[str, object], tuple[Problem, ...]]:
         return section, ()
     wrong = Problem(
         path=f"{PATH}.sky", message=f"must be a section, got {section!r}", hint="as in SkyPilot's config.yaml"
+    )
+    return {}, (wrong,)
+
+
+def _infra(section: object) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+    if isinstance(section, Mapping) and all(
+        isinstance(place, str) and place.partition("/")[0] in ("ssh", "k8s") for place in section.values()
+    ):
+        return {str(name): str(place) for name, place in section.items()}, ()
+    wrong = Problem(
+        path=f"{PATH}.infra",
+        message=f"must name each own machine's place, got {section!r}",
+        hint="like {rack1: ssh/rack1, pods: k8s/CONTEXT}",
     )
     return {}, (wrong,)
 

@@ -22,6 +22,7 @@ from .sky_record import NodeRecord, NodeRecords
 from .sky_resources import SkyNames, choice_of
 from .sky_server import SkyServer
 from .sky_task import KEEPER_PORT, NodeTask, node_task, node_token
+from .sky_times import CloudTimes
 from .sky_turn import SkyTurn
 from .sky_types import NotLaunchable
 from .ssh_tunnel import SshTunnel
@@ -69,7 +70,6 @@ def sky_parts(
     """The parts for a deployment, with everything of it under `<state_dir>/sky`."""
     asked, folder, clock = SkyOptions.from_config(options), state_dir.absolute() / "sky", SystemClock()
     home = SkyHome(folder=folder / "home", port=asked.port, user=user_of(deployment))
-    home.prepare(asked.settings(), asked.credentials_from)
     aws = AwsClient("", timeout_s=AWS_PATIENCE_S, attempts=AWS_ATTEMPTS)
 
     def way(record: NodeRecord) -> SshTunnel:
@@ -79,9 +79,11 @@ def sky_parts(
 
     outside = Outside(
         clock=clock,
-        server=SkyServer(home=home, clock=clock),
+        server=SkyServer(
+            home=home, clock=clock, prepare=lambda: home.prepare(asked.settings(), asked.credentials_from)
+        ),
         api=SkyClient(home),
-        names=NameBook(client=aws, kept=folder / "aws-zones.json"),
+        names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra),
         instances=AwsInstances(client=aws, deployment=deployment),
         way=way,
     )
@@ -110,7 +112,13 @@ def parts_of(
         if isinstance(choice, NotLaunchable):
             raise Misconfigured("launcher", f"{offer.id}: {choice.reason}")
         return node_task(
-            record.name, choice, deployment, token(record.name), lease_s=lease_s, disk_gib=disk_gib
+            record.name,
+            choice,
+            deployment,
+            token(record.name),
+            gpus=offer.gpu_count,
+            lease_s=lease_s,
+            disk_gib=disk_gib,
         )
 
     clock = outside.clock
@@ -122,6 +130,7 @@ def parts_of(
         clock=clock,
         task=task,
         word=keepers.word,
+        learn_times=CloudTimes(records=records, instances=outside.instances, clock=clock).learn,
         lease_s=lease_s,
     )
     return SkyParts(

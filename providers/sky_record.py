@@ -37,7 +37,8 @@ class NodeRecord:
     `since` is when it came into its phase. `request` is the one that it waits for, "" for none. `refused`
     says why it never came up, also while what is left of it is being ended. `tries` counts launches that
     were asked for and lost. `hold_until` is how far its lease was moved last, whether its keeper was reached
-    or not; `autodown_at` is when the backstop behind that takes it down.
+    or not; `autodown_at` is when the backstop behind that takes it down. `start_told` and `end_told`: the
+    cloud itself gave these times.
     """
 
     name: str
@@ -53,6 +54,8 @@ class NodeRecord:
     tries: int = 0
     autodown_at: datetime | None = None
     hold_until: datetime | None = None
+    start_told: bool = False
+    end_told: bool = False
     said: str = ""
 
     def to(self, phase: Phase, now: datetime, request: str = "") -> "NodeRecord":

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,13 +32,15 @@ _LOCK_FD = 3
 
 @dataclass(slots=True, kw_only=True)
 class SkyServer:
-    """Keeps one API server running in `home`; `tend` is called every few seconds.
+    """Keeps one API server running in `home`; `tend` is called every few seconds. `prepare` furnishes the
+    home before a server starts.
 
     `trouble` says in one line why there is none; "" while it answers.
     """
 
     home: SkyHome
     clock: Clock
+    prepare: Callable[[], None]
     trouble: str = "not started yet"
     starts: int = 0
     _silent_since: datetime | None = field(default=None, init=False)
@@ -92,6 +95,7 @@ class SkyServer:
         return True
 
     def _start(self, now: datetime) -> None:
+        self.prepare()
         held = take_lock(self._lock)
         if held is None:
             return

@@ -31,7 +31,14 @@ class NodeTask:
 
 
 def node_task(
-    name: str, choice: SkyChoice, deployment: str, token: str, *, lease_s: float, disk_gib: int
+    name: str,
+    choice: SkyChoice,
+    deployment: str,
+    token: str,
+    *,
+    gpus: int,
+    lease_s: float,
+    disk_gib: int,
 ) -> NodeTask:
     """The task that rents one node and runs its keeper there."""
     labels = {DEPLOYMENT_LABEL: deployment, NODE_LABEL: name}
@@ -41,15 +48,15 @@ def node_task(
         "name": name,
         "resources": resources,
         "file_mounts": {keeper: str(Path(node_keeper.__file__).absolute())},
-        "run": _command(keeper, name, lease_s),
+        "run": _command(keeper, name, gpus, lease_s),
     }
     return NodeTask(config=config, secrets={TOKEN: token})
 
 
-def _command(keeper: str, name: str, lease_s: float) -> str:
+def _command(keeper: str, name: str, gpus: int, lease_s: float) -> str:
     """The end command stands last: all that follows `--end` is it."""
     lease = () if lease_s > LONGEST_LEASE_S else ("--lease-s", f"{lease_s:g}")
-    fixed = ("--node", name, "--port", str(KEEPER_PORT), *lease)
+    fixed = ("--node", name, "--port", str(KEEPER_PORT), "--gpus", str(gpus), *lease)
     return (
         f"exec python3 {keeper} {shlex.join(fixed)} --folder {_FOLDER} --end {shlex.join(sky_end_command())}"
     )

@@ -20,12 +20,15 @@ from .sky_wire import SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
+BUSY_S, QUIET_S = 1.5, 10.0
+"""How long after a turn the next one waits: every look leaves a row and a file with SkyPilot."""
 _UNASKED = frozenset({Phase.INTENT, Phase.ENDING})
 
 
 @dataclass(slots=True, kw_only=True)
 class SkyTurn:
-    """Moves the records on. `task` makes the task of a node; `lease_s` is the keeper's lease."""
+    """Moves the records on. `task` makes the task of a node; `lease_s` is the keeper's lease,
+    `learn_times` asks the clouds when nodes began and ended."""
 
     records: NodeRecords
     server: ApiServer
@@ -33,9 +36,11 @@ class SkyTurn:
     clock: Clock
     task: Callable[[NodeRecord], NodeTask]
     word: Callable[[str], Word]
+    learn_times: Callable[[], None]
     lease_s: float
     clusters: SkyLook = field(default_factory=lambda: SkyLook(requests=(), clusters=()))
     _starts: int = 0
+    _taken_at: datetime | None = None
 
     def take(self) -> None:
         """One turn, unless one is under way elsewhere. Never raises for what SkyPilot or a cloud does."""
@@ -44,7 +49,12 @@ class SkyTurn:
                 self._take()
 
     def _take(self) -> None:
+        now = self.clock.now()
         records = [record for record in self.records.all() if record.phase is not Phase.ENDED]
+        pause_s = BUSY_S if any(self._moves(record) for record in records) else QUIET_S
+        if self._taken_at is not None and (now - self._taken_at).total_seconds() < pause_s:
+            return
+        self._taken_at = now
         if not self.server.tend():
             return
         if self.server.starts != self._starts:
@@ -60,6 +70,11 @@ class SkyTurn:
                 self._advance(record)
             except (BoutedError, SkyRaised) as error:
                 log.warning("SkyPilot, %s: %s", record.name, error)
+        self.learn_times()
+
+    def _moves(self, record: NodeRecord) -> bool:
+        """Is SkyPilot needed for what comes next?"""
+        return record.phase is not Phase.UP or not self.word(record.name).answers
 
     def _look(self, records: list[NodeRecord]) -> SkyLook:
         requests = [record.request for record in records if record.request]
@@ -101,12 +116,11 @@ class SkyTurn:
 
     def _launched(self, record: NodeRecord, now: datetime) -> NodeRecord:
         task, minutes = self.task(record), backstop_min(self.lease_s)
-        request = client_request = self.client.launch(record.name, task.config, task.secrets, minutes)
-        log.info("%s: asked SkyPilot for %s, request %s", record.name, record.offer, client_request[:8])
+        request = self.client.launch(record.name, task.config, task.secrets, minutes)
+        log.info("%s: SkyPilot was asked to launch it, request %s", record.name, request)
         autodown_at = now + timedelta(minutes=minutes) if minutes else None
-        return replace(record, tries=record.tries + 1, autodown_at=autodown_at).to(
-            Phase.LAUNCHING, now, request
-        )
+        asked = replace(record, tries=record.tries + 1, autodown_at=autodown_at)
+        return asked.to(Phase.LAUNCHING, now, request)
 
     def _why(self, record: NodeRecord, now: datetime) -> Next:
         """What a launch that did not succeed came to."""

@@ -23,7 +23,7 @@ def fleet_table(nodes: Sequence[BoardNode], replicas: Sequence[BoardReplica], no
         for replica in replicas:
             if replica.node == node.name:
                 rows.append(_replica(replica, now))
-                remarks.append(_remark(replica.reason, ""))
+                remarks.append(_remark(replica.reason, replica.progress))
     lines: list[str] = []
     for line, remark in zip(columns(rows, right=frozenset({2, 3})), remarks, strict=True):
         lines.append(cut(line))

@@ -95,7 +95,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         requests_failed=inputs.requests_failed,
         targets=_targets(inputs),
         routes=_routes(inputs),
-        nodes=_nodes(inputs.fleet),
+        nodes=_nodes(inputs.fleet, inputs.seen),
         replicas=_replicas(inputs.fleet, inputs.seen),
         events=tuple(
             BoardEvent(
@@ -254,7 +254,8 @@ def _routes(inputs: BoardInputs) -> tuple[BoardRoute, ...]:
     )
 
 
-def _nodes(fleet: FleetState) -> tuple[BoardNode, ...]:
+def _nodes(fleet: FleetState, seen: Seen) -> tuple[BoardNode, ...]:
+    progress = {node.name: node.progress for node in seen.nodes}
     return tuple(
         BoardNode(
             name=node.name,
@@ -267,7 +268,7 @@ def _nodes(fleet: FleetState) -> tuple[BoardNode, ...]:
             status=node.status,
             reason=node.reason,
             since=node.since.isoformat(),
-            note=node.note,
+            note=node.note or progress.get(node.name, ""),
         )
         for node in fleet.nodes
         if node.live
@@ -275,7 +276,7 @@ def _nodes(fleet: FleetState) -> tuple[BoardNode, ...]:
 
 
 def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
-    pids = {replica.name: replica.pid for replica in seen.replicas}
+    told = {replica.name: replica for replica in seen.replicas}
     return tuple(
         BoardReplica(
             name=replica.name,
@@ -287,7 +288,8 @@ def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
             reason=replica.reason,
             since=replica.since.isoformat(),
             endpoint=replica.endpoint,
-            pid=pids.get(replica.name),
+            pid=told[replica.name].pid if replica.name in told else None,
+            progress=told[replica.name].progress if replica.name in told else "",
         )
         for replica in fleet.replicas
         if replica.live

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
-from bouted.daemon.parts import Loaded, feeds_of, load, selection_of
+from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, selection_of, unlaunchable_by
 from bouted.daemon.planning import Made, PlanMaker
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.run import made
@@ -58,7 +58,14 @@ async def _propose(
     market = MarketKeeper(store=store, clock=clock, feeds=feeds_of(loaded))
     traffic = Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}")
     worker = PlanningWorker()
-    maker = PlanMaker(store=store, worker=worker, catalog=loaded.catalog, clock=clock, policy=selection_of)
+    maker = PlanMaker(
+        store=store,
+        worker=worker,
+        catalog=loaded.catalog,
+        clock=clock,
+        policy=selection_of,
+        unlaunchable=unlaunchable_by(launcher_of(config)),
+    )
     _stop_when_interrupted(worker)
     try:
         maker.recall()

@@ -13,10 +13,11 @@ from bouted.config.load import load_config
 from bouted.config.locate import locate
 from bouted.config.schema import Config
 from bouted.daemon.planning import Selects
+from bouted.daemon.problem import Unlaunchable
 from bouted.market.collect import open_feeds
 from bouted.market.source import Feed
 from bouted.planner.situation import ReplanPolicy
-from bouted.reconcile.launcher import Launcher
+from bouted.reconcile.launcher import Choosy, Launcher
 from bouted.workload.profile import WorkloadProfile
 
 HOUR_S = 3600.0
@@ -66,6 +67,11 @@ def launcher_of(config: Config) -> Launcher:
             deadman_s=deadman_s(config),
         ),
     )
+
+
+def unlaunchable_by(launcher: Launcher) -> Unlaunchable:
+    """What tells why this launcher cannot launch an offer; nothing where it launches whatever it is given."""
+    return launcher.unlaunchable if isinstance(launcher, Choosy) else lambda offers: {}
 
 
 def deadman_s(config: Config) -> float:

@@ -15,7 +15,7 @@ from bouted.codec import dump, parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
 from bouted.daemon.bars import load_bars
-from bouted.daemon.problem import NOTHING, ProblemMaker, Taught
+from bouted.daemon.problem import NOTHING, ProblemMaker, Taught, Unlaunchable
 from bouted.daemon.profiling import Profiler
 from bouted.errors import Gone
 from bouted.market.offers import Offer
@@ -57,20 +57,26 @@ class Made:
 
 @dataclass(slots=True)
 class PlanMaker:
-    """Makes plans with one warm planning worker; remembers what simulations taught from one to the next."""
+    """Makes plans with one warm planning worker; remembers what simulations taught from one to the next.
+
+    `unlaunchable` says why offers cannot be launched: no plan has them.
+    """
 
     store: Store
     worker: PlanningWorker
     catalog: Catalog
     clock: Clock
     policy: Callable[[Config], Selects]
+    unlaunchable: Unlaunchable = lambda offers: {}
     taught: Taught = NOTHING
     profiler: Profiler = field(init=False)
     problems: ProblemMaker = field(init=False)
 
     def __post_init__(self) -> None:
         self.profiler = Profiler(store=self.store, worker=self.worker, clock=self.clock)
-        self.problems = ProblemMaker(self.store, self.worker, self.catalog, self.clock, self.profiler)
+        self.problems = ProblemMaker(
+            self.store, self.worker, self.catalog, self.clock, self.profiler, self.unlaunchable
+        )
 
     def recall(self) -> tuple[Plan, PlanningProblem] | None:
         """Go on from the newest plan: what it went by, and what its search taught. None without one that

@@ -1,6 +1,9 @@
 """From what is believed now to a planning problem: usable offers, profiles, quality, what was learned."""
 
 import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +34,8 @@ from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.workload.profile import WorkloadProfile
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taught:
@@ -41,6 +46,8 @@ class Taught:
 
 
 NOTHING = Taught()
+Unlaunchable = Callable[[Sequence[Offer]], Mapping[str, str]]
+"""Why some of these offers cannot be launched, by their ids."""
 
 
 @dataclass(slots=True)
@@ -52,6 +59,7 @@ class ProblemMaker:
     catalog: Catalog
     clock: Clock
     profiler: Profiler
+    unlaunchable: Unlaunchable
     qualities: dict[str, QualityAnswer] = field(default_factory=dict)
     mix: WorkloadProfile | None = None
 
@@ -66,7 +74,7 @@ class ProblemMaker:
         the worker is late or dies."""
         fleet = load_fleet(self.store, self.clock.now())
         catalog = catalog_of(config, self.catalog)
-        usable = without_refused(_usable(config, catalog, offers), fleet)
+        usable = without_refused(await self._launchable(_usable(config, catalog, offers)), fleet)
         workload = steady_mix(self.mix, workload)
         quality = await self._quality(config)
         gpus = tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
@@ -103,6 +111,15 @@ class ProblemMaker:
             groups=config.planner.groups,
             past=taught.judged if taught.models == models else (),
         )
+
+    async def _launchable(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        why_not = await asyncio.to_thread(self.unlaunchable, offers)
+        left = tuple(offer for offer in offers if offer.id not in why_not)
+        if not left:
+            raise Misconfigured("launcher", f"launches no offer, e.g. {next(iter(why_not.items()))}")
+        for reason, count in Counter(why_not.values()).most_common():
+            log.info("%d offers are not planned with: %s", count, reason)
+        return left
 
     async def _price_lives(
         self, config: Config, offers: tuple[Offer, ...], incumbent: Incumbent | None

@@ -10,7 +10,7 @@ from bouted.clock import SystemClock
 from bouted.daemon.compose import Outside, compose
 from bouted.daemon.health import HealthProber
 from bouted.daemon.lock import StateLock
-from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, selection_of
+from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, selection_of, unlaunchable_by
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.service import LEASE_S, lease_name
 from bouted.daemon.standby import Standby
@@ -85,15 +85,21 @@ async def _token(store: Store, holder: str) -> int | None:
 
 def _real_outside(loaded: Loaded, store: Store, token: int) -> Outside:
     config, clock = loaded.config, SystemClock()
+    launcher = launcher_of(config)
     return Outside(
         store=store,
         token=token,
         clock=clock,
-        launcher=launcher_of(config),
+        launcher=launcher,
         prober=HealthProber(clock),
         traffic=Traffic(f"http://{config.listen.gateway_host}:{config.listen.gateway_port}"),
         feeds=feeds_of(loaded),
         maker=PlanMaker(
-            store=store, worker=PlanningWorker(), catalog=loaded.catalog, clock=clock, policy=selection_of
+            store=store,
+            worker=PlanningWorker(),
+            catalog=loaded.catalog,
+            clock=clock,
+            policy=selection_of,
+            unlaunchable=unlaunchable_by(launcher),
         ),
     )

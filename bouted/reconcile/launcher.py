@@ -1,9 +1,10 @@
 """The door to whatever runs nodes and replicas: SkyPilot, this machine, or a plug-in."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
@@ -94,6 +95,15 @@ class Seen:
 
     nodes: tuple[SeenNode, ...]
     replicas: tuple[SeenReplica, ...]
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A launcher that knows beforehand what it cannot launch."""
+
+    def unlaunchable(self, offers: Sequence[Offer]) -> Mapping[str, str]:
+        """Why not, by the id of each such offer; they are never planned. Blocks; made in a thread."""
+        ...
 
 
 class Launcher(Protocol):
