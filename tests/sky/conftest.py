@@ -16,7 +16,16 @@ from bouted.testing.ec2.needs import NoStandInCloud
 ROOT = Path(__file__).resolve().parents[2]
 VENV, PACKAGE = Path("/opt/bouted-venv"), Path("/opt/bouted")
 
+TIMEOUT_S = 900  # the first test may have the machine image made
+
 collect_ignore_glob = [] if os.environ.get("BOUTED_SKY") else ["*"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests here may take long, unless they say otherwise."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

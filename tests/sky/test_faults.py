@@ -115,10 +115,11 @@ def test_calls_of_all_kinds_are_counted_by_their_iam_names(cloud: StandInCloud) 
     client(cloud, "sts").get_caller_identity()
     client(cloud, "iam").list_roles()
     client(cloud, "s3").list_buckets()
-    client(cloud, "service-quotas").list_service_quotas(ServiceCode="vpc")
+    with pytest.raises(ClientError, match="NoSuchResource"):
+        client(cloud, "service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode="L-DB2E81BA")
     assert set((cloud.faults.counts(KEY) - before).elements()) == {
         "iam:ListRoles",
         "s3:ListAllMyBuckets",
-        "servicequotas:ListServiceQuotas",
+        "servicequotas:GetServiceQuota",
         "sts:GetCallerIdentity",
     }

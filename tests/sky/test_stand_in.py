@@ -14,8 +14,6 @@ from bouted.testing.ec2.cloud import StandInCloud
 from bouted.testing.ec2.home import SKY_KEY
 from bouted.testing.processes import until
 
-pytestmark = pytest.mark.timeout(600)
-
 LAUNCH = """
 import json, sky
 page = "mkdir -p page && cd page && hostname > index.html && exec python3 -m http.server 8080"
