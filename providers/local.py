@@ -20,7 +20,7 @@ from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, S
 from . import local_replica
 from .local_files import FOREVER, EngineSpec, ReplicaFiles, write_lease
 from .local_node import NodeFolder, NodeRecord
-from .local_process import reap
+from .local_process import is_locked, reap
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _KEEP_ENDED = timedelta(days=1)
@@ -162,6 +162,20 @@ class LocalLauncher:
                 record = self._ours(folder)
                 if record is not None and folder.ended_at(record, now) is None:
                     write_lease(folder.path, until)
+
+    def log(self, name: str, node: str, start: int) -> tuple[str, int]:
+        """What an engine wrote, also one that ended, for as long as its node's folder is there."""
+        return local_replica.log(self._files(name, node), start)
+
+    def lives(self, name: str, node: str) -> bool:
+        """Whether the engine's process lives."""
+        return is_locked(self._files(name, node).lock)
+
+    def _files(self, name: str, node: str) -> ReplicaFiles:
+        folder = self._folder(node)
+        if self._ours(folder) is None or not _NAME.fullmatch(name):
+            raise Gone(f"node {node} is not there, and no replica {name} on it")
+        return ReplicaFiles(folder=folder.path, name=name)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

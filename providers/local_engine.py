@@ -101,6 +101,7 @@ def _listen(files: ReplicaFiles) -> socket.socket:
     listener.bind(("127.0.0.1", 0))
     listener.listen(2048)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    print(f"{files.name} listens at {endpoint}", flush=True)
     write_json(files.endpoint, {"endpoint": endpoint, "pid": os.getpid()})
     return listener
 
@@ -116,6 +117,7 @@ async def _drain(
     while pacer.load and loop.time() < deadline:
         await asyncio.sleep(0.02)
     pacer.abort_all()
+    print("ends", flush=True)
     server.should_exit = True
 
 

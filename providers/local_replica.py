@@ -9,7 +9,7 @@ import os
 import signal
 from datetime import datetime, timedelta
 
-from bouted.errors import NotYet
+from bouted.errors import Gone, NotYet
 from bouted.reconcile.launcher import SeenReplica
 
 from .local_files import EngineSpec, ReplicaFiles, read_json, write_json
@@ -17,6 +17,7 @@ from .local_process import LOCK_FD, is_locked, python_module, signal_group, spaw
 
 STOP_GRACE_S = 4.0  # what a stopped engine gives its running streams
 KILL_AFTER_S = 6.0  # when an engine that was asked to stop is killed
+MOST_PIECE = 2**20
 
 
 def start(files: ReplicaFiles, spec: EngineSpec) -> int | None:
@@ -66,6 +67,19 @@ def look(files: ReplicaFiles, node: str) -> SeenReplica | None:
     process = files.read_process()
     endpoint = read_json(files.endpoint).get("endpoint", "")
     return SeenReplica(name=files.name, node=node, endpoint=endpoint, pid=process.pid if process else None)
+
+
+def log(files: ReplicaFiles, start: int) -> tuple[str, int]:
+    """What the engine wrote from byte `start` on, counted from the end if negative, a piece at a time, and
+    where the next one begins; Gone when none was ever started."""
+    try:
+        with files.log.open("rb") as written:
+            size = written.seek(0, os.SEEK_END)
+            at = written.seek(max(size + start, 0) if start < 0 else start if start <= size else 0)
+            piece = written.read(MOST_PIECE)
+    except FileNotFoundError:
+        raise Gone(f"replica {files.name} was never started here") from None
+    return piece.decode("utf-8", "replace"), at + len(piece)
 
 
 def _signal(files: ReplicaFiles, now: datetime) -> None:

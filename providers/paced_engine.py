@@ -124,6 +124,7 @@ def _listen(flags: PacedFlags) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((flags.host, flags.port))
     listener.listen(2048)
+    print(f"{flags.served_model} listens at http://{flags.host}:{flags.port}", flush=True)
     return listener
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bouted.clock import Clock
@@ -30,6 +31,15 @@ class Way(Protocol):
 
     def close(self) -> None:
         """Leave nothing of it here."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where its commands are run."""
+        ...
+
+    def command(self, *remote: str) -> tuple[str, ...]:
+        """The command of this machine that runs `remote` on the node, or a shell."""
         ...
 
 

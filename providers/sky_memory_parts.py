@@ -28,6 +28,15 @@ class Doorway:
     def close(self) -> None:
         """Nothing to close."""
 
+    @property
+    def folder(self) -> Path:
+        """Where its keeper's folder is."""
+        return self.sky.keeper(self.cluster).root
+
+    def command(self, *remote: str) -> tuple[str, ...]:
+        """This machine's own shell."""
+        return ("sh", "-c", " ".join(remote)) if remote else ("sh",)
+
 
 class NoInstances:
     """A cloud without a list of its own."""

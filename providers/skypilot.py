@@ -15,9 +15,11 @@ from pathlib import Path
 
 from bouted.errors import BoutedError, Gone, Misconfigured, NotYet, Retryable
 from bouted.market.offers import Offer
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
+from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
 from .local_files import FOREVER
+from .node_client import NodeClient
+from .node_look import FAILED
 from .sky_instances import Instance
 from .sky_launchable import unlaunchable
 from .sky_parts import SkyParts, sky_parts
@@ -80,11 +82,7 @@ class SkyLauncher:
 
     def start_replica(self, order: ReplicaOrder) -> None:
         """Have the node's keeper start the engine. NotYet while the node boots, Gone when there is none."""
-        record = self._records.read(order.node)
-        if record is None or record.phase in _OVER:
-            raise Gone(f"node {order.node} is not there", hint=f"replica {order.name} needs another node")
-        if record.phase not in _THERE:
-            raise NotYet(f"node {order.node} is {seen_node(record).progress}")
+        record = self._there(order.node, hint=f"replica {order.name} needs another node")
         start = self._parts.engines.start_of(order)
         self._keepers.ask(record, lambda keeper: keeper.start(start))
 
@@ -141,6 +139,35 @@ class SkyLauncher:
         if failed:
             name, why = next(iter(failed.items()))
             raise Retryable(f"{len(failed)} of {len(there)} leases, {name}: {why}", after_s=AGAIN_S)
+
+    def log(self, name: str, node: str, start: int) -> tuple[str, int]:
+        """What an engine wrote, by its node's keeper: until it is stopped, also if it failed."""
+        return self._keepers.ask(self._there(node), lambda keeper: keeper.log(name, start))
+
+    def lives(self, name: str, node: str) -> bool:
+        """Whether the keeper has the engine, and it did not fail."""
+        look = self._keepers.ask(self._there(node), NodeClient.look)
+        return any(kept.name == name and kept.phase != FAILED for kept in look.replicas)
+
+    def shell(self, node: str, command: tuple[str, ...]) -> Shell:
+        """SSH to the node, through the connection that stands, if one does."""
+        record = self._records.read(node)
+        if record is None or record.phase is Phase.ENDED:
+            raise Gone(f"node {node} is not there")
+        if record.address is None:
+            raise NotYet(f"node {node} has no address yet: it is {seen_node(record).progress}")
+        way = self._keepers.way(record)
+        way.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Shell(argv=way.command(*command), folder=way.folder)
+
+    def _there(self, node: str, hint: str = "") -> NodeRecord:
+        """The record of a node that is up; NotYet while it is not, Gone when there is none."""
+        record = self._records.read(node)
+        if record is None or record.phase in _OVER:
+            raise Gone(f"node {node} is not there", hint=hint)
+        if record.phase not in _THERE:
+            raise NotYet(f"node {node} is {seen_node(record).progress}")
+        return record
 
     def _hold(self, name: str, for_s: float) -> NodeRecord | None:
         """Write down how far a lease is to go: a keeper that is not reached now is told later."""

@@ -17,6 +17,8 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "gateway",
     "status",
+    "logs",
+    "ssh",
     "history",
     "cost",
     "prices",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bouted.market.offers import Offer
@@ -63,7 +64,7 @@ class SeenNode:
     `up` says that replicas can be started on it. `started_at` and `ended_at` are when the provider began and
     ceased to bill, as it says itself. `offer_id` is what was rented, where the launcher can tell. `refused`
     is set, and nothing runs, when a launch was accepted and came to nothing. `progress` says in a word or
-    two how far a launch is.
+    two how far a launch is. `instance_id` is what the provider's notices call it, "" until known.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SeenNode:
     offer_id: str = ""
     refused: Refused | None = None
     progress: str = ""
+    instance_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,4 +149,48 @@ class Launcher(Protocol):
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Hold the dead-man switch of these nodes for so long from now, by their own clock: one of the
         daemon's that was set back must not end a fleet."""
+        ...
+
+
+@runtime_checkable
+class WithLogs(Protocol):
+    """A launcher that shows what engines write. Its calls block, and raise Gone when there is no such engine,
+    NotYet while its node comes up and Retryable while that is not reached."""
+
+    def log(self, name: str, node: str, start: int) -> tuple[str, int]:
+        """An engine's text from byte `start`, counted from its end if negative, and where it goes on. The end
+        is reached when nothing comes. Engines that ended have one for a while, too."""
+        ...
+
+    def lives(self, name: str, node: str) -> bool:
+        """Whether the engine runs, so that it may write more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """A command of this machine that is a shell on a node, or runs one command there, and the folder to run
+    it in."""
+
+    argv: tuple[str, ...]
+    folder: Path
+
+
+@runtime_checkable
+class WithShells(Protocol):
+    """A launcher whose nodes can be entered. It blocks, and raises Gone when there is no such node and NotYet
+    while it has no address."""
+
+    def shell(self, node: str, command: tuple[str, ...]) -> Shell:
+        """How to run a command on the node: its words, put in a row for a shell there; none: just a shell."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A launcher that holds something open in this process,
+    which goes when nobody uses the launcher any more."""
+
+    def close(self) -> None:
+        """Let go of it; nodes and engines go on."""
         ...

@@ -14,7 +14,15 @@ import pytest
 
 from bouted.clock import Clock
 from bouted.errors import Gone, Misconfigured, NoCapacity, NotYet
-from bouted.reconcile.launcher import Launcher, NodeOrder, Refused, SeenNode, SeenReplica, Why
+from bouted.reconcile.launcher import (
+    Launcher,
+    NodeOrder,
+    Refused,
+    SeenNode,
+    SeenReplica,
+    Why,
+    WithLogs,
+)
 from bouted.testing.orders import a_node_order, a_replica_order
 
 
@@ -267,6 +275,55 @@ class LauncherContract:
         _done(bench, lambda: launcher.stop_node("node-1"))
         launcher.renew(("node-1",), 3600.0)
         assert _ended(launcher)
+
+
+class LogsContract:
+    """The promises of `bouted.reconcile.launcher.WithLogs`, for launchers that show logs; its bench is the
+    same."""
+
+    def test_an_engines_log_is_read_piece_by_piece_to_its_end(self, bench: LauncherBench) -> None:
+        _, logs = _started(bench)
+        whole = _whole_log(logs)
+        assert whole
+        assert logs.log("replica-1", "node-1", len(whole.encode())) == ("", len(whole.encode()))
+        assert logs.log("replica-1", "node-1", 5)[0] == whole.encode()[5:].decode()
+        assert logs.log("replica-1", "node-1", -5)[0] == whole.encode()[-5:].decode()
+        assert logs.log("replica-1", "node-1", -(10**9))[0] == whole
+
+    def test_an_engine_that_lives_may_write_more_and_one_that_died_has_a_log_still(
+        self, bench: LauncherBench
+    ) -> None:
+        launcher, logs = _started(bench)
+        whole = _whole_log(logs)
+        assert logs.lives("replica-1", "node-1")
+        bench.kill(_replica(launcher))
+        bench.until(lambda: not logs.lives("replica-1", "node-1"))
+        assert _whole_log(logs).startswith(whole)
+
+    @pytest.mark.parametrize(("name", "node"), [("replica-9", "node-1"), ("replica-1", "node-9")])
+    def test_an_engine_that_never_was_has_no_log(self, bench: LauncherBench, name: str, node: str) -> None:
+        _, logs = _started(bench)
+        with pytest.raises(Gone):
+            logs.log(name, node, 0)
+
+    def test_another_deployments_engine_has_no_log_here(self, bench: LauncherBench) -> None:
+        _start(bench, bench.open("theirs"))
+        ours = bench.open("ours")
+        assert isinstance(ours, WithLogs)
+        with pytest.raises(Gone):
+            ours.log("replica-1", "node-1", 0)
+
+
+def _started(bench: LauncherBench) -> tuple[Launcher, WithLogs]:
+    launcher = bench.open()
+    _start(bench, launcher)
+    assert isinstance(launcher, WithLogs)
+    return launcher, launcher
+
+
+def _whole_log(logs: WithLogs) -> str:
+    text, then = logs.log("replica-1", "node-1", 0)
+    return text if not text else text + logs.log("replica-1", "node-1", then)[0]
 
 
 def _sold_out(launcher: Launcher, order: NodeOrder) -> NoCapacity | None:

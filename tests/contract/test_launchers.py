@@ -11,7 +11,7 @@ from bouted.providers.local import LocalLauncher
 from bouted.clock import SystemClock
 from bouted.reconcile.launcher import SeenReplica
 from bouted.testing.clock import ManualClock
-from bouted.testing.contracts import LauncherContract
+from bouted.testing.contracts import LauncherContract, LogsContract
 from bouted.testing.launcher import MemoryCloud, MemoryLauncher
 from bouted.testing.processes import end_engines, until
 
@@ -66,7 +66,7 @@ class TestMemoryLauncher(LauncherContract):
         return MemoryBench()
 
 
-class TestLocalLauncher(LauncherContract):
+class TestLocalLauncher(LauncherContract, LogsContract):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[LocalBench]:
         yield LocalBench(tmp_path)

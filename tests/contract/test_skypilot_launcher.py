@@ -15,7 +15,7 @@ from bouted.providers.skypilot import SkyLauncher
 
 from bouted.clock import SystemClock
 from bouted.reconcile.launcher import SeenReplica
-from bouted.testing.contracts import LauncherContract
+from bouted.testing.contracts import LauncherContract, LogsContract
 from bouted.testing.processes import until
 
 PACED = {"program": [sys.executable, "-P", "-m", "bouted.providers.paced_engine"], "fetch": False}
@@ -58,7 +58,7 @@ class SkyBench:
         os.killpg(replica.pid, signal.SIGKILL)
 
 
-class TestSkyLauncher(LauncherContract):
+class TestSkyLauncher(LauncherContract, LogsContract):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[SkyBench]:
         bench = SkyBench(tmp_path)
