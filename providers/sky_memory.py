@@ -29,6 +29,7 @@ _LEASE = re.compile(r"--lease-s (\S+)")
 class _Cluster:
     known: SkyCluster
     keeper: KeeperProcess
+    lost: bool = False
 
     @property
     def ended(self) -> Path:
@@ -125,7 +126,7 @@ class MemorySky:
 
     def port(self, cluster: str) -> int:
         """The port of a cluster's keeper, on this machine's loopback."""
-        if cluster not in self._clusters:
+        if cluster not in self._clusters or self._clusters[cluster].lost:
             raise Gone(f"nothing listens at {cluster}")
         return self._clusters[cluster].keeper.port
 
@@ -136,6 +137,7 @@ class MemorySky:
     def lose(self, cluster: str) -> None:
         """Take the machine away, as a preemption does: SkyPilot learns of it when it is refreshed."""
         self._kill(self._clusters[cluster].keeper)
+        self._clusters[cluster].lost = True
         self._clusters[cluster].ended.touch()
 
     def forget_requests(self) -> None:

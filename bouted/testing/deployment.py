@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -95,11 +95,15 @@ class Deployment:
         if not prices.exists():
             prices.write_text(PRICES, encoding="utf-8")
 
+    def env(self) -> Mapping[str, str]:
+        """What its processes get to see."""
+        return environ()
+
     def start(self, command: str) -> subprocess.Popen[bytes]:
         """Start `bouted run` or `bouted gateway`; its output goes to COMMAND.log."""
         with (self.folder / f"{command}.log").open("ab") as log:
             process = subprocess.Popen(
-                self._argv(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ()
+                self._argv(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.env())
             )
         self.processes.append(process)
         return process
@@ -111,7 +115,7 @@ class Deployment:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            env=environ(),
+            env=dict(self.env()),
             timeout=timeout_s,
             check=False,
         )

@@ -1,0 +1,207 @@
+"""The SkyPilot launcher in trouble: SkyPilot in memory, real keepers and real engines, real time."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from bouted.providers import sky_steps
+from bouted.providers.engine_choice import Engines
+from bouted.providers.sky_memory import MemorySky
+from bouted.providers.sky_memory_parts import memory_parts
+from bouted.providers.sky_record import NodeRecords, Phase
+from bouted.providers.sky_wire import SkyError
+from bouted.providers.skypilot import SkyLauncher
+
+from bouted.clock import SystemClock
+from bouted.errors import Misconfigured, NotYet
+from bouted.reconcile.launcher import SeenNode, SeenReplica, Why
+from bouted.testing.orders import a_node_order, a_replica_order
+from bouted.testing.processes import until
+
+PACED = {"program": [sys.executable, "-P", "-m", "bouted.providers.paced_engine"], "fetch": False}
+
+
+@dataclass
+class Place:
+    """One SkyPilot, and the launchers that were opened on it."""
+
+    root: Path
+    sky: MemorySky
+    opened: list[SkyLauncher] = field(default_factory=list)
+
+    def open(self) -> SkyLauncher:
+        """A launcher, as after a restart of the daemon."""
+        engines = Engines.from_config({"vllm": PACED}, "engines")
+        parts = memory_parts(self.sky, self.root / "ours", deployment="ours", lease_s=3600.0, engines=engines)
+        self.opened.append(SkyLauncher(parts))
+        return self.opened[-1]
+
+    @property
+    def records(self) -> NodeRecords:
+        """What is on disk."""
+        return NodeRecords(self.root / "ours" / "nodes")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence means something sooner than in earnest."""
+    monkeypatch.setattr(sky_steps, "SILENT_S", 1.0)
+    monkeypatch.setattr(sky_steps, "DEAD_S", 2.0)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path, MemorySky(root=tmp_path / "clusters", clock=SystemClock()))
+    yield made
+    for launcher in made.opened:
+        launcher.close()
+    made.sky.end_all()
+
+
+def node(launcher: SkyLauncher) -> SeenNode:
+    (found,) = launcher.seen().nodes
+    return found
+
+
+def replicas(launcher: SkyLauncher) -> tuple[SeenReplica, ...]:
+    return launcher.seen().replicas
+
+
+def up(launcher: SkyLauncher) -> None:
+    launcher.launch(a_node_order())
+    until(lambda: node(launcher).up)
+
+
+def serving(launcher: SkyLauncher) -> SeenReplica:
+    up(launcher)
+    launcher.start_replica(a_replica_order())
+    until(lambda: any(replica.endpoint for replica in replicas(launcher)))
+    return replicas(launcher)[0]
+
+
+def test_a_daemon_that_dies_before_it_asked_asks_after_its_restart(place: Place) -> None:
+    place.sky.trouble = "down"
+    place.open().launch(a_node_order())
+    place.sky.trouble = ""
+    after = place.open()
+    until(lambda: node(after).up)
+    assert place.sky.launches == ["node-1"]
+
+
+def test_a_daemon_that_dies_while_skypilot_launches_takes_that_launch_up(place: Place) -> None:
+    place.sky.boot_s = 1.0
+    before = place.open()
+    before.launch(a_node_order())
+    until(lambda: bool(place.sky.launches))
+    record = place.records.read("node-1")
+    assert record is not None
+    place.records.write(replace(record.to(Phase.INTENT, record.since), tries=0))  # the answer was lost
+    after = place.open()
+    until(lambda: node(after).up)
+    assert place.sky.launches == ["node-1"]
+
+
+def test_a_server_that_dies_while_it_launches_is_asked_again_under_the_same_name(place: Place) -> None:
+    place.sky.boot_s = 2.0
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: bool(place.sky.launches))
+    place.sky.forget_requests()
+    place.sky.starts += 1
+    place.sky.boot_s = 0.1
+    until(lambda: node(launcher).up)
+    assert place.sky.launches == ["node-1", "node-1"]
+    assert len(place.sky.look((), ()).clusters) == 1
+
+
+def test_a_preempted_node_loses_its_replicas_at_once_and_itself_once_the_cloud_says_so(place: Place) -> None:
+    launcher = place.open()
+    serving(launcher)
+    place.sky.lose("node-1")
+    until(lambda: replicas(launcher) == (), patience_s=2.0)
+    assert node(launcher).up
+    until(lambda: node(launcher).ended_at is not None)
+    assert node(launcher).refused is None
+
+
+def test_a_keeper_that_dies_is_started_again_and_its_engines_never_stop(place: Place) -> None:
+    launcher = place.open()
+    before = serving(launcher)
+    place.sky.keeper("node-1").signal(signal.SIGKILL)
+    until(lambda: replicas(launcher) == (before,) and not launcher._keepers.word("node-1").answers)
+    until(lambda: node(launcher).up and launcher._keepers.word("node-1").answers, patience_s=60.0)
+    assert [(one.name, one.pid) for one in replicas(launcher)] == [(before.name, before.pid)]
+
+
+def test_a_server_that_is_silent_ends_nothing_and_leases_are_moved_all_the_same(place: Place) -> None:
+    launcher = place.open()
+    before = serving(launcher)
+    place.sky.trouble = "it hangs"
+    launcher.renew(("node-1",), 7200.0)
+    assert replicas(launcher) == (before,)
+    launcher.seen()
+    assert launcher._keepers.heard["node-1"].lease_left_s > 7000
+
+
+def test_a_node_that_is_not_wanted_any_more_while_it_is_launched_is_cancelled_and_ended(place: Place) -> None:
+    place.sky.boot_s = 30.0
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: bool(place.sky.launches))
+    until(lambda: _stopped(launcher))
+    assert place.sky.look((), ()).clusters == ()
+
+
+def test_a_quota_that_is_exceeded_is_told_with_the_clouds_own_word(place: Place) -> None:
+    error = SkyError(type="ResourcesUnavailableError", message="Failed to acquire resources in us-east-1a")
+    place.sky.refused.append(("*", error))
+    place.sky.logs["launch-0"] = "(MaxSpotInstanceCountExceeded) when calling RunInstances: Max spot\n"
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: node(launcher).refused is not None)
+    refused = node(launcher).refused
+    assert refused is not None
+    assert refused.why is Why.QUOTA
+    assert "MaxSpotInstanceCountExceeded" in refused.detail
+
+
+def test_an_offer_that_skypilot_cannot_rent_is_refused_before_anything_is_asked(place: Place) -> None:
+    order = a_node_order()
+    order = replace(order, offer=replace(order.offer, provider="nowhere"))
+    with pytest.raises(Misconfigured, match="nowhere"):
+        place.open().launch(order)
+    assert place.sky.launches == []
+    assert set(place.open().unlaunchable((order.offer, a_node_order().offer))) == {order.offer.id}
+
+
+def test_no_secret_is_on_disk_or_in_a_command(place: Place) -> None:
+    launcher = place.open()
+    serving(launcher)
+    (token,) = {keeper.token for keeper in (place.sky.keeper("node-1"),)}
+    held = [path for path in place.root.rglob("*") if path.is_file() and token in _text(path)]
+    assert held == []
+    assert not [pid for pid in _pids() if token in _text(Path(f"/proc/{pid}/cmdline"))]
+    assert os.stat(place.root / "ours" / "node.key").st_mode & 0o077 == 0
+
+
+def _stopped(launcher: SkyLauncher) -> bool:
+    with suppress(NotYet):
+        launcher.stop_node("node-1")
+        return True
+    return False
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _pids() -> list[str]:
+    return [entry.name for entry in Path("/proc").glob("[0-9]*")]
