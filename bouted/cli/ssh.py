@@ -48,7 +48,7 @@ def _no_shell(launcher: "Launcher", node: str) -> Misconfigured:
     """Where engines are processes of this machine, they are told by their ids."""
     pids = [str(seen.pid) for seen in launcher.seen().replicas if seen.node == node and seen.pid]
     if not pids:
-        return Misconfigured("", f"the {launcher.name} launcher has no shells on its nodes")
+        return Misconfigured("", f"the {launcher.name} launcher has no shells")
     running = f"pid {', '.join(pids)}"
     told = f"replicas of the {launcher.name} launcher are processes of this machine: {running}"
     return Misconfigured("", told, hint=f"bouted logs {node}")

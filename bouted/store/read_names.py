@@ -41,7 +41,7 @@ def read_names(store: Store, now: datetime) -> tuple[Named, ...]:
         .where(or_(replica_may_live(), Replicas.since >= cutoff))
     )
     with store.reading() as session:
-        rows = [*session.execute(nodes).tuples(), *session.execute(replicas).tuples()]
+        rows = [*session.execute(nodes), *session.execute(replicas)]
     found = [
         Named(name=name, node=node, live=bool(live), adopted=launcher == ADOPTED)
         for name, node, launcher, live in rows
