@@ -18,7 +18,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/build/pip-cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo engine-test sky-test bench-crash bench-perf bench-planner bench-prices clean
+.PHONY: help setup test lint demo engine-test sky-test bench-crash bench-perf bench-planner bench-prices bench-sky clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -80,6 +80,10 @@ $(VENV)/.sky-ready: pyproject.toml
 	@echo "sky-test: installing what SkyPilot needs for AWS"
 	@$(PIP) -e '.[dev,aws]'
 	@touch $@
+
+bench-sky: setup $(VENV)/.sky-ready ## Run whole deployments on a real SkyPilot at that stand-in (root; an hour; ROWS names parts)
+	@$(BIN)/python -m bouted.testing.ec2.install
+	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/sky.py
 
 bench-crash: setup ## Simulate days with faults, plant bugs, kill real daemons (SEEDS=200 days; QUICK=1: less)
 	@$(BIN)/python tests/bench/crash.py

@@ -62,6 +62,10 @@ class ApiServer(Protocol):
     starts: int
     trouble: str
 
+    def stop(self) -> None:
+        """End it, by force: what it knows is on disk."""
+        ...
+
     def tend(self) -> bool:
         """Whether it answers now; asked every few seconds, it is started or replaced where it has to be."""
         ...

@@ -120,6 +120,9 @@ class MemorySky:
     def close(self) -> None:
         """Nothing to close."""
 
+    def stop(self) -> None:
+        """Nothing to end."""
+
     def tend(self) -> bool:
         """Whether its API server answers."""
         return not self.trouble

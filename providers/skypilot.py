@@ -56,10 +56,13 @@ class SkyLauncher:
         return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
 
     def close(self) -> None:
-        """Let go of what this object holds; nodes, engines, ways and SkyPilot's server go on."""
+        """Let go of what this object holds; nodes, engines and ways go on, and SkyPilot's server as long as
+        there is a node."""
         with self._turning:
             self._keepers.close()
             self._parts.turn.client.close()
+            if all(record.phase is Phase.ENDED for record in self._records.all()):
+                self._parts.turn.server.stop()
 
     def unlaunchable(self, offers: Sequence[Offer]) -> Mapping[str, str]:
         """Why SkyPilot cannot rent some of these offers, by their ids."""

@@ -17,6 +17,7 @@ from bouted.daemon.standby import Standby
 from bouted.daemon.traffic import Traffic
 from bouted.errors import Misconfigured
 from bouted.planner.client import PlanningWorker
+from bouted.reconcile.launcher import Closing
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store, check_left_log, open_store
 from bouted.store.urls import sqlite_path
@@ -68,7 +69,11 @@ async def _serve(loaded: Loaded, store: Store, brings: Brings) -> None:
     token = await _token(store, lease_name(loaded.config.state_dir))
     if token is not None:
         outside = brings(loaded, store.fenced(DAEMON_LEASE, token), token)
-        await compose(loaded, outside).run()
+        try:
+            await compose(loaded, outside).run()
+        finally:
+            if isinstance(outside.launcher, Closing):
+                await asyncio.to_thread(outside.launcher.close)
 
 
 async def _token(store: Store, holder: str) -> int | None:

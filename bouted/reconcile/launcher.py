@@ -100,6 +100,15 @@ class Seen:
 
 
 @runtime_checkable
+class Closing(Protocol):
+    """A launcher that holds something open in this process."""
+
+    def close(self) -> None:
+        """Let go of it when the daemon ends; nodes and engines go on."""
+        ...
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A launcher that knows beforehand what it cannot launch."""
 
