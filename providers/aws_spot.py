@@ -80,6 +80,6 @@ def _read(row: object, page: SpotPage) -> Quote | str | None:
     return Quote(
         provider="aws", region=page.region, zone=zone, instance_type=instance_type, gpu=spec.gpu,
         gpu_count=spec.gpu_count, market=Market.SPOT, price=price, currency=currency, source=page.source,
-        observed_at=page.now, effective_at=min(since, page.now), confidence=Confidence.HIGH,
+        observed_at=page.now, effective_at=since, confidence=Confidence.HIGH,
         obtainable=None, hazard_per_hour=None, row=row_of(row),
     )  # fmt: skip

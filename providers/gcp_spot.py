@@ -61,7 +61,7 @@ class SpotHistory:
             currency=spell.currency,
             source="gcp: capacity history",
             observed_at=observed_at,
-            effective_at=min(spell.start, observed_at),
+            effective_at=spell.start,
             confidence=Confidence.HIGH,
             obtainable=None,
             hazard_per_hour=self.hazard_per_hour,

@@ -90,7 +90,7 @@ class MarketKeeper:
             feed
             for feed in self.feeds
             if feed.source.name not in self.asking
-            and (feed.source.name not in courses or courses[feed.source.name].next_at <= now)
+            and (feed.source.name not in courses or not courses[feed.source.name].waits(now))
         )
         self._start(due)
 
@@ -126,7 +126,7 @@ class MarketKeeper:
         """A source that is being asked, or that asked not to be just yet."""
         course = self.state.courses.get(name) if self.state is not None else None
         told_to = course is not None and course.result is Result.THROTTLED
-        return name in self.asking or (told_to and course is not None and course.next_at > self.clock.now())
+        return name in self.asking or (told_to and course is not None and course.waits(self.clock.now()))
 
     def _start(self, feeds: tuple[Feed, ...]) -> None:
         now = self.clock.now()
@@ -162,15 +162,24 @@ class MarketKeeper:
         record_offers(self.store, state.offers, now, effective_at=since)
         save_belief(self.store, state, state.unread, state.courses, now)
         self.factors = factors_by_cloud(self.store)
-        self._reprice((*state.offers, *config.owned_offers(now)), since, now)
+        fleet = load_fleet(self.store, _quiet_since(heard, before, now))
+        self._reprice((*state.offers, *config.owned_offers(now)), since, fleet, now)
         return state
 
-    def _reprice(self, offers: tuple[Offer, ...], since: Mapping[str, datetime], now: datetime) -> None:
+    def _reprice(
+        self, offers: tuple[Offer, ...], since: Mapping[str, datetime], fleet: FleetState, now: datetime
+    ) -> None:
         """A running node costs what its offer costs: since the source says so, or from now on. One that ended
         since then cost it too."""
         prices = {offer.id: as_billed(offer, self.factors) for offer in offers}
-        for node in load_fleet(self.store, now).nodes:
+        for node in fleet.nodes:
             offer, start = prices.get(node.offer.id), since.get(node.offer.id)
             cost_it = node.paid or (start is not None and start < node.since)
             if cost_it and offer is not None and offer.usd_per_hour != node.offer.usd_per_hour:
                 believe_price(self.store, node.name, offer.quoted, start, now)
+
+
+def _quiet_since(heard: Mapping[str, Outcome], before: MarketState, now: datetime) -> datetime:
+    """When the first of those who answer now last did: what ended since may have cost a price unheard of."""
+    courses = (before.courses.get(name) for name, outcome in heard.items() if outcome.result.good)
+    return min((now, *(c.answered_at for c in courses if c is not None and c.answered_at is not None)))

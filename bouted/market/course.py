@@ -36,6 +36,10 @@ class Course:
         """The circuit is open: the source is left alone for longer and longer, and then tried once."""
         return self.failures >= OPEN_AFTER
 
+    def waits(self, now: datetime) -> bool:
+        """Its turn has not come. One that was asked later than now was so before the clock was set back."""
+        return self.asked_at <= now < self.next_at
+
 
 def next_course(
     name: str, before: Course | None, outcome: Outcome, now: datetime, *, every_s: float, jitter: float

@@ -18,8 +18,9 @@ class Quote:
 
     The price is a number; nothing else is checked. It may be zero, absurd or in another currency, and the GPU
     unknown: what is wrong is set aside later, with its reason. `observed_at` is when the source was read,
-    `effective_at` since when the price has held, where the source says. `obtainable` (instances at once) and
-    `hazard_per_hour` (odds of losing one) are None where the source does not know.
+    `effective_at` since when the price has held, where the source says, by its own clock, which may be ahead.
+    `obtainable` (instances at once) and `hazard_per_hour` (odds of losing one) are None where the source does
+    not know.
     """
 
     provider: str

@@ -27,6 +27,8 @@ from bouted.store.session import Store
 from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
 
 _MICROSECOND = timedelta(microseconds=1)
+_CLOCKS_APART = timedelta(days=2)
+"""So far ahead of ours a provider's clock may be; a price from later on is misdated, and holds from now."""
 LONGEST_ROUNDING = timedelta(days=1)
 """No provider bills by longer steps; `billing:` in the config allows none."""
 
@@ -95,14 +97,14 @@ def believe_price(
 ) -> None:
     """Each instance of the node is quoted at this now, and has been since then, as far as is known.
 
-    Where that contradicts what was believed later, the price holds from `now` on: belief wins, and so it does
-    after the clock was set back.
+    `since` is by the provider's clock, as its bill is, and may be later than `now`. Where it contradicts what
+    was believed later, the price holds from `now` on: belief wins, also after the clock was set back.
     """
     with store.writing() as session:
         row = session.get(Nodes, node, with_for_update=True)
         if row is None or _account(session, node) is None:
             return
-        at = min(since or now, now)
+        at = since if since is not None and since < now + _CLOCKS_APART else now
         newest = _newest_after(session, _step(row, usd_per_hour, at, now)).at
         if newest > at:
             _newest_after(session, _step(row, usd_per_hour, max(now, newest + _MICROSECOND), now))

@@ -117,7 +117,8 @@ def _starts(store: Store, offer_id: str, since: datetime, now: datetime) -> list
     price: Decimal | None = None
     for usd, observed_at, effective_at in reversed(rows):
         if usd != price:
-            starts.append(max(effective_at or observed_at, starts[-1] if starts else since))
+            start = min(effective_at or observed_at, now)  # a provider's clock may be ahead of ours
+            starts.append(max(start, starts[-1] if starts else since))
             price = usd
     return starts
 

@@ -63,7 +63,7 @@ def test_no_spot_row_trips_the_reader_and_prices_are_those_that_were_said(rows: 
     }
     assert {str(quote.price) for quote in quotes} <= {text.strip() for text in said if isinstance(text, str)}
     assert all(row.reason and row.row and "\n" not in row.reason for row in unread)
-    assert all(quote.effective_at is not None and quote.effective_at <= NOW for quote in quotes)
+    assert all(quote.effective_at is not None and quote.observed_at <= NOW for quote in quotes)
 
 
 @given(rows=st.lists(JSON | spoilt(SOUND_TYPE), max_size=4))

@@ -140,12 +140,12 @@ def test_a_price_of_nothing_is_passed_on_as_aws_said_it() -> None:
     assert quote.price == 0
 
 
-def test_of_several_changes_the_newest_is_in_force_and_none_is_in_the_future() -> None:
+def test_of_several_changes_the_newest_is_in_force_since_aws_says_so_also_by_a_clock_ahead_of_ours() -> None:
     ahead = {**ROW, "SpotPrice": "0.5", "Timestamp": "2026-06-01T12:00:30Z"}
     quotes, _ = read_spot([ahead, ROW], PAGE)
     (held,) = in_force(quotes)
     assert str(held.price) == "0.5"
-    assert held.effective_at == NOW
+    assert (held.observed_at, held.effective_at) == (NOW, NOW + timedelta(seconds=30))
 
 
 def listed(kind: str, gpus: str, price: str = "1.5") -> Listed:

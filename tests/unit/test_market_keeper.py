@@ -135,6 +135,28 @@ def test_a_source_is_asked_again_when_its_turn_comes(store: Store, config: Confi
     assert len(source.asked_at) == 2
 
 
+@pytest.mark.parametrize("restarted", [False, True], ids=["in one life", "after a restart"])
+def test_a_source_asked_while_the_clock_was_ahead_is_asked_again_once_it_is_right(
+    store: Store, config: Config, restarted: bool
+) -> None:
+    source = ScriptedPrices((A,), (replace(A, price=Decimal("1.50")),))
+    market = keeper(store, source)
+    market.clock = ManualClock(NOON + timedelta(hours=6))
+    asyncio.run(market.refresh(config))
+    if restarted:
+        market = keeper(store, source)
+        market.recall(config)
+    market.clock = ManualClock(NOON)
+
+    async def steps() -> None:
+        await market.tick(config)
+        await until(lambda: not market.asking, lambda: market.tick(config))
+
+    asyncio.run(steps())
+    assert source.asked_at == [NOON + timedelta(hours=6), NOON]
+    assert known(market) == {"a": Decimal("1.50")}
+
+
 def test_a_refresh_waits_no_longer_than_the_sources_patience(
     store: Store, config: Config, gate: Flag
 ) -> None:
@@ -235,6 +257,23 @@ def test_a_running_node_costs_its_new_price_since_the_source_says_so(store: Stor
     asyncio.run(market.refresh(config))
     assert spend_usd(store, NOON, NOON + 2 * hour) == 1 + 3
     assert load_fleet(store, market.clock.now()).committed_usd_per_hour() == Decimal("3.00")
+
+
+def test_a_node_that_ended_while_its_source_was_down_costs_the_price_it_had_then(
+    store: Store, config: Config
+) -> None:
+    hour = timedelta(hours=1)
+    dearer = a_quote("3.00", instance_type="a", observed_at=NOON + 9 * hour, effective_at=NOON + hour)
+    market = keeper(store, ScriptedPrices((A,), SourceFailed("down"), (dearer,)))
+    a_running_node(store, A)
+    assert isinstance(market.clock, ManualClock)
+    asyncio.run(market.refresh(config))
+    market.clock.advance(7200)
+    asyncio.run(market.refresh(config))
+    move_node(store, "t-1", NodeStatus.FAILED, Reason.LOST, NOON + 2 * hour, ended_at=NOON + 2 * hour)
+    market.clock.advance(7 * 3600)
+    asyncio.run(market.refresh(config))
+    assert spend_usd(store, NOON, NOON + 9 * hour) == 1 + 3
 
 
 def test_offers_and_running_nodes_count_at_what_the_cloud_bills(store: Store, config: Config) -> None:

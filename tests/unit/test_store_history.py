@@ -130,6 +130,12 @@ def test_a_life_begins_when_the_source_says_so(store: Store) -> None:
     assert dwell_time(store, L4.id, later(4)) == timedelta(hours=10)
 
 
+def test_a_life_that_began_by_a_clock_ahead_of_ours_began_now(store: Store) -> None:
+    record_offers(store, (seen(1, "5"),), later(1))
+    record_offers(store, (seen(3, "6"),), later(3), effective_at={L4.id: later(5)})
+    assert dwell_time(store, L4.id, later(4)) == timedelta(hours=3)
+
+
 # the past
 
 

@@ -144,6 +144,19 @@ def test_a_price_learned_late_holds_from_when_it_took_effect(store: Store) -> No
     assert load_fleet(store, later(600)).nodes[0].offer.usd_per_hour == Decimal(12)
 
 
+def test_a_price_holds_from_when_its_provider_says_also_while_our_clock_is_a_day_behind(store: Store) -> None:
+    launch(store)
+    believe_price(store, "t-1", Decimal("12.00"), later(30), later(20 - 1440))
+    assert committed_usd_per_hour(store) == Decimal(12)
+    assert spend_usd(store, START, later(60)) == 3 + 6
+
+
+def test_a_price_that_its_source_dates_far_ahead_by_mistake_holds_from_now_on(store: Store) -> None:
+    launch(store)
+    believe_price(store, "t-1", Decimal("12.00"), FOREVER, later(30))
+    assert spend_usd(store, START, later(60)) == 3 + 6
+
+
 def test_an_older_word_on_the_price_does_not_undo_a_newer_one(store: Store) -> None:
     launch(store)
     reprice(store, "t-1", Decimal("12.00"), later(30))

@@ -87,7 +87,7 @@ class SimSource:
         quotes = []
         for ware in WARES:
             since, price = self.prices.at(ware.id, self.true_now())
-            quotes.append(quote_of(ware, price, now, min(since, now)))
+            quotes.append(quote_of(ware, price, now, since))
         return Answer(quotes=tuple(quotes))
 
     def notices(self, wait_s: float) -> tuple[Notice, ...]:
