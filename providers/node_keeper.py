@@ -178,7 +178,7 @@ def _bears(pid: int, mark: bytes) -> bool:
 
 def kill_groups(processes: list[Process]) -> None:
     """End these by force, with all that is in their process groups."""
-    for group in {process.group for process in processes}:
+    for group in {process.group for process in processes if process.group > 1}:  # 0 would be ours
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
 
@@ -470,18 +470,17 @@ class Replica:
                 self._set(phase=phase, **news)
 
     def _set(self, **news: Any) -> None:
-        """Change the record, under the lock. A disk that is full must not end an engine."""
-        before, now = self.record, time.time()
-        self.record = replace(before, **news)
-        if self.record == before:
-            return
-        if self.record.phase != before.phase:
-            self.record = replace(self.record, phase_since=now)
-            say(f"{before.name}: {self.record.phase} {self.record.last_word}".rstrip())
+        """Change the record, under the lock, on disk first. A disk that is full must not end an engine."""
+        before, after = self.record, replace(self.record, **news)
+        if after.phase != before.phase:
+            after = replace(after, phase_since=time.time())
+            say(f"{after.name}: {after.phase} {after.last_word}".rstrip())
         try:
-            self._folder.write(f"{before.name}.json", asdict(self.record))
+            if after != before:
+                self._folder.write(f"{after.name}.json", asdict(after))
         except OSError as error:
-            say(f"cannot keep the record of {before.name}: {error}")
+            say(f"cannot keep the record of {after.name}: {error}")
+        self.record = after
 
     def _pause(self) -> None:
         time.sleep(self._poll_s)

@@ -78,7 +78,7 @@ class KeeperProcess:
     flags: tuple[str, ...] = ()
     end: tuple[str, ...] = ("true",)
     port: int = field(default_factory=_free_port)
-    process: "subprocess.Popen[str] | None" = None
+    process: "subprocess.Popen[bytes] | None" = None
 
     @property
     def folder(self) -> Path:
@@ -101,10 +101,10 @@ class KeeperProcess:
         """Start it, and wait until it listens."""
         env = {**os.environ, "BOUTED_NODE_TOKEN": self.token, "PYTHONWARNINGS": "error"}
         with (self.root / "keeper.out").open("w", encoding="utf-8") as out:
-            self.process = subprocess.Popen(self.command(), env=env, stdout=out, stderr=out)
-        process = self.process
+            process = subprocess.Popen(self.command(), env=env, stdout=out, stderr=out)
+        self.process = process
         until(lambda: process.poll() is not None or "listens" in self.output())
-        if self.process.poll() is not None:
+        if process.poll() is not None:
             raise AssertionError(f"the keeper did not come up: {self.output()}")
 
     def command(self) -> tuple[str, ...]:
@@ -132,7 +132,14 @@ class KeeperProcess:
         if self.process is not None:
             self.process.kill()
             self.process.wait(20)
-        until(lambda: not [_kill(pid) for pid in self.running()])
+        until(self._is_empty)
+
+    def _is_empty(self) -> bool:
+        left = self.running()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
 
     def running(self, mark: str = "") -> list[int]:
         """The processes other than the keeper whose command names the root, and below it `mark`."""
@@ -146,8 +153,3 @@ class KeeperProcess:
             if wanted in command and str(self.folder).encode() not in command:
                 found.append(int(entry.name))
         return found
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
