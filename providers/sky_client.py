@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import SEEK_END
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 
 from bouted.errors import Retryable
 
-from .sky_home import SkyHome
+from .sky_home import WORKER, SkyHome
 from .sky_wire import SkyError, SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 400_000
 PATIENCE_S = 60.0
 AGAIN_S = 5.0
+_WORKERS = {WORKER.partition("=")[0]: "1", "SKYPILOT_DISABLE_LOCAL_API_SERVER": "1"}
 _LOOK: TypeAdapter[SkyLook] = TypeAdapter(SkyLook)
 
 
@@ -71,6 +73,10 @@ class SkyClient:
         """See `sky_calls.autodown`."""
         return self._text("autodown", cluster=cluster, minutes=minutes)
 
+    def check(self, clouds: Sequence[str]) -> str:
+        """See `sky_calls.check`."""
+        return self._text("check", clouds=clouds)
+
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """See `sky_calls.look`."""
         return _LOOK.validate_python(self._ask("look", {"requests": requests, "unasked": unasked}))
@@ -111,7 +117,7 @@ class SkyClient:
                 assert child.process.stdin is not None
                 child.process.stdin.write(line + "\n")
                 child.process.stdin.flush()
-            except OSError:  # it died; its reader tells those that wait
+            except (OSError, ValueError):  # it died; its reader tells those that wait
                 self._child = None
         try:
             return answer.result(PATIENCE_S)
@@ -127,7 +133,7 @@ class SkyClient:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=self.home.environment() | {"SKYPILOT_DISABLE_LOCAL_API_SERVER": "1"},
+            env=self.home.environment() | _WORKERS,
             process_group=0,
         )
         child = _Child(process)
@@ -136,6 +142,7 @@ class SkyClient:
 
     def _read(self, child: _Child) -> None:
         assert child.process.stdout is not None
+        assert child.process.stdin is not None
         for line in child.process.stdout:
             message = json.loads(line)
             waiting = child.waiting.pop(message["id"], None)
@@ -146,6 +153,9 @@ class SkyClient:
             else:
                 waiting.set_result(message["answer"])
         child.process.wait()
+        for pipe in (child.process.stdin, child.process.stdout):
+            with suppress(OSError):  # what was being written when it died is lost
+                pipe.close()
         with self._turn:
             if self._child is child:
                 self._child = None

@@ -25,6 +25,7 @@ LINKED = (
     ".sky/ssh_node_pools.yaml",
     ".sky/ssh_node_pools_info",
 )
+WORKER = "BOUTED_SKY_WORKER=1"  # in the environment of our own process that has SkyPilot's SDK
 _FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG", "PYTHONPATH")
 
 
@@ -60,6 +61,11 @@ class SkyHome:
     def url(self) -> str:
         """Where the API server answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def server_lock(self) -> Path:
+        """What this home's API server holds for as long as it lives."""
+        return self.folder / "api-server.lock"
 
     def environment(self) -> dict[str, str]:
         """What SkyPilot's processes get to see: this process's environment, with another HOME."""

@@ -1,10 +1,9 @@
 """SkyPilot's API server as a supervised process: one at a time, healthy, and outliving the daemon.
 
 The server holds a lock from before it is born until it is dead, so no second one can start beside it. What
-it starts stays in its session and has its HOME, by which the remains of a dead one are found and ended.
+it starts has its HOME, by which the remains of a dead one are found and ended.
 """
 
-import contextlib
 import logging
 import os
 import signal
@@ -19,8 +18,8 @@ import httpx
 from bouted.clock import Clock
 
 from .local_process import is_locked, take_lock
-from .proc_sessions import end_session
-from .sky_home import SkyHome
+from .proc_marked import end_marked
+from .sky_home import WORKER, SkyHome
 
 log = logging.getLogger(__name__)
 
@@ -64,24 +63,12 @@ class SkyServer:
 
     def stop(self) -> None:
         """End the server and everything it started, by force: its state is on disk."""
-        pid = self._pid()
-        if pid is not None:
-            end_session(pid, self.home.mark)
+        end_marked(self.home.mark, spare=WORKER)
         self._silent_since, self._answered = None, False
 
     @property
     def _lock(self) -> Path:
-        return self.home.folder / "api-server.lock"
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.home.folder / "api-server.pid"
-
-    def _pid(self) -> int | None:
-        """The session of the last server that was started."""
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return int(self._pid_file.read_text(encoding="utf-8"))
-        return None
+        return self.home.server_lock
 
     def _answers(self) -> bool:
         try:
@@ -103,7 +90,6 @@ class SkyServer:
             pid = self._spawn(held)
         finally:
             os.close(held)
-        self._pid_file.write_text(str(pid), encoding="utf-8")
         self._silent_since, self._answered = now, False
         self.starts += 1
         self.trouble = "SkyPilot's API server is starting"
