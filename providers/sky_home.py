@@ -26,7 +26,7 @@ LINKED = (
     ".sky/ssh_node_pools_info",
 )
 WORKER = "BOUTED_SKY_WORKER=1"  # in the environment of our own process that has SkyPilot's SDK
-_FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG", "PYTHONPATH")
+_FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

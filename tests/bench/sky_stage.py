@@ -141,7 +141,8 @@ class SkyStage(Deployment):
     def env(self) -> Mapping[str, str]:
         """The stand-in's credentials, and nothing of another deployment."""
         assert self.cloud is not None
-        return {
+        passed = {name: os.environ[name] for name in ("PYTHONPATH", "PYTHONSAFEPATH") if name in os.environ}
+        return passed | {
             "HOME": str(self.cloud.home.folder),
             "PATH": f"{Path(sys.executable).parent}:{SHELL_PATH}",
             "LANG": "C.UTF-8",
