@@ -39,6 +39,10 @@ class SkyApi(Protocol):
         """Start the cluster's own clock anew."""
         ...
 
+    def check(self, clouds: Sequence[str]) -> str:
+        """Ask each cloud whether it lets SkyPilot in. The request's log says how each is."""
+        ...
+
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """These requests, those under way for the clusters `unasked`, and all clusters."""
         ...

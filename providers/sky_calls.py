@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import sky
+from sky.client import sdk
 from sky.server.common import RequestId
 from sky.skylet.autostop_lib import AutostopWaitFor
 
@@ -61,6 +62,11 @@ def refresh(cluster: str) -> str:
 def autodown(cluster: str, minutes: int) -> str:
     """Start the cluster's own clock anew: it takes itself down after so many minutes. The request's id."""
     return str(sky.autostop(cluster, minutes, wait_for=AutostopWaitFor.NONE, down=True))
+
+
+def check(clouds: list[str]) -> str:
+    """Ask each cloud whether it lets SkyPilot in; the request's id. Its log says how each is."""
+    return str(sdk.check(tuple(clouds), verbose=False))
 
 
 def look(requests: list[str], unasked: list[str]) -> dict[str, Any]:
@@ -126,5 +132,5 @@ def _address(handle: Any, credentials: Mapping[str, Any]) -> SshAddress | None:
 
 
 CALLS: Mapping[str, Callable[..., object]] = {
-    call.__name__: call for call in (launch, run_again, down, cancel, refresh, autodown, look, error)
+    call.__name__: call for call in (launch, run_again, down, cancel, refresh, autodown, check, look, error)
 }

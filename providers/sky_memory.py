@@ -51,6 +51,8 @@ class MemorySky:
     boot_s: float = 0.2
     refused: list[tuple[str, SkyError]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
+    checked: str = ""
+    asked: list[tuple[str, ...]] = field(default_factory=list)
     starts: int = 1
     trouble: str = ""
     launches: list[str] = field(default_factory=list)
@@ -99,6 +101,13 @@ class MemorySky:
     def autodown(self, cluster: str, minutes: int) -> str:
         """Nothing here ends by SkyPilot's own clock."""
         return self._request("autostop", cluster, 0.0)
+
+    def check(self, clouds: Sequence[str]) -> str:
+        """Its log is `checked`, whatever is asked."""
+        self.asked.append(tuple(clouds))
+        request = self._request("check", "", 0.0)
+        self.logs[request] = self.checked
+        return request
 
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """The requests asked for, and every cluster."""

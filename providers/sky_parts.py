@@ -8,11 +8,13 @@ from typing import Protocol
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Misconfigured
 from bouted.market.offers import Offer
+from bouted.reconcile.checkup import Finding
 
 from .aws_client import AwsClient
 from .engine_choice import Engines
 from .sky_api import ApiServer, SkyApi
 from .sky_client import SkyClient
+from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
 from .sky_instances import AwsInstances, Instances
 from .sky_keepers import Keepers, Way
@@ -20,6 +22,7 @@ from .sky_names import NameBook
 from .sky_options import SkyOptions
 from .sky_record import NodeRecord, NodeRecords
 from .sky_resources import SkyNames, choice_of
+from .sky_served import served
 from .sky_server import SkyServer
 from .sky_task import KEEPER_PORT, NodeTask, node_task, node_token
 from .sky_times import CloudTimes
@@ -49,6 +52,7 @@ class Outside:
     instances: Instances
     way: Callable[[NodeRecord], Way]
     keeper_port: int = KEEPER_PORT
+    check_up: Callable[[], tuple[Finding, ...]] = tuple
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,7 @@ class SkyParts:
     engines: Engines
     names: Names
     instances: Instances
+    check_up: Callable[[], tuple[Finding, ...]]
 
 
 def sky_parts(
@@ -86,6 +91,7 @@ def sky_parts(
         names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra),
         instances=AwsInstances(client=aws, deployment=deployment),
         way=way,
+        check_up=SkyDoctor(home=home, options=asked, served=lambda: served(home, asked)).check_up,
     )
     return parts_of(
         outside,
@@ -141,6 +147,7 @@ def parts_of(
         engines=engines,
         names=outside.names,
         instances=outside.instances,
+        check_up=outside.check_up,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bouted.errors import BoutedError, Gone, Misconfigured, NotYet, Retryable
 from bouted.market.offers import Offer
+from bouted.reconcile.checkup import Finding
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
 from .local_files import FOREVER
@@ -55,12 +56,17 @@ class SkyLauncher:
         """A launcher with these options (see `sky_options`); ConfigErrors with every problem found."""
         return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
 
-    def close(self) -> None:
-        """Let go of what this object holds; nodes, engines and ways go on, and SkyPilot's server as long as
-        there is a node."""
+    def let_go(self) -> None:
+        """Let go of what this object holds; nodes, engines, ways and SkyPilot's server go on."""
         with self._turning:
             self._keepers.close()
             self._parts.turn.client.close()
+
+    def close(self) -> None:
+        """Let go of what this object holds; nodes, engines and ways go on, and SkyPilot's server as long as
+        there is a node."""
+        self.let_go()
+        with self._turning:
             if all(record.phase is Phase.ENDED for record in self._records.all()):
                 self._parts.turn.server.stop()
 
@@ -162,6 +168,10 @@ class SkyLauncher:
         way = self._keepers.way(record)
         way.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Shell(argv=way.command(*command), folder=way.folder)
+
+    def check_up(self) -> tuple[Finding, ...]:
+        """What SkyPilot needs on this machine and at the clouds."""
+        return self._parts.check_up()
 
     def _there(self, node: str, hint: str = "") -> NodeRecord:
         """The record of a node that is up; NotYet while it is not, Gone when there is none."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bouted.cli.place import Place
 from bouted.daemon.parts import launcher_of, load
 from bouted.errors import Misconfigured
-from bouted.reconcile.launcher import Closes, Launcher
+from bouted.reconcile.launcher import Launcher, LetsGo
 from bouted.store.read_names import Named, read_names
 
 
@@ -34,8 +34,8 @@ def opened(place: Place) -> Iterator[Engines]:
     try:
         yield Engines(launcher=launcher, known=known, deployment=config.deployment)
     finally:
-        if isinstance(launcher, Closes):
-            launcher.close()
+        if isinstance(launcher, LetsGo):
+            launcher.let_go()
 
 
 def require_ours(named: Named) -> None:

@@ -196,10 +196,10 @@ class WithShells(Protocol):
 
 
 @runtime_checkable
-class Closes(Protocol):
-    """A launcher that holds something open in this process,
-    which goes when nobody uses the launcher any more."""
+class LetsGo(Protocol):
+    """A launcher that holds connections or processes in whatever process uses it,
+    which go when that one has no more use for it."""
 
-    def close(self) -> None:
-        """Let go of it; nodes and engines go on."""
+    def let_go(self) -> None:
+        """Let go of them; nothing that others may use is ended."""
         ...
