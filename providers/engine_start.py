@@ -1,4 +1,4 @@
-"""What it takes to start one engine on one machine: the joint between engine adapters and whatever runs them."""
+"""What it takes to start one engine on one machine: said by engine adapters, done by whatever runs them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

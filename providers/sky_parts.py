@@ -18,6 +18,7 @@ from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
 from .sky_instances import AwsInstances, Instances
 from .sky_keepers import Keepers, Way
+from .sky_learned import StartTimes
 from .sky_names import NameBook
 from .sky_options import SkyOptions
 from .sky_record import NodeRecord, NodeRecords
@@ -67,6 +68,7 @@ class SkyParts:
     names: Names
     instances: Instances
     check_up: Callable[[], tuple[Finding, ...]]
+    times: StartTimes
 
 
 def sky_parts(
@@ -147,6 +149,7 @@ def parts_of(
         engines=engines,
         names=outside.names,
         instances=outside.instances,
+        times=StartTimes(folder / "start-times.json"),
         check_up=outside.check_up,
     )
 

@@ -1,7 +1,6 @@
 """Records and what keepers said, as the reconciler sees nodes and replicas. Pure."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from bouted.reconcile.launcher import SeenNode, SeenReplica
 
@@ -49,8 +48,3 @@ def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenR
         )
         for kept in look.replicas
     )
-
-
-def times_from(record: NodeRecord, told: SeenNode) -> tuple[datetime | None, datetime | None]:
-    """When it began and ceased to cost: the cloud's own word where it gives one."""
-    return told.started_at or record.started_at, told.ended_at or record.ended_at

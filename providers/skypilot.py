@@ -20,9 +20,10 @@ from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, S
 
 from .local_files import FOREVER
 from .node_client import NodeClient
-from .node_look import FAILED
+from .node_look import FAILED, READY
 from .sky_instances import Instance
 from .sky_launchable import unlaunchable
+from .sky_learned import with_usual
 from .sky_parts import SkyParts, sky_parts
 from .sky_record import NodeRecord, Phase
 from .sky_seen import seen_node, seen_replicas
@@ -48,6 +49,7 @@ class SkyLauncher:
         self._parts = parts
         self._records, self._clock, self._keepers = parts.records, parts.clock, parts.keepers
         self._turning = threading.Lock()
+        self._models: dict[str, str] = {}
 
     @classmethod
     def from_config(
@@ -93,6 +95,7 @@ class SkyLauncher:
         """Have the node's keeper start the engine. NotYet while the node boots, Gone when there is none."""
         record = self._there(order.node, hint=f"replica {order.name} needs another node")
         start = self._parts.engines.start_of(order)
+        self._models[order.name] = order.shape.model
         self._keepers.ask(record, lambda keeper: keeper.start(start))
 
     def stop_replica(self, name: str, node: str) -> None:
@@ -125,8 +128,9 @@ class SkyLauncher:
         for record in records:
             self._keep_hold(record)
         replicas = [one for record in records for one in self._replicas(record)]
+        self._learn(records)
         return Seen(
-            nodes=tuple(seen_node(record) for record in records),
+            nodes=tuple(self._with_usual(record) for record in records),
             replicas=tuple(sorted(replicas, key=lambda replica: replica.name)),
         )
 
@@ -202,11 +206,39 @@ class SkyLauncher:
             with suppress(BoutedError):  # the next look finds it lacking again
                 self._keepers.ask(record, lambda keeper: keeper.renew(lacks_s))
 
+    def _learn(self, records: Sequence[NodeRecord]) -> None:
+        """Note how long nodes took to come up, and engines to their first token."""
+        times = self._parts.times
+        for record in records:
+            look = self._keepers.heard.get(record.name)
+            if record.phase is not Phase.UP or look is None:
+                continue
+            times.note(_cloud(record), record.name, (look.started_at - record.asked_at).total_seconds())
+            for kept in look.replicas:
+                if kept.phase == READY and kept.name in self._models:
+                    kind = f"{_cloud(record)}/{self._models[kept.name]}"
+                    times.note(kind, kept.name, (kept.phase_since - kept.started_at).total_seconds())
+
+    def _with_usual(self, record: NodeRecord) -> SeenNode:
+        seen = seen_node(record)
+        if record.phase not in (Phase.INTENT, Phase.LAUNCHING, Phase.REACHING):
+            return seen
+        return replace(seen, progress=with_usual(seen.progress, self._parts.times.usual_s(_cloud(record))))
+
     def _replicas(self, record: NodeRecord) -> tuple[SeenReplica, ...]:
         look = self._keepers.heard.get(record.name)
         if look is None or record.phase not in _THERE:
             return ()
-        return seen_replicas(look, lambda port: self._keepers.endpoint(record.name, port))
+        found = seen_replicas(look, lambda port: self._keepers.endpoint(record.name, port))
+        return tuple(
+            replace(
+                one, progress=with_usual(one.progress, self._parts.times.usual_s(self._kind(record, one)))
+            )
+            for one in found
+        )
+
+    def _kind(self, record: NodeRecord, replica: SeenReplica) -> str:
+        return f"{_cloud(record)}/{self._models.get(replica.name, '')}"
 
     def _hold_backstop(self, record: NodeRecord, for_s: float) -> None:
         """SkyPilot's own clock on the node is set anew once it comes near: that takes seconds, so seldom."""
@@ -253,6 +285,10 @@ class SkyLauncher:
                 self._keepers.forget(record.name)
                 if record.ended_at is None or now - record.ended_at > KEEP_ENDED:
                     self._records.forget(record.name)
+
+
+def _cloud(record: NodeRecord) -> str:
+    return record.offer.provider if record.offer is not None else "unknown"
 
 
 def _told(record: NodeRecord, found: Instance | None) -> SeenNode:
