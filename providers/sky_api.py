@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from .sky_wire import SkyError, SkyLook
+from .sky_wire import RequestState, SkyError, SkyLook
 
 
 class SkyApi(Protocol):
@@ -45,6 +45,10 @@ class SkyApi(Protocol):
 
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """These requests, those under way for the clusters `unasked`, and all clusters."""
+        ...
+
+    def state(self, request_id: str) -> RequestState | None:
+        """How far one request is; None when the server knows of none by that id."""
         ...
 
     def error(self, request_id: str) -> SkyError | None:

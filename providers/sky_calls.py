@@ -81,6 +81,12 @@ def look(requests: list[str], unasked: list[str]) -> dict[str, Any]:
     }
 
 
+def state(request_id: str) -> str | None:
+    """How far a request is, and nothing else: a busy server answers that, too. None when it knows of none."""
+    said = sky.api_status([RequestId(request_id)], fields=_ASKED)
+    return _request(said[0]).state.value if said else None
+
+
 def _request(request: Any) -> SkyRequest:
     state = RequestState(request.status)
     return SkyRequest(
@@ -132,5 +138,6 @@ def _address(handle: Any, credentials: Mapping[str, Any]) -> SshAddress | None:
 
 
 CALLS: Mapping[str, Callable[..., object]] = {
-    call.__name__: call for call in (launch, run_again, down, cancel, refresh, autodown, check, look, error)
+    call.__name__: call
+    for call in (launch, run_again, down, cancel, refresh, autodown, check, look, state, error)
 }

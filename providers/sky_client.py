@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from bouted.errors import Retryable
 
 from .sky_home import WORKER, SkyHome
-from .sky_wire import SkyError, SkyLook, SkyRaised
+from .sky_wire import RequestState, SkyError, SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,11 @@ class SkyClient:
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """See `sky_calls.look`."""
         return _LOOK.validate_python(self._ask("look", {"requests": requests, "unasked": unasked}))
+
+    def state(self, request_id: str) -> RequestState | None:
+        """See `sky_calls.state`."""
+        said = self._ask("state", {"request_id": request_id})
+        return None if said is None else RequestState(said)
 
     def error(self, request_id: str) -> SkyError | None:
         """See `sky_calls.error`."""

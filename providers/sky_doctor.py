@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-from bouted.errors import BoutedError
+from bouted.errors import BoutedError, Retryable
 from bouted.reconcile.checkup import Finding, State
 
 from .local_process import is_locked
@@ -100,10 +100,9 @@ def _cloud(cloud: CloudCheck, named: Sequence[str], nowhere: bool) -> Finding:
 def _checked(api: SkyApi, clouds: Sequence[str]) -> str:
     """The log of a `sky check`, once it is over; SkyRaised when that failed."""
     request_id, until = api.check(clouds), monotonic() + CHECK_S
-    while monotonic() < until:
-        request = api.look((request_id,), ()).request(request_id)
-        if request is None or request.state not in UNDER_WAY:
-            break
+    while api.state(request_id) in UNDER_WAY:
+        if monotonic() > until:
+            raise Retryable(f"SkyPilot's check took over {CHECK_S:.0f} s", after_s=CHECK_S)
         sleep(LOOK_S)
     if (error := api.error(request_id)) is not None:
         raise SkyRaised(error)

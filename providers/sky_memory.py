@@ -118,6 +118,11 @@ class MemorySky:
             requests=tuple(asked), clusters=tuple(cluster.known for cluster in self._clusters.values())
         )
 
+    def state(self, request_id: str) -> RequestState | None:
+        """How far it is."""
+        self._proceed()
+        return known.state if (known := self._requests.get(request_id)) is not None else None
+
     def error(self, request_id: str) -> SkyError | None:
         """What a request failed with."""
         return self._errors.get(request_id)
