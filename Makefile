@@ -83,7 +83,7 @@ $(VENV)/.sky-ready: pyproject.toml
 
 bench-sky: setup $(VENV)/.sky-ready ## Run whole deployments on a real SkyPilot at that stand-in (root; an hour; ROWS names parts)
 	@$(BIN)/python -m bouted.testing.ec2.install
-	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/sky.py
+	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/sky_bench.py
 
 bench-crash: setup ## Simulate days with faults, plant bugs, kill real daemons (SEEDS=200 days; QUICK=1: less)
 	@$(BIN)/python tests/bench/crash.py

@@ -26,7 +26,7 @@ LINKED = (
     ".sky/ssh_node_pools_info",
 )
 WORKER = "BOUTED_SKY_WORKER=1"  # in the environment of our own process that has SkyPilot's SDK
-_FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG")
+_FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CONFIG", "PYTHONPATH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,11 @@ class SkyHome:
     def url(self) -> str:
         """Where the API server answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def server_log(self) -> Path:
+        """What the API server, and whatever it starts, writes."""
+        return self.folder / "api-server.log"
 
     @property
     def server_lock(self) -> Path:

@@ -17,6 +17,7 @@ import httpx
 
 from bouted.clock import Clock
 
+from .last_words import last_line
 from .local_process import is_locked, take_lock
 from .proc_marked import end_marked
 from .sky_home import WORKER, SkyHome
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 START_S = 120.0  # how long a server that was started may stay silent
 SILENT_S = 60.0  # how long one that answered may
 TIMEOUT_S = 5.0
+MOST_PAUSE_S = 60.0
 _LOCK_FD = 3
 
 
@@ -44,6 +46,8 @@ class SkyServer:
     starts: int = 0
     _silent_since: datetime | None = field(default=None, init=False)
     _answered: bool = field(default=False, init=False)
+    _ended: int = field(default=0, init=False)
+    _next_at: datetime | None = field(default=None, init=False)
 
     def tend(self) -> bool:
         """Whether it answers now. Starts one where none lives; ends and replaces one that is silent."""
@@ -52,8 +56,7 @@ class SkyServer:
             self._silent_since, self._answered, self.trouble = None, True, ""
             return True
         if not is_locked(self._lock):
-            self.stop()
-            self._start(now)
+            self._start_again(now)
             return False
         since = self._silent_since = self._silent_since or now
         if now - since > timedelta(seconds=SILENT_S if self._answered else START_S):
@@ -65,6 +68,18 @@ class SkyServer:
         """End the server and everything it started, by force: its state is on disk."""
         end_marked(self.home.mark, spare=WORKER)
         self._silent_since, self._answered = None, False
+
+    def _start_again(self, now: datetime) -> None:
+        """Start one where none lives; one that ends as soon as it starts is not started every second."""
+        if self._next_at is not None and now < self._next_at:
+            return
+        if self.starts and not self._answered:
+            self.trouble = f"SkyPilot's API server ended as it started: {last_line(self.home.server_log)}"
+            log.error("%s", self.trouble)
+        self._ended = 0 if self._answered else self._ended + 1
+        self._next_at = now + timedelta(seconds=min(MOST_PAUSE_S, 2.0**self._ended))
+        self.stop()
+        self._start(now)
 
     @property
     def _lock(self) -> Path:
@@ -92,13 +107,12 @@ class SkyServer:
             os.close(held)
         self._silent_since, self._answered = now, False
         self.starts += 1
-        self.trouble = "SkyPilot's API server is starting"
-        log.info("%s, pid %d, port %d", self.trouble, pid, self.home.port)
+        log.info("SkyPilot's API server is starting, pid %d, port %d", pid, self.home.port)
 
     def _spawn(self, lock_fd: int) -> int:
         argv = [sys.executable, "-P", "-m", "sky.server.server", "--host=127.0.0.1"]
         argv.append(f"--port={self.home.port}")
-        output = self.home.folder / "api-server.log"
+        output = self.home.server_log
         return os.posix_spawn(
             argv[0],
             argv,

@@ -20,6 +20,7 @@ from .sky_wire import SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
+WORTH_TELLING_S = 90.0  # a server takes most of a minute to start
 BUSY_S, QUIET_S = 1.5, 10.0
 """How long after a turn the next one waits: every look leaves a row and a file with SkyPilot."""
 _UNASKED = frozenset({Phase.INTENT, Phase.ENDING})
@@ -40,7 +41,16 @@ class SkyTurn:
     lease_s: float
     clusters: SkyLook = field(default_factory=lambda: SkyLook(requests=(), clusters=()))
     _starts: int = 0
+    silent_since: datetime | None = None
     _taken_at: datetime | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why SkyPilot does not answer, once that has lasted for WORTH_TELLING_S."""
+        if self.silent_since is None:
+            return ""
+        silent_s = (self.clock.now() - self.silent_since).total_seconds()
+        return f"{self.server.trouble}, for {silent_s:.0f} s" if silent_s > WORTH_TELLING_S else ""
 
     def take(self) -> None:
         """One turn, unless one is under way elsewhere. Never raises for what SkyPilot or a cloud does."""
@@ -56,7 +66,9 @@ class SkyTurn:
             return
         self._taken_at = now
         if not self.server.tend():
+            self.silent_since = self.silent_since or now
             return
+        self.silent_since = None
         if self.server.starts != self._starts:
             self.client.close()  # its SDK remembers the server before
             self._starts = self.server.starts

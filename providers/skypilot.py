@@ -58,6 +58,11 @@ class SkyLauncher:
         """A launcher with these options (see `sky_options`); ConfigErrors with every problem found."""
         return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
 
+    @property
+    def trouble(self) -> str:
+        """Why SkyPilot's API server does not answer, once it has not for a while."""
+        return self._parts.turn.trouble
+
     def let_go(self) -> None:
         """Let go of what this object holds; nodes, engines, ways and SkyPilot's server go on."""
         with self._turning:

@@ -10,12 +10,12 @@ import os
 import re
 import socket
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.errors import Gone, Retryable
 
+from .last_words import last_line
 from .local_files import read_json, write_json
 from .sky_wire import SshAddress
 
@@ -62,7 +62,7 @@ class SshTunnel:
         with (self.folder / "ssh.log").open("ab") as said:
             done = self._run(asked, stdout=said, stderr=said, start_new_session=True)
         if done.returncode != 0:
-            why = f"ssh to {target} failed: {self._last_word()}"
+            why = f"ssh to {target} failed: {last_line(self.folder / 'ssh.log')}"
             raise Gone(why) if _NOBODY.search(why) else Retryable(why, after_s=AGAIN_S)
         kept = {remote: local for remote, local in self._ports().items() if self._forward(local, int(remote))}
         write_json(self.folder / _PORTS, kept)
@@ -117,12 +117,6 @@ class SshTunnel:
 
     def _ports(self) -> dict[str, int]:
         return read_json(self.folder / _PORTS)
-
-    def _last_word(self) -> str:
-        with suppress(OSError):
-            lines = (self.folder / "ssh.log").read_text(encoding="utf-8", errors="replace").split("\n")
-            return next((line.strip() for line in reversed(lines) if line.strip()), "no word")
-        return "no word"
 
 
 def _free_port() -> int:

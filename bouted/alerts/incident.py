@@ -149,6 +149,12 @@ def list_failing(trouble: str, plan_id: str) -> Alert | None:
     return _standing("list_failing", Severity.WARNING, trouble, did, plan_id)
 
 
+def launcher_failing(trouble: str, plan_id: str) -> Alert | None:
+    """What the launcher leans on does not answer; `trouble` is "" while it does."""
+    did = "goes on with what runs; tries again; launches and ends nothing meanwhile"
+    return _standing("launcher_failing", Severity.WARNING, trouble, did, plan_id)
+
+
 def rows_lost(trouble: str, plan_id: str) -> Alert | None:
     """More runs without a row than may be ended by itself; `trouble` is "" otherwise."""
     return _standing("rows_lost", Severity.PAGE, trouble, "leaves all of it running", plan_id)

@@ -1,10 +1,18 @@
 """What is wrong outside the daemon now, for the board and for whoever gets alerts."""
 
-from bouted.alerts.incident import Alert, deadman_failing, list_failing, needs_attention, rows_lost
+from bouted.alerts.incident import (
+    Alert,
+    deadman_failing,
+    launcher_failing,
+    list_failing,
+    needs_attention,
+    rows_lost,
+)
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.sight import Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.launcher import Launcher, Worried
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
 
@@ -16,9 +24,14 @@ def standing_incidents(
         deadman_failing(deadman.trouble, plan_id),
         list_failing(sight.blindness.trouble, plan_id),
         rows_lost(sweeper.trouble, plan_id),
+        launcher_failing(_worry(sweeper.launcher), plan_id),
         needs_attention(_doubtful(fleet), plan_id),
     )
     return tuple(alert for alert in found if alert is not None)
+
+
+def _worry(launcher: Launcher) -> str:
+    return launcher.trouble if isinstance(launcher, Worried) else ""
 
 
 def _doubtful(fleet: FleetState) -> tuple[str, ...]:

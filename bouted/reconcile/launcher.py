@@ -109,6 +109,16 @@ class Closing(Protocol):
 
 
 @runtime_checkable
+class Worried(Protocol):
+    """A launcher that leans on something that may fail by itself."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from launching now, in one line; "" while nothing does."""
+        ...
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A launcher that knows beforehand what it cannot launch."""
 
