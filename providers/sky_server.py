@@ -1,7 +1,7 @@
 """SkyPilot's API server as a supervised process: one at a time, healthy, and outliving the daemon.
 
 The server holds a lock from before it is born until it is dead, so no second one can start beside it. What
-it starts has its HOME, by which the remains of a dead one are found and ended.
+it starts has its HOME and writes below it, by which the remains of a dead one are found and ended.
 """
 
 import logging
@@ -19,7 +19,7 @@ from bouted.clock import Clock
 
 from .last_words import last_line
 from .local_process import is_locked, take_lock
-from .proc_marked import end_marked
+from .proc_marked import Family
 from .sky_home import WORKER, SkyHome
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class SkyServer:
 
     def stop(self) -> None:
         """End the server and everything it started, by force: its state is on disk."""
-        end_marked(self.home.mark, spare=WORKER)
+        Family(mark=self.home.mark, folder=self.home.folder, spare=WORKER).end()
         self._silent_since, self._answered = None, False
 
     def _start_again(self, now: datetime) -> None:

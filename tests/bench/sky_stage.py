@@ -2,15 +2,16 @@
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from bouted.providers.proc_marked import Family
+from bouted.providers.sky_home import WORKER
 from bouted.providers.sky_task import DEPLOYMENT_LABEL, NODE_LABEL
 
 from bouted.store.open import Store, open_store
@@ -178,32 +179,21 @@ class SkyStage(Deployment):
         """Those that are being paid for."""
         return [one for one in self.rented() if one.running]
 
-    def server_pids(self) -> list[int]:
-        """SkyPilot's processes here, the API server's own first."""
-        mark, found = f"SKY_RUNTIME_DIR={self.sky_home}".encode(), []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    command = (entry / "cmdline").read_bytes()
-                    found.append((b"sky.server" not in command, int(entry.name)))
-        return [pid for _, pid in sorted(found)]
+    @property
+    def server(self) -> Family:
+        """SkyPilot's processes here, but for the daemon's own worker."""
+        return Family(mark=f"SKY_RUNTIME_DIR={self.sky_home}", folder=self.sky_home, spare=WORKER)
 
     def kill_server(self) -> int:
-        """Kill -9 the API server and all it started, the daemon's own worker left alone; how many."""
-        killed = 0
-        for pid in self.server_pids():
-            with suppress(OSError):
-                if b"sky_worker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
-                    killed += 1
-        return killed
+        """Kill -9 the API server and all it started; how many."""
+        living = self.server.living()
+        self.server.end()
+        return len(living)
 
     def leave(self) -> None:
         """Stop the fleet and every process of this stage; what the cloud still runs of it is ended there."""
         self.close()
-        for pid in self.server_pids():
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        self.server.end()
         assert self.cloud is not None
         left = self.running()
         self.cloud.account.terminate(left)

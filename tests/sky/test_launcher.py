@@ -4,9 +4,7 @@ One story in order, since a launch takes most of a minute: each test goes on whe
 """
 
 import json
-import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bouted.providers.proc_marked import Family
+from bouted.providers.sky_home import WORKER
 from bouted.providers.sky_task import DEPLOYMENT_LABEL, node_token
 from bouted.providers.skypilot import SkyLauncher
 
@@ -74,16 +74,11 @@ class Story:
         mine = self.cloud.account.running(**{DEPLOYMENT_LABEL: DEPLOYMENT})
         return sorted(one.tags["bouted-node"] for one in mine)
 
-    def sky_pids(self) -> list[int]:
+    @property
+    def server(self) -> Family:
         """SkyPilot's processes, the launcher's own worker left out."""
-        mark = f"SKY_RUNTIME_DIR={self.state / 'sky' / 'home'}".encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                theirs = mark in (entry / "environ").read_bytes().split(b"\0")
-                if theirs and b"sky_worker" not in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-        return found
+        home = self.state / "sky" / "home"
+        return Family(mark=f"SKY_RUNTIME_DIR={home}", folder=home, spare=WORKER)
 
 
 def opened(cloud: StandInCloud, state: Path) -> SkyLauncher:
@@ -117,7 +112,7 @@ def story(cloud: StandInCloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for name in made.running():
             until(lambda name=name: made.stopped(name), 120.0)
         made.launcher.close()
-        assert made.sky_pids() == []
+        assert made.server.living() == frozenset()
 
 
 def test_two_nodes_come_up_and_a_third_is_refused_with_the_clouds_word(story: Story) -> None:
@@ -172,12 +167,10 @@ def test_a_launcher_that_comes_after_finds_the_same_nodes_engines_and_ways(story
 
 def test_an_api_server_that_is_killed_is_replaced_and_nothing_else_happens(story: Story) -> None:
     before = story.launcher.seen().replicas
-    for pid in story.sky_pids():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    story.server.end()
     assert story.launcher.seen().replicas == before
     story.launcher.renew(("rl-a", "rl-b"), 600.0)
-    until(lambda: story.launcher.seen() and story.sky_pids(), 60.0)
+    until(lambda: story.launcher.seen() and story.server.living(), 60.0)
     assert story.running() == ["rl-a", "rl-b"]
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +77,19 @@ class SkyHome:
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                lines = (entry / "environ").read_bytes().split(b"\0")
+                if mark in lines or self._has_output_of(entry):
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
                     found[int(entry.name)] = command.decode(errors="replace").strip()
             except (FileNotFoundError, PermissionError, ProcessLookupError):
                 continue
         return found
+
+    def _has_output_of(self, entry: Path) -> bool:
+        """SkyPilot's executors write their titles over the environment that they were started with."""
+        with suppress(OSError):
+            return (entry / "fd" / "1").readlink().is_relative_to(self.folder)
+        return False
 
     def end(self) -> None:
         """Kill all processes that have this home: SkyPilot's server leaves some that ignore SIGTERM."""
