@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from .sky_steps import NO_WORD, Word
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
+PATIENCE_S = 3.0
 T = TypeVar("T")
 
 
@@ -64,6 +65,7 @@ class Keepers:
     heard: dict[str, NodeLook] = field(default_factory=dict)
     words: dict[str, Word] = field(default_factory=dict)
     _doors: dict[str, _Door] = field(default_factory=dict, init=False)
+    _asked: "dict[str, Future[NodeLook | None]]" = field(default_factory=dict, init=False)
     _pool: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,13 +76,20 @@ class Keepers:
         return self.words.get(name, NO_WORD)
 
     def look(self, records: Iterable[NodeRecord]) -> None:
-        """Ask every node that has an address."""
-        asked = [record for record in records if record.address is not None]
-        for record, found in zip(asked, self._pool.map(self._look, asked), strict=True):
-            self._hear(record.name, found, self.clock.now())
-        names = {record.name for record in asked}
-        for name in self._doors.keys() - names:
+        """Ask every node that has an address, and wait for PATIENCE_S at most: one that is slow to fail is
+        silent until it has answered, and holds up nobody."""
+        asked = {record.name: record for record in records if record.address is not None}
+        for name in self._doors.keys() - asked.keys():
             self.forget(name)
+        for name, record in asked.items():
+            if name not in self._asked:
+                self._asked[name] = self._pool.submit(self._look, record)
+        wait(self._asked.values(), timeout=PATIENCE_S)
+        now = self.clock.now()
+        for name in asked:
+            answer = self._asked[name]
+            self._hear(name, answer.result() if answer.done() else None, now)
+        self._asked = {name: answer for name, answer in self._asked.items() if not answer.done()}
 
     def _hear(self, name: str, found: NodeLook | None, now: datetime) -> None:
         if found is not None:
