@@ -26,6 +26,7 @@ from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.launcher import Seen
+from bouted.reconcile.leaving import told_leaving
 from bouted.reconcile.routes import ready_by_model, wanted_by_model
 from bouted.store.control import Control
 from bouted.workload.observe import Measured
@@ -95,7 +96,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         requests_failed=inputs.requests_failed,
         targets=_targets(inputs),
         routes=_routes(inputs),
-        nodes=_nodes(inputs.fleet, inputs.seen),
+        nodes=_nodes(inputs.fleet, inputs.seen, inputs.now),
         replicas=_replicas(inputs.fleet, inputs.seen),
         events=tuple(
             BoardEvent(
@@ -132,8 +133,8 @@ def _verdict(inputs: BoardInputs) -> tuple[str, str]:
         return "STARTING", f"0 of {total} replicas ready"
     if dead:
         return "DEGRADED", f"no replica of {', '.join(sorted(dead))} serves; abler models take its queries"
-    if short or inputs.changes.surplus:
-        leaving = len(inputs.changes.surplus)
+    leaving = len(inputs.changes.surplus) + len(inputs.changes.leaving)
+    if short or leaving:
         rest = f", {leaving} {'node' if leaving == 1 else 'nodes'} to leave" if leaving else ""
         return "CONVERGING", f"{total - short} of {total} planned replicas ready{rest}"
     if inputs.plan_error:
@@ -254,7 +255,7 @@ def _routes(inputs: BoardInputs) -> tuple[BoardRoute, ...]:
     )
 
 
-def _nodes(fleet: FleetState, seen: Seen) -> tuple[BoardNode, ...]:
+def _nodes(fleet: FleetState, seen: Seen, now: datetime) -> tuple[BoardNode, ...]:
     progress = {node.name: node.progress for node in seen.nodes}
     return tuple(
         BoardNode(
@@ -268,7 +269,7 @@ def _nodes(fleet: FleetState, seen: Seen) -> tuple[BoardNode, ...]:
             status=node.status,
             reason=node.reason,
             since=node.since.isoformat(),
-            note=node.note or progress.get(node.name, ""),
+            note=told_leaving(node, now) or node.note or progress.get(node.name, ""),
         )
         for node in fleet.nodes
         if node.live

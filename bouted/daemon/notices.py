@@ -1,4 +1,4 @@
-"""Listens for what clouds say about machines they take, and puts it on record."""
+"""Listens for what clouds say about machines they take, and keeps it where the fleet is read from."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from bouted.events import Event, EventKind, Severity
 from bouted.market.asking import in_thread
 from bouted.market.notices import Notice, NoticeKind
 from bouted.market.source import Feed, Notices
-from bouted.store.events import add_events
+from bouted.store.notices import keep_notices, nodes_of
 from bouted.store.open import Store
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class NoticeKeeper:
             if not notices:
                 self._pause(name, EMPTY_S)
             else:
-                add_events(self.store, tuple(self._event(notice) for notice in notices))
+                self._keep(notices)
                 source.acknowledge(notices)
         except NotConfigured:
             self._pause(name, IDLE_S)
@@ -85,15 +85,22 @@ class NoticeKeeper:
         self.failing.discard(name)
         return notices
 
-    def _event(self, notice: Notice) -> Event:
+    def _keep(self, notices: tuple[Notice, ...]) -> None:
+        """From now on the fleet's rows say which nodes go, and when."""
+        nodes = nodes_of(self.store, {notice.instance for notice in notices})
+        events = tuple(self._event(notice, nodes.get(notice.instance, "")) for notice in notices)
+        keep_notices(self.store, notices, events, self.clock.now())
+
+    def _event(self, notice: Notice, node: str) -> Event:
         severity = Severity.INFO if notice.kind is NoticeKind.REBALANCE else Severity.WARNING
         at = f" at {notice.deadline:%H:%M:%S} UTC" if notice.deadline else ""
         where = f"{notice.provider}/{notice.zone or notice.region}"
-        message = f"{notice.provider} says that {notice.instance} in {where} {_TOLD[notice.kind]}{at}"
+        what = f"{node} ({notice.instance})" if node not in ("", notice.instance) else notice.instance
+        message = f"{notice.provider} says that {what} in {where} {_TOLD[notice.kind]}{at}"
         return Event(
             at=self.clock.now(),
             kind=EventKind.NOTICE,
             severity=severity,
-            subject=notice.instance,
+            subject=node or notice.instance,
             message=message,
         )

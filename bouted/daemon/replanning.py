@@ -264,6 +264,8 @@ def _out_of_stock(fleet: FleetState) -> tuple[str, ...]:
 
 
 def _lost(fleet: FleetState) -> tuple[str, ...]:
-    """Nodes that vanished or never came up; the diff replaces them, planning may find something better."""
+    """Nodes that vanished, never came up or are taken back; the diff replaces them, planning may find
+    something better."""
     ended = (Reason.LOST, Reason.TIMEOUT)
-    return tuple(sorted(n.name for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in ended))
+    failed = (n.name for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in ended)
+    return tuple(sorted({*failed, *(n.name for n in fleet.nodes if n.live and n.leaves_at is not None)}))

@@ -210,7 +210,7 @@ class Service:
             )
 
     async def hear_notices(self) -> None:
-        """Put on record what the clouds say about machines they take."""
+        """Keep what the clouds say about machines they take; the next pass acts on it."""
         self.notices.tick(self.market.feeds)
 
     async def consider(self) -> None:

@@ -26,6 +26,7 @@ from bouted.reconcile.observe import (
 )
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.fleet import Refused, load_fleet, move_all
+from bouted.store.notices import note_instances
 from bouted.store.open import Store
 from bouted.store.snapshot import Snapshot, load_snapshot, refreshed
 from bouted.threads import InThread
@@ -129,6 +130,7 @@ class Sight:
             log.warning("%s was %s when looked at: %s", name, before[name], refused.why)
             if self._still(name, before[name]):
                 move_all(self.store, (_set_aside(refused),), now)
+        note_instances(self.store, observation.instances)
         self.bill_times.note(observation.times, fleet.nodes)
 
     def _still(self, name: str, before: NodeStatus | ReplicaStatus) -> bool:

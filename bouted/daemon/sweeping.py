@@ -25,6 +25,7 @@ from bouted.store.control import load_control
 from bouted.store.events import add_events
 from bouted.store.fleet import add_node, load_fleet, move_node
 from bouted.store.known_nodes import nodes_named
+from bouted.store.notices import note_instances
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.store.prices import believed_offers
@@ -100,6 +101,7 @@ class Sweeper:
         """Write what follows; orphans and strays are only told of unless `ends`."""
         nodes = load_fleet(self.store, self.clock.now()).nodes if found.times else ()
         self.bill_times.note(found.times, nodes)
+        note_instances(self.store, found.instances)
         for move in found.closed:
             self._close(move.name, move.status, move.reason, move.ended_at)
         if ends:

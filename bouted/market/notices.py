@@ -25,3 +25,8 @@ class Notice:
     at: datetime
     deadline: datetime | None
     receipt: str
+
+    @property
+    def leaves_at(self) -> datetime | None:
+        """When it goes, or went; None where that is only feared."""
+        return None if self.kind is NoticeKind.REBALANCE else (self.deadline or self.at)

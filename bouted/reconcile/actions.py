@@ -9,6 +9,7 @@ from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import PlannedNode
 from bouted.reconcile.disruption import Disruption
 from bouted.reconcile.fleet import Node, Replica
+from bouted.reconcile.states import Reason
 
 
 class OnBreach(StrEnum):
@@ -85,7 +86,8 @@ class ChangeSet:
     not want. start: places of kept nodes that lack a replica. extra: replicas on kept nodes that the node's
     cut has no place for. ready: replicas that serve now and that the plan wants. foreign: nodes that this
     launcher did not start, which are left alone. attention: nodes whose evidence cannot be; they are paid
-    for and do not count as there.
+    for and do not count as there. leaving: nodes that their provider takes back; what they are for is wanted
+    elsewhere.
     """
 
     keep: tuple[Node, ...]
@@ -97,11 +99,13 @@ class ChangeSet:
     ready: tuple[Replica, ...]
     foreign: tuple[Node, ...] = ()
     attention: tuple[Node, ...] = ()
+    leaving: tuple[Node, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing to change."""
-        return not (self.launch or self.recut or self.surplus or self.start or self.extra)
+        unwanted = self.surplus or self.extra or self.leaving
+        return not (self.launch or self.recut or self.start or unwanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,7 @@ class DrainReplica:
     """Take the replica out of the route table; running streams finish."""
 
     replica: Replica
+    reason: Reason = Reason.SUPERSEDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +150,7 @@ class StopNode:
     """Give the instance back: none of its replicas is live."""
 
     node: Node
+    reason: Reason = Reason.SUPERSEDED
 
 
 Action = LaunchNode | RecutNode | StartReplica | DrainReplica | StopReplica | StopNode

@@ -20,11 +20,13 @@ def diff(wanted: tuple[PlannedNode, ...], fleet: FleetState, launcher: str) -> C
 
     A node matches a wanted one of the same slot, offer and cut, else one of the same offer and cut, else it
     is cut anew for one of the same offer: the node that keeps most replicas so. Each is used once, so equal
-    nodes are kept whatever their ordinals. Nodes that are stopping or need attention match nothing.
+    nodes are kept whatever their ordinals. Nodes that are stopping, need attention or are taken back by their
+    provider match nothing.
     """
     on = replicas_by_node(fleet)
     ours = [node for node in fleet.nodes if node.launcher == launcher]
-    pool = _Pool(free={node.name: node for node in ours if node.status in KEEPABLE})
+    there = [node for node in ours if node.status in KEEPABLE]
+    pool = _Pool(free={node.name: node for node in there if node.leaves_at is None})
     keep, rest = pool.take_slots(wanted)
     more, rest = pool.take_equal(rest)
     keep += more
@@ -43,6 +45,7 @@ def diff(wanted: tuple[PlannedNode, ...], fleet: FleetState, launcher: str) -> C
         ready=tuple(replica for replica in kept if replica.status is ReplicaStatus.READY),
         foreign=tuple(node for node in fleet.nodes if node.live and node.launcher != launcher),
         attention=tuple(node for node in ours if node.status is NodeStatus.NEEDS_ATTENTION),
+        leaving=tuple(node for node in there if node.leaves_at is not None),
     )
 
 

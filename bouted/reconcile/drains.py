@@ -11,31 +11,39 @@ from decimal import Decimal
 
 from bouted.reconcile.actions import DrainReplica, Place
 from bouted.reconcile.cuts import gpus_of, gpus_used
+from bouted.reconcile.evacuate import evacuees
 from bouted.reconcile.fleet import Node, Replica
 from bouted.reconcile.guards import most_at_once
 from bouted.reconcile.launches import Launches
+from bouted.reconcile.leaving import ahead_usd_per_hour
 from bouted.reconcile.scene import Scene
 from bouted.reconcile.standing import HeldBy
-from bouted.reconcile.states import NodeStatus, ReplicaStatus
+from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 
 
 def drains(
     scene: Scene, shed: tuple[Node, ...], in_the_way: tuple[Replica, ...], room: Launches
 ) -> list[DrainReplica]:
-    """The drains to make now, forced ones first. `in_the_way` are those that a re-cut waits for."""
+    """The drains to make now, forced ones first: what is shed, what goes with its node. `in_the_way` are
+    those that a re-cut waits for."""
     if scene.standing.down:
         return [DrainReplica(replica=r) for r in scene.own if r.status is ReplicaStatus.READY]
     serving = sum(r.status in (ReplicaStatus.READY, ReplicaStatus.DRAINING) for r in scene.own)
     draining = sum(r.status is ReplicaStatus.DRAINING for r in scene.own)
     most = most_at_once(serving, scene.limits)
-    forced = [replica for node in shed for replica in scene.ready_on(node)][: max(0, most - draining)]
+    noticed = evacuees(scene)
+    forced = [*(replica for node in shed for replica in scene.ready_on(node)), *noticed]
+    forced = forced[: max(0, most - draining)]
     scene.serving -= Counter(r.shape.model for node in shed for r in scene.ready_on(node))
     wanted_away = [r for r in _Choice(scene=scene, room=room).chosen(shed, in_the_way) if r not in forced]
     count = len(wanted_away) + draining + len(forced)
     if wanted_away and not _agreed(scene, count, serving, most):
         wanted_away = []
     left = max(0, scene.limits.disruption.max_drains - draining - len(forced))
-    return [DrainReplica(replica=r) for r in (*forced, *wanted_away[:left])]
+    return [
+        DrainReplica(replica=r, reason=Reason.NOTICED if r in noticed else Reason.SUPERSEDED)
+        for r in (*forced, *wanted_away[:left])
+    ]
 
 
 def _agreed(scene: Scene, count: int, serving: int, most: int) -> bool:
@@ -130,7 +138,7 @@ class _Choice:
             return need
         leaving = [n for n in scene.fleet.nodes if n.status is NodeStatus.STOPPING]
         leaving += [n for n in scene.changes.surplus if n.paid and not scene.ready_on(n)]
-        freed = sum((node.usd_per_hour for node in leaving), Decimal(0))
+        freed = sum((ahead_usd_per_hour(node, scene.now) for node in leaving), Decimal(0))
         return need - (scene.limits.most_usd_per_hour - self.room.committed) - freed
 
     def _consider_extra(self, replica: Replica, *, at_once: bool) -> None:

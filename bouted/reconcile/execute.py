@@ -188,11 +188,11 @@ class Executor:
                 case StartReplica():
                     self._start(action.replica, context)
                 case DrainReplica():
-                    self._move_replica(action.replica, ReplicaStatus.DRAINING, Reason.SUPERSEDED)
+                    self._move_replica(action.replica, ReplicaStatus.DRAINING, action.reason)
                 case StopReplica():
                     self._stop_replica(action.replica)
                 case StopNode():
-                    self._stop_node(action.node)
+                    self._stop_node(action.node, action.reason)
         except (NotYet, Gone) as wait:  # a node that is gone shows as such in the next pass
             return self._later(action, str(wait), RETRY_S)
         except Retryable as wait:
@@ -207,7 +207,8 @@ class Executor:
         ):  # looked at and committed in one step: two launches must not share the room for one
             now = self.clock.now()
             fleet = load_fleet(self.store, now)
-            refusal = refuse_launch(node, fleet, context.limits, context.rules, context.month_usd())
+            month_usd = context.month_usd()
+            refusal = refuse_launch(node, fleet, context.limits, context.rules, month_usd, now)
             if refusal:
                 raise BudgetRefused(refusal)
             if node.status is NodeStatus.PLANNED and LaunchWaits(fleet, now).offer(node.offer.id):
@@ -237,18 +238,18 @@ class Executor:
             reason = Reason.DRAINED if drained else Reason.SUPERSEDED
             self._move_replica(replica, ReplicaStatus.STOPPED, reason)
 
-    def _stop_node(self, node: Node) -> None:
+    def _stop_node(self, node: Node, reason: Reason) -> None:
         now = self.clock.now()
         if node.status is NodeStatus.PLANNED:
             self.launcher.stop_node(node.name)
-            move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, now)
+            move_node(self.store, node.name, NodeStatus.GONE, reason, now)
             return
         if node.status not in (NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION, NodeStatus.GONE):
-            move_node(self.store, node.name, NodeStatus.STOPPING, Reason.SUPERSEDED, now)
+            move_node(self.store, node.name, NodeStatus.STOPPING, reason, now)
         with suppress(Gone):
             self.launcher.stop_node(node.name)
         if node.status is not NodeStatus.GONE:
-            move_node(self.store, node.name, NodeStatus.GONE, Reason.SUPERSEDED, self.clock.now())
+            move_node(self.store, node.name, NodeStatus.GONE, reason, self.clock.now())
 
     def _move_replica(self, replica: Replica, status: ReplicaStatus, reason: Reason) -> None:
         move_replica(self.store, replica.name, status, reason, self.clock.now())

@@ -23,6 +23,8 @@ class Node:
 
     `name` is derived from the deployment, the slot and the incarnation, so a retry finds what a crash
     left behind. `offer` holds the price believed now. `launcher` names the plug-in that owns it.
+    `instance_id` is what the provider calls it, "" until known; `leaves_at` is when it takes it back, None
+    unless it said so.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Node:
     since: datetime
     launched_at: datetime | None
     note: str = ""
+    instance_id: str = ""
+    leaves_at: datetime | None = None
 
     @property
     def usd_per_hour(self) -> Decimal:

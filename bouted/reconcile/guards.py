@@ -3,6 +3,7 @@ cannot make sense of they refuse. Pure, and not pluggable."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -11,6 +12,7 @@ from bouted.market.offers import Market
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Action, DrainReplica, Limits, StopNode
 from bouted.reconcile.fleet import FleetState, Node
+from bouted.reconcile.leaving import ahead_usd_per_hour, committed_ahead
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
 FEW = 2
@@ -28,16 +30,24 @@ class Bill:
 
 
 def refuse_launch(
-    node: Node, fleet: FleetState, limits: Limits, rules: tuple[ModelRules, ...], month_usd: Decimal
+    node: Node,
+    fleet: FleetState,
+    limits: Limits,
+    rules: tuple[ModelRules, ...],
+    month_usd: Decimal,
+    now: datetime,
 ) -> str | None:
-    """Why this launch must not be made now, or None. `fleet` and `month_usd` are fresh from the store."""
+    """Why this launch must not be made now, or None. `fleet` and `month_usd` are fresh from the store.
+
+    What providers take back counts as far as it is paid for until then.
+    """
     free = node.offer.market is Market.OWNED
     if node.usd_per_hour == 0 and not free:
         return f"{node.name} would be rented at no price, which nobody offers"
-    own = sum((n.usd_per_hour for n in fleet.nodes if n.name == node.name and n.paid), Decimal(0))
+    own = (ahead_usd_per_hour(n, now) for n in fleet.nodes if n.name == node.name and n.paid)
     bill = Bill(
         launch_usd_per_hour=node.usd_per_hour,
-        committed_usd_per_hour=fleet.committed_usd_per_hour() - own,
+        committed_usd_per_hour=committed_ahead(fleet, now) - sum(own, Decimal(0)),
         month_usd=month_usd,
     )
     refusal = refuse_bill(bill, limits)

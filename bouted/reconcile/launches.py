@@ -12,6 +12,7 @@ from bouted.reconcile.actions import LaunchNode
 from bouted.reconcile.backoff import MOST_S, LaunchWaits
 from bouted.reconcile.fleet import Node
 from bouted.reconcile.guards import Bill, refuse_bill
+from bouted.reconcile.leaving import committed_ahead
 from bouted.reconcile.names import node_name
 from bouted.reconcile.scene import Scene, models_of
 from bouted.reconcile.standing import HeldBy
@@ -171,7 +172,7 @@ def launches(scene: Scene, closed: str) -> Launches:
         scene=scene,
         closed=closed,
         waits=LaunchWaits(scene.fleet, scene.now),
-        committed=scene.fleet.committed_usd_per_hour(),
+        committed=committed_ahead(scene.fleet, scene.now),
         launching=sum(node.status is NodeStatus.LAUNCHING for node in nodes),
         stock=stock,
         coming=_coming(scene),

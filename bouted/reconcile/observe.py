@@ -4,15 +4,23 @@ What a launcher says of an end is believed at once, with its times. What its lis
 that is confirmed; an engine that answers stands for itself and its node, whatever the list lacks.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bouted.reconcile.actions import Limits
 from bouted.reconcile.adopted import is_adopted, with_adopted
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launcher import Seen, SeenNode
-from bouted.reconcile.observe_node import NodeMove, NodeTimes, Presence, node_move, presence, times_of
+from bouted.reconcile.observe_node import (
+    NodeMove,
+    NodeTimes,
+    Presence,
+    new_instances,
+    node_move,
+    presence,
+    times_of,
+)
 from bouted.reconcile.observe_replica import Health, ReplicaMove, node_ended, replica_move
 from bouted.reconcile.states import NodeStatus
 
@@ -22,7 +30,8 @@ __all__ = ("Health", "NodeMove", "NodeTimes", "Observation", "ReplicaMove", "awa
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Moves to write, things that run although their row has ended (to be stopped again), names that run
-    without a row, nodes that are launching without being seen, and the provider's times of nodes."""
+    without a row, nodes that are launching without being seen, the provider's times of nodes, and its ids of
+    those whose rows lack them."""
 
     nodes: tuple[NodeMove, ...]
     replicas: tuple[ReplicaMove, ...]
@@ -31,6 +40,7 @@ class Observation:
     unknown: tuple[str, ...]
     unseen: frozenset[str]
     times: tuple[NodeTimes, ...] = ()
+    instances: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(
@@ -92,6 +102,7 @@ def observe(
             if n.status is NodeStatus.LAUNCHING and there[n.name] is Presence.UNSURE
         ),
         times=times_of(fleet.nodes, nodes),
+        instances=new_instances(fleet.nodes, nodes),
     )
 
 

@@ -95,6 +95,16 @@ def times_of(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> tuple[NodeT
     )
 
 
+def new_instances(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> dict[str, str]:
+    """What providers call the nodes of which the rows do not know that yet, by name."""
+    known = {node.name: node.instance_id for node in nodes}
+    return {
+        name: told
+        for name, before in known.items()
+        if name in seen and (told := seen[name].instance_id) not in ("", before)
+    }
+
+
 def _launching(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:
     if seen is not None and seen.up:
         return _move(node, NodeStatus.UP, Reason.OBSERVED, seen)

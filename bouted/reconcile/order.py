@@ -2,6 +2,7 @@
 
 What wins when rules collide, from the top: the caps on dollars, what must go on serving, the mass-stop guard,
 disruption windows, new before old. Over a cap that no action broke it sheds, and then nothing is launched.
+What providers take back is replaced at once, whatever windows say (`evacuate`).
 """
 
 from datetime import datetime
@@ -18,6 +19,7 @@ from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.backoff import place_waits
 from bouted.reconcile.cuts import gpus_of, gpus_used
 from bouted.reconcile.drains import drains
+from bouted.reconcile.evacuate import spent
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launches import Launches, launches, most_needed_first
 from bouted.reconcile.names import replica_name
@@ -39,12 +41,12 @@ def order(
     seen = scene(changes, fleet, limits, now, standing)
     room = launches(seen, "" if standing.down else limits.disruption.closed_because(now))
     over = bool(breach(seen)) and not standing.down
-    leaving = shed(seen) if over else ()
-    gone = frozenset(node.name for node in (*changes.surplus, *leaving))
+    shedding = shed(seen) if over else ()
+    gone = frozenset(node.name for node in (*changes.surplus, *shedding)) | spent(seen)
     cuts = Recuts() if over else _launches(seen, room)
     actions: list[Action] = [*stops(seen, gone, cuts.in_the_way), *cuts.launches, *cuts.actions]
     actions += _starts(seen, gone)
-    actions += drains(seen, leaving, cuts.in_the_way, room)
+    actions += drains(seen, shedding, cuts.in_the_way, room)
     _say_foreign(seen)
     return Decision(actions=tuple(actions), held=tuple(seen.held.values()), agreed=standing.agreed)
 

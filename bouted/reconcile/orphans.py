@@ -40,6 +40,7 @@ def orphan_row(seen: SeenNode, known: Known, now: datetime) -> Node:
         reason=Reason.ORPHAN,
         since=now,
         launched_at=seen.started_at,
+        instance_id=seen.instance_id,
         note=f"ran under our mark without a row{told}",
     )
 

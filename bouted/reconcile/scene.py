@@ -19,8 +19,8 @@ from bouted.reconcile.states import ReplicaStatus
 @dataclass(slots=True, kw_only=True)
 class Scene:
     """`on`: replicas by node. `own`: those on nodes that this launcher started. `wanted`, `cover`, `serving`:
-    replicas per model that the plan wants, that count as serving for it, that serve at all. `least`: how many
-    of each must go on serving."""
+    replicas per model that the plan wants, that count as serving for it, that serve and stay: nothing counts
+    on a node that its provider takes back. `least`: how many of each must go on serving."""
 
     changes: ChangeSet
     fleet: FleetState
@@ -70,7 +70,9 @@ def scene(changes: ChangeSet, fleet: FleetState, limits: Limits, now: datetime, 
     """Everything counted."""
     on = replicas_by_node(fleet)
     ours = [node for node in fleet.nodes if node.launcher == standing.launcher]
-    serving = Counter(r.shape.model for r in fleet.replicas if r.status is ReplicaStatus.READY)
+    going = {node.name for node in fleet.nodes if node.leaves_at is not None}
+    ready = (r for r in fleet.replicas if r.status is ReplicaStatus.READY)
+    serving = Counter(r.shape.model for r in ready if r.node not in going)
     counted = standing.counted
     return Scene(
         changes=changes,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from bouted.reconcile.actions import OnBreach
 from bouted.reconcile.fleet import Node
+from bouted.reconcile.leaving import committed_to_stay
 from bouted.reconcile.scene import Scene, models_of
 from bouted.reconcile.standing import HeldBy
 from bouted.reconcile.states import NodeStatus
@@ -16,7 +17,7 @@ def breach(scene: Scene) -> str:
     limits, spent = scene.limits, scene.standing.month_usd
     if limits.cap_usd_per_month is not None and spent >= limits.cap_usd_per_month:
         return f"${spent:.2f} were spent this month, the cap is ${limits.cap_usd_per_month:.2f}"
-    committed = scene.fleet.committed_usd_per_hour()
+    committed = committed_to_stay(scene.fleet)
     if committed > limits.most_usd_per_hour:
         most = limits.most_usd_per_hour
         return f"${committed:.2f}/h is committed at the prices of now, the cap is ${most:.2f}/h"
@@ -52,10 +53,8 @@ def shed(scene: Scene) -> tuple[Node, ...]:
 
 def _excess_usd_per_hour(scene: Scene) -> Decimal:
     """What must go, beyond what is ending already; all that costs when the month is spent."""
-    ending = sum(
-        (node.usd_per_hour for node in scene.fleet.nodes if node.status is NodeStatus.STOPPING), Decimal(0)
-    )
-    committed = scene.fleet.committed_usd_per_hour() - ending
+    ending = (n for n in scene.fleet.nodes if n.status is NodeStatus.STOPPING and n.leaves_at is None)
+    committed = committed_to_stay(scene.fleet) - sum((node.usd_per_hour for node in ending), Decimal(0))
     cap = scene.limits.cap_usd_per_month
     if cap is not None and scene.standing.month_usd >= cap:
         return committed

@@ -51,6 +51,7 @@ class Reason(Told):
     """Why something is in its status."""
 
     PLAN = "plan", "the plan wants it so"
+    NOTICED = "noticed", "its provider said that it takes it back"
     SUPERSEDED = "superseded", "the plan does not want it any more"
     OPERATOR = "operator", "a person wanted it so"
     OBSERVED = "observed", "it was seen so"

@@ -30,7 +30,11 @@ def stops(scene: Scene, leaving: frozenset[str], in_the_way: tuple[Replica, ...]
         live = sum(node.live for node in ours)
         stopping = sum(node.status is NodeStatus.STOPPING for node in ours)
         room = max(0, most_at_once(live, scene.limits) - stopping)
-    return actions + [StopNode(node=node) for node in (*ending, *fresh[:room])]
+    return actions + [StopNode(node=node, reason=_why(node)) for node in (*ending, *fresh[:room])]
+
+
+def _why(node: Node) -> Reason:
+    return Reason.SUPERSEDED if node.leaves_at is None else Reason.NOTICED
 
 
 def _drained(scene: Scene, replica: Replica) -> bool:

@@ -6,14 +6,14 @@ names that this deployment gives are ever looked at.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bouted.reconcile.adopted import is_adopted
 from bouted.reconcile.fleet import Node
 from bouted.reconcile.launcher import SeenNode
 from bouted.reconcile.names import is_ours
-from bouted.reconcile.observe_node import NodeMove, NodeTimes, ended_move, times_of
+from bouted.reconcile.observe_node import NodeMove, NodeTimes, ended_move, new_instances, times_of
 
 SETTLE_S = 60.0
 """A list may show for a while as running what has just been ended."""
@@ -47,7 +47,8 @@ class Findings:
 
     orphans: run without a row, to be ended. young: the same, too young. held: the same, too many at once.
     taken: the same, and the plan's next launch takes them over. strays: run although their rows have ended.
-    closed: moves of rows whose nodes have ended. times: what the provider says of rows' bills.
+    closed: moves of rows whose nodes have ended. times: what the provider says of rows' bills. instances:
+    what it calls nodes whose rows do not say so.
     """
 
     orphans: tuple[SeenNode, ...] = ()
@@ -57,6 +58,7 @@ class Findings:
     strays: tuple[Node, ...] = ()
     closed: tuple[NodeMove, ...] = ()
     times: tuple[NodeTimes, ...] = ()
+    instances: Mapping[str, str] = field(default_factory=dict)
 
 
 def sweep(
@@ -95,6 +97,7 @@ def sweep(
         ),
         closed=tuple(_closed(ours.values(), seen, gone - answering)),
         times=times_of(ours.values(), found),
+        instances=new_instances(ours.values(), found),
     )
 
 

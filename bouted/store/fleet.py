@@ -65,6 +65,7 @@ def add_node(store: Store, node: Node) -> None:
                 launched_at=node.launched_at,
                 ended_at=None if node.live else node.since,
                 note=node.note,
+                instance_id=node.instance_id,
             )
         )
         session.flush()

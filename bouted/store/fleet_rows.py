@@ -69,6 +69,7 @@ def node_value(row: Nodes) -> Node | Unreadable:
         since=row.since,
         launched_at=row.launched_at,
         note=note,
+        instance_id=row.instance_id,
     )
 
 

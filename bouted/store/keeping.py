@@ -25,6 +25,7 @@ from bouted.store.tables import (
     Events,
     Nodes,
     NodesCounted,
+    Notices,
     Offers,
     Plans,
     PriceObservations,
@@ -43,8 +44,9 @@ _REPLICA_ENDED = (ReplicaStatus.STOPPED, ReplicaStatus.FAILED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
-    """How long what is kept. `journal` is for events, actions, ended replicas, the documents behind old plans
-    and every single step of prices; `history` for ended nodes with their money, plans and daily prices."""
+    """How long what is kept. `journal` is for events, notices, actions, ended replicas, the documents behind
+    old plans and every single step of prices; `history` for ended nodes with their money, plans and daily
+    prices."""
 
     journal: timedelta
     history: timedelta
@@ -57,6 +59,7 @@ def let_go_old(store: Store, now: datetime, keep: Keep) -> int:
     for step in (
         lambda session: _delete(session, Events, _oldest(Events, Events.at < journal)),
         lambda session: _delete(session, Actions, _oldest(Actions, Actions.at < journal)),
+        lambda session: _notices(session, journal),
         lambda session: _replicas(session, journal),
         lambda session: _nodes(session, history),
         lambda session: _plans(session, history),
@@ -123,6 +126,13 @@ def _delete_named(session: Session, table: type[Base], key: Any, values: Sequenc
     if values:
         session.execute(delete(table).where(key.in_(values)))
     return len(values)
+
+
+def _notices(session: Session, before: datetime) -> int:
+    old = session.scalars(select(Notices).where(Notices.leaves_at < before).limit(AT_ONCE)).all()
+    for row in old:
+        session.delete(row)
+    return len(old)
 
 
 def _replicas(session: Session, before: datetime) -> int:

@@ -37,7 +37,8 @@ def odds_from_fleet(
     """Counts what these nodes went through since `counted`, which says how far each has been counted.
 
     A launch was refused when its node failed for want of capacity or quota without having come up, and
-    granted when it came up. A node that is LOST is a loss. Hours run from launch to the node's end.
+    granted when it came up. A node that is LOST is a loss, and so is one that was given up because its
+    provider had said it would take it. Hours run from launch to the node's end.
     """
     changed: dict[str, Odds] = {}
     news: dict[str, Counted] = {}
@@ -67,6 +68,6 @@ def _count(node: Node, done: Counted, odds: Odds | None, now: datetime) -> tuple
         if until - start >= HOURS_STEP or (ended and until > start):
             odds = survived(odds, (until - start) / timedelta(hours=1), until)
             done = replace(done, hours_to=until)
-    if failed and node.reason is Reason.LOST:
+    if (failed and node.reason is Reason.LOST) or (ended and node.reason is Reason.NOTICED):
         odds = lost(odds, node.since)
     return replace(done, ended=ended), odds

@@ -1,6 +1,6 @@
 """Reads the fleet, whatever somebody wrote into its rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from bouted.store.fleet_rows import (
     replica_value,
 )
 from bouted.store.legible import Garbled
+from bouted.store.notices import Instance, leaving_in
 from bouted.store.session import Store
 from bouted.store.spend import read_accounts
 from bouted.store.tables import Nodes, Replicas, SpendAccounts
@@ -56,6 +57,7 @@ def fleet_in(session: Session, now: datetime) -> FleetState:
     """The same, inside a transaction."""
     cutoff = now - RECENT
     nodes, bad_nodes = _nodes(session, cutoff)
+    nodes = _with_notices(nodes, leaving_in(session, now))
     replicas, bad_replicas = _replicas(session, cutoff)
     return FleetState(
         nodes=nodes,
@@ -76,6 +78,17 @@ def _nodes(session: Session, cutoff: datetime) -> tuple[tuple[Node, ...], tuple[
         elif node_status(row)[0] in NODE_LIVE:
             unreadable.append(value)
     return tuple(nodes), tuple(unreadable)
+
+
+def _with_notices(nodes: tuple[Node, ...], leaving: Mapping[Instance, datetime]) -> tuple[Node, ...]:
+    """The live ones that a notice names say when they go."""
+    return tuple(_with_notice(node, leaving) for node in nodes) if leaving else nodes
+
+
+def _with_notice(node: Node, leaving: Mapping[Instance, datetime]) -> Node:
+    known_as = ((node.offer.provider, name) for name in (node.instance_id, node.name) if name)
+    leaves_at = next((leaving[key] for key in known_as if key in leaving), None)
+    return replace(node, leaves_at=leaves_at) if leaves_at is not None and node.live else node
 
 
 def _replicas(session: Session, cutoff: datetime) -> tuple[list[Replica], tuple[Unreadable, ...]]:

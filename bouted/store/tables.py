@@ -12,6 +12,7 @@ from bouted.catalog.precision import Precision
 from bouted.events import EventKind, Severity
 from bouted.market.asking import Result
 from bouted.market.doubt import Doubt
+from bouted.market.notices import NoticeKind
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.market.quotes import Row, Unread
 from bouted.perf.learn import Correction
@@ -229,7 +230,8 @@ class Plans(Base):
 
 
 class Nodes(Base):
-    """Every instance ever intended. `ended_at` is set while the node is gone or failed."""
+    """Every instance ever intended. `ended_at` is set while the node is gone or failed; `instance_id` is what
+    its provider calls it, "" until known."""
 
     __tablename__ = "nodes"
     __table_args__ = (Index(None, "slot", "incarnation"),)
@@ -247,6 +249,19 @@ class Nodes(Base):
     launched_at: Mapped[datetime | None] = mapped_column(Instant())
     ended_at: Mapped[datetime | None] = mapped_column(Instant(), index=True)
     note: Mapped[str]
+    instance_id: Mapped[str]
+
+
+class Notices(Base):
+    """Machines that their providers take back: what they call each, and until when it stays."""
+
+    __tablename__ = "notices"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    instance: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[NoticeKind] = mapped_column(Word(NoticeKind))
+    heard_at: Mapped[datetime] = mapped_column(Instant())
+    leaves_at: Mapped[datetime] = mapped_column(Instant(), index=True)
 
 
 class Replicas(Base):

@@ -182,6 +182,10 @@ class FleetWorld:
             if replica.node == name and replica.live:
                 self._replica(replica.name, ReplicaStatus.FAILED, Reason.NODE_ENDED)
 
+    def notice(self, name: str, left_s: float = 120.0) -> None:
+        """A node's provider says when it takes it back."""
+        self.nodes[name] = replace(self.nodes[name], leaves_at=self.now + timedelta(seconds=left_s))
+
     def kill(self, name: str) -> None:
         """A replica's process dies."""
         self._replica(name, ReplicaStatus.FAILED, Reason.LOST)

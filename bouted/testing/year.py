@@ -184,6 +184,7 @@ class _Year:
             "template": a_template("L4", 1, small=2), "launcher": "memory",
             "status": NodeStatus.UP if ended_at is None else NodeStatus.GONE, "reason": Reason.OBSERVED,
             "since": ended_at or since, "launched_at": since, "ended_at": ended_at, "note": "",
+            "instance_id": "",
         }  # fmt: skip
 
     def _write(self, table: type[Base], rows: Rows) -> None:

@@ -19,7 +19,7 @@ from bouted.reconcile.guards import (
     refuse_mass_stop,
 )
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
-from bouted.testing.fleet import FleetWorld, an_offer, limits, must_serve, planned
+from bouted.testing.fleet import START, FleetWorld, an_offer, limits, must_serve, planned
 from bouted.testing.store import a_node
 
 NOTHING = Decimal(0)
@@ -57,22 +57,24 @@ def a_fleet(*nodes: Node, unreadable: tuple[Unreadable, ...] = ()) -> FleetState
 
 def test_a_node_that_was_asked_for_before_is_not_counted_twice() -> None:
     node = replace(a_node("n", usd_per_hour="6.00"), status=NodeStatus.LAUNCHING)
-    assert refuse_launch(node, a_fleet(node), limits("6", "0"), must_serve(small=1), NOTHING) is None
+    assert refuse_launch(node, a_fleet(node), limits("6", "0"), must_serve(small=1), NOTHING, START) is None
 
 
 def test_what_cannot_be_read_is_counted_at_what_it_costs() -> None:
     row = Unreadable(name="x", node="x", why="", hint="", usd_per_hour=Decimal(5))
     node = a_node("n", usd_per_hour="6.00")
-    said = refuse_launch(node, a_fleet(unreadable=(row,)), limits("6", "0"), must_serve(small=1), NOTHING)
+    said = refuse_launch(
+        node, a_fleet(unreadable=(row,)), limits("6", "0"), must_serve(small=1), NOTHING, START
+    )
     assert said == "launching n would commit $11.00/h, the cap is $6.00/h ($6.00 + $0.00 surge)"
 
 
 def test_only_a_machine_of_ones_own_is_free() -> None:
     (owned,) = planned(an_offer("owned", usd_per_hour="0", market=Market.OWNED), small=1)
     free = replace(a_node("n"), offer=owned.offer)
-    assert refuse_launch(free, a_fleet(), limits(), must_serve(small=1), NOTHING) is None
+    assert refuse_launch(free, a_fleet(), limits(), must_serve(small=1), NOTHING, START) is None
     object.__setattr__(free.offer, "market", Market.SPOT)
-    assert "at no price" in str(refuse_launch(free, a_fleet(), limits(), must_serve(small=1), NOTHING))
+    assert "at no price" in str(refuse_launch(free, a_fleet(), limits(), must_serve(small=1), NOTHING, START))
 
 
 @pytest.mark.parametrize(

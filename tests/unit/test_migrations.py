@@ -55,7 +55,7 @@ NEXT = '''"""The schema after this one."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
+revision = "0008"
 down_revision = "{before}"
 
 
@@ -183,7 +183,7 @@ def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, t
     assert load_fleet(store, START) == fleet
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0007"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0008"
     backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
     assert dump(backup) == before
     assert not list(tmp_path.glob("*.partial*"))
@@ -211,7 +211,7 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     odd.mkdir()
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0007",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0008",)]
 
 
 # revision 0002

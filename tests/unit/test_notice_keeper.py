@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from bouted.errors import SourceFailed
 from bouted.events import EventKind
 from bouted.market.notices import Notice, NoticeKind
 from bouted.market.quotes import Answer
+from bouted.reconcile.states import NodeStatus
 from bouted.store.events import list_events
+from bouted.store.fleet import add_node, load_fleet
 from bouted.store.open import Store
 from bouted.testing.clock import ManualClock
 from bouted.testing.prices import NOON, ScriptedPrices, a_feed
 from bouted.testing.processes import until
-from bouted.testing.store import fresh_store
+from bouted.testing.store import a_node, fresh_store
 
 TAKEN = Notice(
     provider="aws",
@@ -74,6 +76,28 @@ def test_a_notice_is_put_on_record_and_then_acknowledged(store: Store) -> None:
     assert event.kind is EventKind.NOTICE
     assert event.message == "aws says that i-0abc in aws/use1-az4 will be taken at 12:02:00 UTC"
     assert source.acknowledged == [TAKEN]
+
+
+def test_the_fleet_knows_from_then_on_when_the_node_goes(store: Store) -> None:
+    keeper, source = NoticeKeeper(store=store, clock=ManualClock(NOON)), Telling([(TAKEN,)])
+    add_node(store, replace(a_node(), status=NodeStatus.UP, instance_id="i-0abc"))
+    poll(keeper, source)
+    (node,) = load_fleet(store, NOON).nodes
+    assert node.leaves_at == NOON + timedelta(minutes=2)
+    (event,) = list_events(store, NOON - timedelta(days=1), 10)
+    assert event.subject == "t-1"
+    assert event.message == "aws says that t-1 (i-0abc) in aws/use1-az4 will be taken at 12:02:00 UTC"
+
+
+def test_that_a_machine_may_be_taken_soon_is_told_and_changes_nothing(store: Store) -> None:
+    feared = replace(TAKEN, kind=NoticeKind.REBALANCE, deadline=None)
+    keeper, source = NoticeKeeper(store=store, clock=ManualClock(NOON)), Telling([(feared,)])
+    add_node(store, replace(a_node(), status=NodeStatus.UP, instance_id="i-0abc"))
+    poll(keeper, source)
+    (node,) = load_fleet(store, NOON).nodes
+    assert node.leaves_at is None
+    assert len(list_events(store, NOON - timedelta(days=1), 10)) == 1
+    assert source.acknowledged == [feared]
 
 
 def test_a_source_without_notices_is_left_alone(store: Store) -> None:

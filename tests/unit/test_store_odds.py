@@ -103,6 +103,13 @@ def test_a_node_that_was_stopped_is_no_loss(store: Store) -> None:
     assert (odds.losses, round(odds.hours, 1)) == (0.0, 2.5)
 
 
+def test_a_node_that_was_given_up_because_its_provider_takes_it_back_is_a_loss(store: Store) -> None:
+    up(store)
+    move_node(store, "t-1", N.STOPPING, Reason.NOTICED, later(2))
+    move_node(store, "t-1", N.GONE, Reason.NOTICED, later(2.1))
+    assert look(store, 2.2).losses == 1.0
+
+
 def test_what_ended_while_nobody_looked_counts_too(store: Store) -> None:
     up(store)
     move_node(store, "t-1", N.FAILED, Reason.LOST, later(3))
