@@ -31,9 +31,11 @@ class Engine:
 
 @dataclass(slots=True, kw_only=True)
 class Machine:
-    """One rented machine. `listed_at` is when the provider's lists begin to name it."""
+    """One rented machine. `id` is the provider's own name for it; `listed_at` is when its lists begin to hold
+    it."""
 
     name: str
+    id: str
     offer_id: str
     instances: int
     started_at: datetime
@@ -90,6 +92,15 @@ class Cloud:
         """The running machine of this name."""
         return next((machine for machine in self.running() if machine.name == name), None)
 
+    def next_id(self) -> str:
+        """What the next machine is called here."""
+        return f"i-{len(self.machines):04}"
+
+    def answers(self, machine: Machine, name: str) -> bool:
+        """Whether an engine on a machine answers now."""
+        engine = machine.engines.get(name)
+        return engine is not None and not engine.hung and engine.listens_at <= self.loop.now()
+
     def rent(self, order: NodeOrder) -> None:
         """Start billing a machine; nothing when one of that name runs."""
         if self.find(order.name) is not None:
@@ -100,6 +111,7 @@ class Cloud:
         self.machines.append(
             Machine(
                 name=order.name,
+                id=self.next_id(),
                 offer_id=order.offer.id,
                 instances=order.instances,
                 started_at=now,
@@ -142,6 +154,7 @@ class Cloud:
                         started_at=machine.started_at,
                         ended_at=ended,
                         offer_id=machine.offer_id,
+                        instance_id=machine.id,
                     )
                 )
         return tuple(listed)

@@ -204,6 +204,18 @@ def _ask_at_once(source: PriceSource, now: datetime) -> "Future[Outcome]":
 
 
 def _hear_at_once(source: Notices, name: str) -> "Future[tuple[Notice, ...]]":
-    heard: Future[tuple[Notice, ...]] = Future()
-    heard.set_result(source.notices(0.0))
-    return heard
+    return _Listening(source)
+
+
+class _Listening(Future[tuple[Notice, ...]]):
+    """A long poll: its answer is what has come by the time at which somebody looks."""
+
+    def __init__(self, source: Notices) -> None:
+        super().__init__()
+        self._source = source
+
+    def done(self) -> bool:
+        return True
+
+    def result(self, timeout: float | None = None) -> tuple[Notice, ...]:
+        return self._source.notices(0.0)

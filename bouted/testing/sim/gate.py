@@ -12,7 +12,10 @@ from sqlalchemy.exc import OperationalError
 from bouted.testing.sim.vtime import pause
 
 _INTERLEAVED = 0.15  # of the transactions that begin inside a blocking call, others run first
-_STIRRING = ("UPDATE nodes", "UPDATE replicas", "UPDATE control", "INSERT INTO nodes", "INSERT INTO replicas")
+_STIRRING = (
+    "UPDATE nodes", "UPDATE replicas", "UPDATE control",
+    "INSERT INTO nodes", "INSERT INTO replicas", "INSERT INTO notices",
+)  # fmt: skip
 _WRITING = ("INSERT", "UPDATE", "DELETE")
 
 

@@ -25,6 +25,7 @@ _SURGES = ("0", "1.5", "4", "8")
 _DROUGHT = 0.6  # from this size on a GPU type is sold out everywhere
 _DAY_S = 86_400.0
 _NOTICE_S = 120.0
+_LISTENS_S = 4
 
 
 def happen(world: World, fault: Fault) -> None:
@@ -98,19 +99,23 @@ def _notice(world: World, fault: Fault) -> None:
             provider=machine.offer_id.split("/")[0],
             region="",
             zone="",
-            instance=machine.name,
+            instance=machine.id,
             kind=NoticeKind.INTERRUPTION,
             at=now,
             deadline=now + timedelta(seconds=_NOTICE_S),
-            receipt=machine.name,
+            receipt=machine.id,
         )
     )
+    announced = world.announce(fault, machine, world.loop.time() + _NOTICE_S)
 
     def taken() -> None:
         if machine.end(world.loop.now()) is None:
             world.cloud.end(machine, "taken by the provider, as announced")
+        world.taken(announced)
         world.stirred.set()
 
+    for after_s in range(1, int(_NOTICE_S), _LISTENS_S):  # a daemon that hears of it looks at its clock
+        world.loop.call_later(after_s, world.stirred.set)
     world.loop.call_later(_NOTICE_S, taken)
 
 
@@ -181,6 +186,7 @@ def _orphan(world: World, fault: Fault) -> None:
     world.cloud.machines.append(
         Machine(
             name=f"bt-sim-orphan{len(world.cloud.machines)}",
+            id=world.cloud.next_id(),
             offer_id=_offer(fault),
             instances=1,
             started_at=now,

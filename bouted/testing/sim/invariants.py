@@ -23,6 +23,7 @@ class Violation(AssertionError):
 class Moment:
     """What an invariant may look at. `healthy_s`: seconds so far in which one daemon was up, unpaused, could
     write and could see; `obstructed`: stock, quota or the cap may stand in the way of a launch now.
+    `announced` are machines that the provider said it takes, whether it has or not.
     """
 
     now_s: float
@@ -34,6 +35,11 @@ class Moment:
     caps: Decimal
     shedding: bool
     obstructed: bool
+    announced: frozenset[str] = frozenset()
+
+    def committed(self) -> Decimal:
+        """Dollars an hour, but for what the provider takes back anyway."""
+        return self.rows.committed(self.announced)
 
 
 class Invariant(Protocol):
@@ -54,7 +60,7 @@ class Invariant(Protocol):
         ...
 
 
-class _Holds:
+class Holds:
     """Says nothing; invariants say what they care about."""
 
     def committed(self, at: Moment) -> str:
@@ -68,7 +74,7 @@ class _Holds:
 
 
 @dataclass(slots=True)
-class IntentFirst(_Holds):
+class IntentFirst(Holds):
     """No money without a row."""
 
     sentence: ClassVar[str] = "a machine is asked for only under a row that says so"
@@ -85,7 +91,7 @@ class IntentFirst(_Holds):
 
 
 @dataclass(slots=True)
-class NothingLeaks(_Holds):
+class NothingLeaks(Holds):
     """Unexplained machines end."""
 
     sentence: ClassVar[str] = "what runs and no live row explains ends within a sweep and its grace"
@@ -106,7 +112,7 @@ class NothingLeaks(_Holds):
 
 
 @dataclass(slots=True)
-class OneNodePerSlot(_Holds):
+class OneNodePerSlot(Holds):
     """No doubles."""
 
     sentence: ClassVar[str] = "a place of the plan is filled by one live node at most"
@@ -119,7 +125,7 @@ class OneNodePerSlot(_Holds):
 
 
 @dataclass(slots=True)
-class OneReplicaPerPlace(_Holds):
+class OneReplicaPerPlace(Holds):
     """No doubles on a node either."""
 
     sentence: ClassVar[str] = "a place on a node is filled by one live replica at most"
@@ -131,22 +137,24 @@ class OneReplicaPerPlace(_Holds):
 
 
 @dataclass(slots=True)
-class ActsUnderCap(_Holds):
+class ActsUnderCap(Holds):
     """Money is guarded when it is committed."""
 
-    sentence: ClassVar[str] = "no launch takes committed dollars an hour over the cap and the surge"
+    sentence: ClassVar[str] = (
+        "no launch takes committed dollars an hour over the cap and the surge, but for what is taken anyway"
+    )
 
     def committed(self, at: Moment) -> str:
         for name, row in at.rows.nodes.items():
             before = at.before.nodes.get(name)
             fresh = row.status is NodeStatus.LAUNCHING and (before is None or not before.paid)
-            if fresh and at.rows.committed() > at.caps:
-                return f"launching {name} commits ${at.rows.committed()}/h, allowed are ${at.caps}/h"
+            if fresh and at.committed() > at.caps:
+                return f"launching {name} commits ${at.committed()}/h, allowed are ${at.caps}/h"
         return ""
 
 
 @dataclass(slots=True)
-class OverCapIsBounded(_Holds):
+class OverCapIsBounded(Holds):
     """A price rise is answered."""
 
     sentence: ClassVar[str] = "after a price rise committed dollars an hour come back under the cap in time"
@@ -163,7 +171,7 @@ class OverCapIsBounded(_Holds):
 
 
 @dataclass(slots=True)
-class FloorIsKept(_Holds):
+class FloorIsKept(Holds):
     """Draining never takes what serves below the floor."""
 
     sentence: ClassVar[str] = "no drain or stop takes a model below its floor while there is a choice"
@@ -180,14 +188,15 @@ class FloorIsKept(_Holds):
                 and (was := at.before.replicas.get(r.name)) is not None
                 and was.status is ReplicaStatus.READY
             ]
-            floor = 1 if at.obstructed else max(1, model.min_replicas)
+            goes = all(at.rows.replicas[name].node in at.announced for name in left)
+            floor = 1 if at.obstructed or goes else max(1, model.min_replicas)
             if left and at.rows.ready(model.name) < floor:
                 return f"{left[0]} leaves {at.rows.ready(model.name)} of {model.name}, the floor is {floor}"
         return ""
 
 
 @dataclass(slots=True)
-class ServingIsNotStopped(_Holds):
+class ServingIsNotStopped(Holds):
     """Drain, then stop."""
 
     sentence: ClassVar[str] = "no node ends while a replica on it lives, and no engine while it is routed to"
@@ -206,7 +215,7 @@ class ServingIsNotStopped(_Holds):
 
 
 @dataclass(slots=True)
-class LaunchesArePaced(_Holds):
+class LaunchesArePaced(Holds):
     """No storms."""
 
     sentence: ClassVar[str] = "launches of one offer that are refused are asked for again ever more slowly"
@@ -224,7 +233,7 @@ class LaunchesArePaced(_Holds):
 
 
 @dataclass(slots=True)
-class PlanIsNotLost(_Holds):
+class PlanIsNotLost(Holds):
     """The plan in force survives."""
 
     sentence: ClassVar[str] = "once a plan is in force, one is"

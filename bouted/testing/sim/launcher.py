@@ -9,7 +9,7 @@ from bouted.clock import Clock
 from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health
-from bouted.testing.sim.cloud import LISTED_FOR, SWEPT_FOR, Cloud, Machine
+from bouted.testing.sim.cloud import LISTED_FOR, SWEPT_FOR, Cloud
 from bouted.testing.sim.gate import Gate
 from bouted.testing.sim.vtime import pause
 
@@ -168,14 +168,9 @@ class SimProber:
 
     def _ask(self, name: str, node: str) -> Health:
         machine = self.cloud.find(node)
-        if machine is None or not _answers(machine, name, self.cloud.loop.now()):
+        if machine is None or not self.cloud.answers(machine, name):
             since = self.failing.setdefault(name, self.clock.now())
             return Health(replica=name, ok=False, running=0, waiting=0, failing_since=since)
         self.failing.pop(name, None)
         busy = 2 if self.cloud.loop.now() - machine.engines[name].started_at < timedelta(minutes=30) else 0
         return Health(replica=name, ok=True, running=busy, waiting=0)
-
-
-def _answers(machine: Machine, name: str, now: datetime) -> bool:
-    engine = machine.engines.get(name)
-    return engine is not None and not engine.hung and engine.listens_at <= now

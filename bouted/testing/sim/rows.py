@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -68,9 +69,10 @@ class Rows:
         """The live replicas of a node."""
         return tuple(r for r in self.replicas.values() if r.node == node and r.live)
 
-    def committed(self) -> Decimal:
-        """Dollars an hour that are or may be paid."""
-        return sum((node.usd_per_hour for node in self.nodes.values() if node.paid), Decimal(0))
+    def committed(self, without: Collection[str] = ()) -> Decimal:
+        """Dollars an hour that are or may be paid, but for some nodes'."""
+        counted = (node for node in self.nodes.values() if node.paid and node.name not in without)
+        return sum((node.usd_per_hour for node in counted), Decimal(0))
 
     def ready(self, model: str) -> int:
         """Replicas of a model that serve."""

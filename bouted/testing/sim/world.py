@@ -11,10 +11,12 @@ from pathlib import Path
 from random import Random
 
 from bouted.config.schema import Config
-from bouted.testing.sim.cloud import Cloud
+from bouted.reconcile.states import ReplicaStatus
+from bouted.testing.sim.announced import Announced, NoticesAreUsed, apart
+from bouted.testing.sim.cloud import Cloud, Machine
 from bouted.testing.sim.config import LEASE_H, Files, Wish
 from bouted.testing.sim.daemon import Daemon, Surroundings
-from bouted.testing.sim.faults import Script, clock_of
+from bouted.testing.sim.faults import Fault, Script, clock_of
 from bouted.testing.sim.gate import Crash, Gate
 from bouted.testing.sim.invariants import Invariant, LaunchesArePaced, Moment, Violation, all_invariants
 from bouted.testing.sim.market import WARES, Load, SimSource
@@ -46,6 +48,8 @@ class World:
     trace: list[str] = field(default_factory=list)
     invariants: tuple[Invariant, ...] = field(default_factory=all_invariants)
     pace: LaunchesArePaced = field(default_factory=LaunchesArePaced)
+    notices: NoticesAreUsed = field(default_factory=NoticesAreUsed)
+    announced: set[str] = field(default_factory=set)
     daemons: list[Daemon] = field(default_factory=list)
     rows: Rows = NOTHING
     healthy_s: float = 0.0
@@ -169,6 +173,35 @@ class World:
         if detail:
             self.violated("LaunchesArePaced", self.pace.sentence, detail)
 
+    def announce(self, fault: Fault, machine: Machine, takes_s: float) -> Announced:
+        """The provider says that it takes this machine."""
+        self.passed()
+        at = self._moment(self.rows)
+        ready = (r for r in self.rows.on(machine.name) if r.status is ReplicaStatus.READY)
+        held = sum(other.offer_id == machine.offer_id for other in self.cloud.running())
+        self.announced.add(machine.name)
+        return Announced(
+            machine=machine,
+            told_s=at.now_s,
+            takes_s=takes_s,
+            models=frozenset(replica.model for replica in ready),
+            calm=self._calm(at)
+            and held < self.cloud.stock[machine.offer_id]
+            and apart(fault, self.script.faults, takes_s),
+        )
+
+    def taken(self, announced: Announced) -> None:
+        """The provider has taken it."""
+        self.passed()
+        self.notices.taken(self._moment(self.rows), announced)
+
+    def _calm(self, at: Moment) -> bool:
+        """A daemon works, nothing stands in its way, and no fault waits for its next move."""
+        waits = (
+            self.active is None or self.active.gate.countdown is not None or self.cloud.weather.next_launch
+        )
+        return self._healthy() and not at.obstructed and not waits
+
     def passed(self) -> None:
         """Time has passed."""
         elapsed, self.looked_s = self.loop.time() - self.looked_s, self.loop.time()
@@ -210,12 +243,13 @@ class World:
             cloud=self.cloud,
             config=self.config,
             caps=caps,
-            shedding=self.rows.committed() > caps,
+            shedding=self.rows.committed(self.announced) > caps,
             obstructed=now_s < max(self.obstructed_until, self.over_cap_until),
+            announced=frozenset(self.announced),
         )
 
     def _judge(self, at: Moment, ask: Callable[[Invariant, Moment], str]) -> None:
-        for one in self.invariants:
+        for one in (*self.invariants, self.notices):
             detail = ask(one, at)
             if detail:
                 self.violated(type(one).__name__, one.sentence, detail)
