@@ -52,7 +52,11 @@ class SkyServer:
     def tend(self) -> bool:
         """Whether it answers now. Starts one where none lives; ends and replaces one that is silent."""
         now = self.clock.now()
-        if self._answers():
+        answers = self._answers()
+        if answers and not is_locked(self._lock):
+            self.trouble = f"port {self.home.port} is taken by another server; set launcher.options.port"
+            return False
+        if answers:
             self._silent_since, self._answered, self.trouble = None, True, ""
             return True
         if not is_locked(self._lock):

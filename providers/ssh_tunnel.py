@@ -5,6 +5,7 @@ daemon, so that queries go on flowing while that restarts; whoever comes next fi
 on the node listens anywhere but on its loopback.
 """
 
+import fcntl
 import logging
 import os
 import re
@@ -53,9 +54,13 @@ class SshTunnel:
 
     def connect(self) -> None:
         """Make the connection if it does not stand, with the ports it had before."""
-        if self._stands():
-            return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of two processes that find it down, one makes it
+            if not self._stands():
+                self._make()
+
+    def _make(self) -> None:
         (self.folder / _SOCKET).unlink(missing_ok=True)
         target = f"{self.address.user}@{self.address.host}"
         asked = ("ssh", "-M", "-N", "-f", *self._options(), target)

@@ -83,7 +83,7 @@ class ProblemMaker:
             wanted, gpus, workload, config.planner.seed, config.planner.groups
         )
         self.mix = workload
-        incumbent = incumbent_of(desired_plan(self.store), usable)
+        incumbent = incumbent_of(desired_plan(self.store), usable, fleet)
         models = quality.quality.models
         return PlanningProblem(
             offers=usable,

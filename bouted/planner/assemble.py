@@ -1,6 +1,8 @@
 """Puts a planning problem together from what is believed now. Pure."""
 
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 
 from bouted.market.offers import Offer
 from bouted.planner.plan import Plan
@@ -13,19 +15,28 @@ LENGTH_DRIFT = 0.15
 BURST_DRIFT = 0.5
 
 _REFUSED = frozenset({Reason.NO_CAPACITY, Reason.QUOTA})
+_ASKED_FOR = frozenset({NodeStatus.PLANNED, NodeStatus.LAUNCHING})
 
 
-def incumbent_of(plan: Plan | None, offers: tuple[Offer, ...]) -> Incumbent | None:
-    """The plan in force at today's prices; an offer no longer listed keeps its last price."""
+def incumbent_of(plan: Plan | None, offers: tuple[Offer, ...], fleet: FleetState) -> Incumbent | None:
+    """The plan in force at today's prices; an offer no longer listed keeps its last price.
+
+    What it wants and was refused lately is left out: it cannot be held to what is not there.
+    """
     if plan is None:
         return None
     now = {offer.id: offer for offer in offers}
-    nodes = tuple(
-        PlannedNode(offer=now.get(node.offer.id, node.offer), template=node.template, ordinal=node.ordinal)
-        for node in plan.design.nodes
-    )
+    left = Counter(_held_of_refused(fleet))
+    nodes = []
+    for node in plan.design.nodes:
+        if node.offer.id in left:
+            left[node.offer.id] -= 1
+            if left[node.offer.id] < 0:
+                continue
+        offer = now.get(node.offer.id, node.offer)
+        nodes.append(PlannedNode(offer=offer, template=node.template, ordinal=node.ordinal))
     shares = tuple(ModelShare(model=item.model, share=item.share) for item in plan.design.shares)
-    return Incumbent(plan_id=plan.id, nodes=nodes, shares=shares)
+    return Incumbent(plan_id=plan.id, nodes=tuple(nodes), shares=shares)
 
 
 def without_refused(offers: tuple[Offer, ...], fleet: FleetState) -> tuple[Offer, ...]:
@@ -33,16 +44,22 @@ def without_refused(offers: tuple[Offer, ...], fleet: FleetState) -> tuple[Offer
 
     `fleet` remembers an hour of ended nodes, so a stock-out is forgotten after an hour.
     """
-    refused = {
-        node.offer.id for node in fleet.nodes if node.status is NodeStatus.FAILED and node.reason in _REFUSED
-    }
-    held: dict[str, int] = {}
+    held = _held_of_refused(fleet)
+    return tuple(replace(offer, obtainable=held[offer.id]) if offer.id in held else offer for offer in offers)
+
+
+def _held_of_refused(fleet: FleetState) -> dict[str, int]:
+    """How many are held of each offer that was refused lately; what was asked for since is not."""
+    refused_at: dict[str, datetime] = {}
     for node in fleet.nodes:
-        if node.live:
-            held[node.offer.id] = held.get(node.offer.id, 0) + 1
-    return tuple(
-        replace(offer, obtainable=held.get(offer.id, 0)) if offer.id in refused else offer for offer in offers
-    )
+        if node.status is NodeStatus.FAILED and node.reason in _REFUSED:
+            refused_at[node.offer.id] = max(node.since, refused_at.get(node.offer.id, node.since))
+    held = dict.fromkeys(sorted(refused_at), 0)
+    for node in fleet.nodes:
+        at = refused_at.get(node.offer.id)
+        if at is not None and node.live and not (node.status in _ASKED_FOR and node.since > at):
+            held[node.offer.id] += 1
+    return held
 
 
 def steady_mix(believed: WorkloadProfile | None, observed: WorkloadProfile) -> WorkloadProfile:
