@@ -23,6 +23,13 @@ def simulated(bench: Bench) -> None:
     simulation_rows(bench, seeds, int(os.environ.get("FIRST", "0")))
 
 
+def noticed(bench: Bench) -> None:
+    """Machines that are taken with a notice."""
+    from crash_notices import notice_rows
+
+    notice_rows(bench, 10 if _quick() else 60)
+
+
 def planted(bench: Bench) -> None:
     """Bugs on purpose."""
     from crash_sim import mutation_rows
@@ -56,6 +63,7 @@ def fast(bench: Bench) -> None:
 
 PARTS: Mapping[str, Callable[[Bench], None]] = {
     "simulated": simulated,
+    "noticed": noticed,
     "planted": planted,
     "killed": killed,
     "takeover": taken_over,

@@ -75,6 +75,10 @@ def _none(*_: object) -> tuple[()]:
     return ()
 
 
+def _nobody(*_: object) -> dict[Any, Any]:
+    return {}
+
+
 _limits = HeldConfig.limits
 
 
@@ -128,6 +132,7 @@ MUTATIONS: tuple[Mutation, ...] = tuple(
         ("forget back-off of offers", lambda: _no_backoff()),
         ("lose the plan in force at a restart", lambda: patch.object(Reconciler, "begin", _forget_plan)),
         ("launch again what is launching", lambda: patch("bouted.reconcile.diff.KEEPABLE", _KEPT)),
+        ("ignore notices", lambda: patch("bouted.store.read_fleet.leaving_in", _nobody)),
         ("start no engine twice", lambda: patch("bouted.reconcile.order._starts", _first_only)),
     )
 )

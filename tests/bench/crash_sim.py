@@ -15,7 +15,7 @@ from bouted.testing.sim.shrink import shrink, told
 
 PROCESSES = 2
 WITHIN = 200
-ASIDE = ("Fenced", "LaunchesArePaced", "NoBugs", "Converges", "LedgerEqualsBill")
+ASIDE = ("Fenced", "LaunchesArePaced", "NoticesAreUsed", "NoBugs", "Converges", "LedgerEqualsBill")
 SHOWN = 3
 TOLD_EVERY = 250
 

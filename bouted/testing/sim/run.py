@@ -31,13 +31,15 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What a simulated day came to. `trace` tells it line by line, `digest` is a hash of that."""
+    """What a simulated day came to. `trace` tells it line by line, `digest` is a hash of that. `unserved_s`
+    are the gaps that announced losses left, 0 where another replica served."""
 
     script: Script
     violation: Violation | None
     trace: tuple[str, ...]
     turns: int
     points: int
+    unserved_s: tuple[float, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -63,6 +65,7 @@ def simulate(script: Script) -> Day:
             trace=tuple(world.trace),
             turns=sum(daemon.turns for daemon in world.daemons),
             points=sum(daemon.gate.points for daemon in world.daemons),
+            unserved_s=tuple(world.notices.unserved_s),
         )
 
 
