@@ -44,6 +44,21 @@ class NodeLook:
     replicas: tuple[KeptReplica, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """How the keeper of a node is: whether it answered now, and since when it has not."""
+
+    answers: bool
+    silent_since: datetime | None = None
+
+    def silent_s(self, now: datetime) -> float:
+        """For how long it has been silent; 0 when it answers."""
+        return 0.0 if self.silent_since is None else (now - self.silent_since).total_seconds()
+
+
+NO_WORD = Word(answers=False)
+
+
 def look_in(body: bytes, node: str) -> NodeLook:
     """The look in an answer's body; Retryable when it is none."""
     try:

@@ -12,12 +12,13 @@ from bouted.reconcile.checkup import Finding
 
 from .aws_client import AwsClient
 from .engine_choice import Engines
+from .keepers import Keepers, Way
+from .node_token import node_token
 from .sky_api import ApiServer, SkyApi
 from .sky_client import SkyClient
 from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
 from .sky_instances import AwsInstances, Instances
-from .sky_keepers import Keepers, Way
 from .sky_learned import StartTimes
 from .sky_names import NameBook
 from .sky_options import SkyOptions
@@ -25,7 +26,7 @@ from .sky_record import NodeRecord, NodeRecords
 from .sky_resources import SkyNames, choice_of
 from .sky_served import served
 from .sky_server import SkyServer
-from .sky_task import KEEPER_PORT, NodeTask, node_task, node_token
+from .sky_task import KEEPER_PORT, NodeTask, node_task
 from .sky_times import CloudTimes
 from .sky_turn import SkyTurn
 from .sky_types import NotLaunchable
@@ -62,7 +63,7 @@ class SkyParts:
 
     clock: Clock
     records: NodeRecords
-    keepers: Keepers
+    keepers: Keepers[NodeRecord]
     turn: SkyTurn
     engines: Engines
     names: Names

@@ -1,10 +1,7 @@
-"""Records and what keepers said, as the reconciler sees nodes and replicas. Pure."""
+"""Records as the reconciler sees nodes. Pure."""
 
-from collections.abc import Callable
+from bouted.reconcile.launcher import SeenNode
 
-from bouted.reconcile.launcher import SeenNode, SeenReplica
-
-from .node_look import FAILED, READY, NodeLook
 from .sky_record import NodeRecord, Phase
 
 _UP = frozenset({Phase.UP, Phase.CHECKING})
@@ -33,18 +30,3 @@ def seen_node(record: NodeRecord) -> SeenNode:
 def _progress(record: NodeRecord) -> str:
     word = _PROGRESS.get(record.phase, "")
     return f"{word}: {record.said}" if word and record.said and record.phase is Phase.LAUNCHING else word
-
-
-def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenReplica, ...]:
-    """The engines of one node. An engine has an endpoint from its first real token on."""
-    return tuple(
-        SeenReplica(
-            name=kept.name,
-            node=look.node,
-            endpoint=endpoint(kept.port) if kept.phase == READY and kept.port else "",
-            pid=kept.pid,
-            progress="" if kept.phase == READY else kept.phase,
-            last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
-        )
-        for kept in look.replicas
-    )

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from bouted.reconcile.launcher import Refused, Why
 
+from .node_look import Word
 from .sky_record import NodeRecord, Phase
 from .sky_wire import UNDER_WAY, RequestState, SkyCluster, SkyLook
 
@@ -30,21 +31,6 @@ class Ask(Enum):
     CANCEL_AND_DOWN = auto()
     DOWN = auto()
     RUN_AGAIN = auto()  # the machine is there and its keeper is not
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """How the keeper of a node is: whether it answered now, and since when it has not."""
-
-    answers: bool
-    silent_since: datetime | None = None
-
-    def silent_s(self, now: datetime) -> float:
-        """For how long it has been silent; 0 when it answers."""
-        return 0.0 if self.silent_since is None else (now - self.silent_since).total_seconds()
-
-
-NO_WORD = Word(answers=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

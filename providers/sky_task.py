@@ -1,9 +1,6 @@
 """The one task that every SkyPilot cluster of a deployment runs: the node's keeper."""
 
-import hashlib
-import hmac
 import math
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +8,10 @@ from pathlib import Path
 
 from . import node_keeper
 from .node_end import sky_end_command
+from .node_token import TOKEN
 from .sky_resources import SkyChoice, resources_config
 
 KEEPER_PORT = 18900
-TOKEN = "BOUTED_NODE_TOKEN"
 DEPLOYMENT_LABEL, NODE_LABEL = "bouted-deployment", "bouted-node"
 BACKSTOP_LEASES = 4
 """SkyPilot's autodown is the backstop behind the keeper's lease: so many of them."""
@@ -65,30 +62,3 @@ def _command(keeper: str, name: str, gpus: int, lease_s: float) -> str:
 def backstop_min(lease_s: float) -> int:
     """Minutes after which a node takes itself down through SkyPilot, whatever its keeper does; 0: never."""
     return 0 if lease_s > LONGEST_LEASE_S else max(1, math.ceil(BACKSTOP_LEASES * lease_s / 60))
-
-
-def node_token(key_file: Path, name: str) -> str:
-    """The secret between the daemon and one node's keeper: made from a key that stays in the state folder."""
-    try:
-        key = key_file.read_bytes()
-    except FileNotFoundError:
-        key = _new_key(key_file)
-    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
-
-
-def _new_key(key_file: Path) -> bytes:
-    """A key written once: of two that try at the same time, one wins and both read it."""
-    key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = key_file.with_name(f".{key_file.name}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as out:
-        out.write(os.urandom(32))
-        out.flush()
-        os.fsync(fd)
-    try:
-        os.link(draft, key_file)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return key_file.read_bytes()

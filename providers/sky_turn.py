@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from bouted.clock import Clock
 from bouted.errors import BoutedError
 
+from .node_look import Word
 from .sky_api import ApiServer, SkyApi
 from .sky_record import NodeRecord, NodeRecords, Phase
 from .sky_refusals import refused
-from .sky_steps import Ask, Next, Word, failed, next_step
+from .sky_steps import Ask, Next, failed, next_step
 from .sky_task import NodeTask, backstop_min
 from .sky_wire import SkyLook, SkyRaised
 

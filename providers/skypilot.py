@@ -7,17 +7,17 @@ What is wanted of each node is on disk before SkyPilot is asked (`sky_record`); 
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import isinf
 from pathlib import Path
 
-from bouted.errors import BoutedError, Gone, Misconfigured, NotYet, Retryable
+from bouted.errors import BoutedError, Gone, Misconfigured, NotYet
 from bouted.market.offers import Offer
 from bouted.reconcile.checkup import Finding
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
+from .kept_seen import seen_replicas
 from .local_files import FOREVER
 from .node_client import NodeClient
 from .node_look import FAILED, READY
@@ -26,15 +26,13 @@ from .sky_launchable import unlaunchable
 from .sky_learned import with_usual
 from .sky_parts import SkyParts, sky_parts
 from .sky_record import NodeRecord, Phase
-from .sky_seen import seen_node, seen_replicas
+from .sky_seen import seen_node
 from .sky_task import backstop_min
 from .sky_wire import SkyRaised
 
 log = logging.getLogger(__name__)
 
 KEEP_ENDED = timedelta(days=1)
-AGAIN_S = 2.0
-LEASE_SLACK_S = 5.0
 _REACHED = frozenset({Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
 _OVER = frozenset({Phase.ENDING, Phase.ENDED})
 _THERE = frozenset({Phase.UP, Phase.CHECKING})
@@ -129,9 +127,10 @@ class SkyLauncher:
         self._take_turn()
         self._prune(self._clock.now())
         records = tuple(self._records.all())
-        self._keepers.look(record for record in records if record.phase in _REACHED)
+        self._keepers.look(record for record in records if record.phase in _REACHED and record.address)
         for record in records:
-            self._keep_hold(record)
+            if record.hold_until is not None and record.phase in _THERE:
+                self._keepers.hold(record, record.hold_until)
         replicas = [one for record in records for one in self._replicas(record)]
         self._learn(records)
         return Seen(
@@ -151,12 +150,11 @@ class SkyLauncher:
         """Move the leases that keepers hold, and the backstop behind them; Retryable where that failed."""
         held = [record for name in nodes if (record := self._hold(name, for_s)) is not None]
         there = [record for record in held if record.phase in _THERE]
-        failed = self._keepers.each(there, lambda keeper: keeper.renew(for_s))
-        for record in there:
-            self._hold_backstop(record, for_s)
-        if failed:
-            name, why = next(iter(failed.items()))
-            raise Retryable(f"{len(failed)} of {len(there)} leases, {name}: {why}", after_s=AGAIN_S)
+        try:
+            self._keepers.renew(there, for_s)
+        finally:
+            for record in there:
+                self._hold_backstop(record, for_s)
 
     def log(self, name: str, node: str, start: int) -> tuple[str, int]:
         """What an engine wrote, by its node's keeper: until it is stopped, also if it failed."""
@@ -200,16 +198,6 @@ class SkyLauncher:
                 return None
             self._records.write(held := replace(record, hold_until=until))
             return held
-
-    def _keep_hold(self, record: NodeRecord) -> None:
-        """Move the lease of a keeper that missed its last renewal, or was not there yet."""
-        look = self._keepers.heard.get(record.name)
-        if record.hold_until is None or record.phase not in _THERE or look is None:
-            return
-        lacks_s = (record.hold_until - self._clock.now()).total_seconds()
-        if lacks_s > look.lease_left_s + LEASE_SLACK_S:
-            with suppress(BoutedError):  # the next look finds it lacking again
-                self._keepers.ask(record, lambda keeper: keeper.renew(lacks_s))
 
     def _learn(self, records: Sequence[NodeRecord]) -> None:
         """Note how long nodes took to come up, and engines to their first token."""

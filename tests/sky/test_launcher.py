@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bouted.providers.node_token import node_token
 from bouted.providers.proc_marked import Family
 from bouted.providers.sky_home import WORKER
-from bouted.providers.sky_task import DEPLOYMENT_LABEL, node_token
+from bouted.providers.sky_task import DEPLOYMENT_LABEL
 from bouted.providers.skypilot import SkyLauncher
 
 from bouted.errors import NotYet

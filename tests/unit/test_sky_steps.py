@@ -4,18 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bouted.providers.node_look import Word
 from bouted.providers.sky_record import NodeRecord, Phase
-from bouted.providers.sky_steps import (
-    MOST_TRIES,
-    REACH_S,
-    RECHECK_S,
-    SILENT_S,
-    Ask,
-    Next,
-    Word,
-    failed,
-    next_step,
-)
+from bouted.providers.sky_steps import MOST_TRIES, REACH_S, RECHECK_S, SILENT_S, Ask, Next, failed, next_step
 from bouted.providers.sky_wire import RequestState, SkyCluster, SkyLook, SkyRequest, SshAddress
 from hypothesis import given
 from hypothesis import strategies as st

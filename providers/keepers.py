@@ -1,26 +1,41 @@
-"""The keepers of a deployment's nodes, reached through one tunnel each."""
+"""The keepers of a deployment's nodes, each reached in its own way: through a tunnel, or on this machine."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from bouted.clock import Clock
 from bouted.errors import BoutedError, Gone, Retryable
 
 from .node_client import NodeClient
-from .node_look import NodeLook
-from .sky_record import NodeRecord
-from .sky_steps import NO_WORD, Word
+from .node_look import NO_WORD, NodeLook, Word
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 PATIENCE_S = 3.0
+AGAIN_S = 2.0
+LEASE_SLACK_S = 5.0
+OWN_PORT = 0
+"""Asked of a way where keepers do not all listen at the same port: it knows its own."""
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """What is on record of a node: its name, and whatever its way needs."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
 
 
 class Way(Protocol):
@@ -52,14 +67,14 @@ class _Door:
 
 
 @dataclass(slots=True, kw_only=True)
-class Keepers:
+class Keepers(Generic[N]):
     """Asks keepers, many at once. `heard` is the last look at each node, `words` whether it answers now.
 
     A way that stood is tried as it is; only a keeper that does not answer makes it be looked at anew.
     """
 
     clock: Clock
-    way: Callable[[NodeRecord], Way]
+    way: Callable[[N], Way]
     token: Callable[[str], str]
     keeper_port: int
     heard: dict[str, NodeLook] = field(default_factory=dict)
@@ -75,10 +90,10 @@ class Keepers:
         """Whether the keeper answered when it was last asked."""
         return self.words.get(name, NO_WORD)
 
-    def look(self, records: Iterable[NodeRecord]) -> None:
-        """Ask every node that has an address, and wait for PATIENCE_S at most: one that is slow to fail is
+    def look(self, records: Iterable[N]) -> None:
+        """Ask all of these nodes, and wait for PATIENCE_S at most: one that is slow to fail is
         silent until it has answered, and holds up nobody."""
-        asked = {record.name: record for record in records if record.address is not None}
+        asked = {record.name: record for record in records}
         for name in self._doors.keys() - asked.keys():
             self.forget(name)
         for name, record in asked.items():
@@ -100,7 +115,7 @@ class Keepers:
         before = self.words.get(name, NO_WORD)
         self.words[name] = replace(before, answers=False, silent_since=before.silent_since or now)
 
-    def _look(self, record: NodeRecord) -> NodeLook | None:
+    def _look(self, record: N) -> NodeLook | None:
         try:
             return self.ask(record, NodeClient.look)
         except Gone as error:  # nothing listens there: what ran there does not run
@@ -111,10 +126,8 @@ class Keepers:
             log.debug("%s: %s", record.name, error)
             return None
 
-    def ask(self, record: NodeRecord, call: Callable[[NodeClient], T]) -> T:
+    def ask(self, record: N, call: Callable[[NodeClient], T]) -> T:
         """One call to a node's keeper; through its way as it stood, then through one looked at anew."""
-        if record.address is None:
-            raise Retryable(f"{record.name} has no address yet", after_s=2.0)
         door = self._doors.setdefault(record.name, _Door(self.way(record)))
         if door.client is not None:
             try:
@@ -127,10 +140,10 @@ class Keepers:
         door.client = NodeClient(f"http://127.0.0.1:{port}", token, node=record.name)
         return call(door.client)
 
-    def each(self, records: Iterable[NodeRecord], call: Callable[[NodeClient], object]) -> Mapping[str, str]:
+    def each(self, records: Iterable[N], call: Callable[[NodeClient], object]) -> Mapping[str, str]:
         """The same call to many at once: why it failed, by node."""
 
-        def one(record: NodeRecord) -> str:
+        def one(record: N) -> str:
             try:
                 self.ask(record, call)
             except BoutedError as error:
@@ -140,6 +153,22 @@ class Keepers:
         asked = list(records)
         said = zip(asked, self._pool.map(one, asked), strict=True)
         return {record.name: why for record, why in said if why}
+
+    def renew(self, records: Iterable[N], for_s: float) -> None:
+        """Move the leases of these nodes; Retryable where that failed."""
+        asked = list(records)
+        failed = self.each(asked, lambda keeper: keeper.renew(for_s))
+        if failed:
+            name, why = next(iter(failed.items()))
+            raise Retryable(f"{len(failed)} of {len(asked)} leases, {name}: {why}", after_s=AGAIN_S)
+
+    def hold(self, record: N, until: datetime) -> None:
+        """Move the lease of a keeper that missed its last renewal, or was not there yet."""
+        look = self.heard.get(record.name)
+        lacks_s = (until - self.clock.now()).total_seconds()
+        if look is not None and lacks_s > look.lease_left_s + LEASE_SLACK_S:
+            with suppress(BoutedError):  # the next look finds it lacking again
+                self.ask(record, lambda keeper: keeper.renew(lacks_s))
 
     def endpoint(self, name: str, remote: int) -> str:
         """Where an engine's port on that node is reached from here; "" while it is not."""

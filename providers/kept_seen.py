@@ -1,0 +1,22 @@
+"""What a node's keeper said of its engines, as the reconciler sees replicas. Pure."""
+
+from collections.abc import Callable
+
+from bouted.reconcile.launcher import SeenReplica
+
+from .node_look import FAILED, READY, NodeLook
+
+
+def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenReplica, ...]:
+    """The engines of one node. An engine has an endpoint from its first real token on."""
+    return tuple(
+        SeenReplica(
+            name=kept.name,
+            node=look.node,
+            endpoint=endpoint(kept.port) if kept.phase == READY and kept.port else "",
+            pid=kept.pid,
+            progress="" if kept.phase == READY else kept.phase,
+            last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
+        )
+        for kept in look.replicas
+    )
