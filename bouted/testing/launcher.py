@@ -220,6 +220,7 @@ class MemoryLauncher:
                     started_at=node.launched_at,
                     ended_at=ended_at,
                     offer_id=node.order.offer.id,
+                    instance_id=f"i-{name}",
                 )
             )
             if ended_at is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bouted.cli.accept import agree
 from bouted.errors import Misconfigured
 from bouted.events import Event, EventKind
+from bouted.market.notices import Notice, NoticeKind
 from bouted.reconcile import guards
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
@@ -18,6 +20,7 @@ from bouted.store.control import update_control
 from bouted.store.events import list_events
 from bouted.store.fleet import load_fleet
 from bouted.store.kinds import ActionState
+from bouted.store.notices import keep_notices
 from bouted.store.recut import recut_node
 from bouted.testing.clock import ManualClock
 from bouted.testing.fleet import a_template, an_offer, planned
@@ -142,6 +145,33 @@ def test_what_does_not_end_is_asked_less_and_less_often(tmp_path: Path) -> None:
     go(passes, 120)
     asked = [method for method, _ in cloud.calls if method in ("stop_replica", "stop_node")]
     assert 4 <= len(asked) <= 9
+
+
+def test_a_node_that_is_taken_with_a_notice_leaves_nobody_unserved(passes: Passes) -> None:
+    passes.want("p1", planned(L4, small=1))
+    prove(passes)
+    (node,) = fleet_of(passes).nodes
+    assert node.instance_id == f"i-{node.name}"
+    now = passes.clock.now()
+    notice = Notice(
+        provider="aws",
+        region="us-east-1",
+        zone="",
+        instance=node.instance_id,
+        kind=NoticeKind.INTERRUPTION,
+        at=now,
+        deadline=now + timedelta(minutes=2),
+        receipt="r",
+    )
+    keep_notices(passes.store, (notice,), (), now)
+    for _ in range(125):
+        go(passes, 1)
+        assert ready(passes, "small") >= 1
+    live = [n for n in fleet_of(passes).nodes if n.live]
+    assert [n.leaves_at for n in live] == [None]
+    assert (passes.launches()[0], len(passes.launches())) == (node.name, 2)
+    ended = next(n for n in fleet_of(passes).nodes if n.name == node.name)
+    assert (ended.status, ended.reason) == (NodeStatus.GONE, Reason.NOTICED)
 
 
 def test_a_price_rise_opens_one_incident_and_ends_it(passes: Passes) -> None:

@@ -126,6 +126,17 @@ def test_a_fleet_as_planned_is_ok(world: FleetWorld, plan: Plan) -> None:
     assert said(board(world, plan)) == ("OK", "")
 
 
+def test_a_node_that_its_provider_takes_back_says_how_long_it_stays(world: FleetWorld, plan: Plan) -> None:
+    world.converge(plan.design.nodes)
+    name = min(world.nodes)
+    world.notice(name, left_s=100)
+    shown = board(world, plan)
+    notes = {node.name: node.note for node in shown.nodes if node.note}
+    assert notes == {name: "leaves in 1 min 40 s: its provider takes it back"}
+    assert shown.verdict == "CONVERGING"
+    assert shown.note.endswith("1 node to leave")
+
+
 def test_a_plan_that_is_being_made_is_shown_with_the_time_it_has_left(world: FleetWorld, plan: Plan) -> None:
     world.converge(plan.design.nodes)
     early = Progress(stage="sweep", done=3, total=64, best_usd_per_hour=None, seconds=1.5)

@@ -245,3 +245,13 @@ def test_engines_are_asked_at_the_base_of_their_address() -> None:
     assert Address.parse(f"{URL}#a/b") == Address(base_url=URL, served_model="a/b")
     assert str(Address.parse(f"{URL}#a/b")) == f"{URL}#a/b"
     assert str(Address.parse(URL)) == URL
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "new"),
+    [("", "i-1", {"t-1": "i-1"}), ("i-1", "i-1", {}), ("i-1", "", {}), ("i-1", "i-2", {"t-1": "i-2"})],
+)
+def test_what_the_provider_calls_a_node_is_learned_once(known: str, told: str, new: dict[str, str]) -> None:
+    node = replace(a_node(), status=N.UP, instance_id=known)
+    seen = Seen(nodes=(SeenNode(name=node.name, up=True, started_at=START, instance_id=told),), replicas=())
+    assert observe(fleet(node), seen, (), limits(), START).instances == new
