@@ -102,6 +102,7 @@ def refused(error: SkyError, log: str) -> Refused:
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PREFIX = re.compile(r"^[DEIW] [\d-]+ [\d:.]+ (PID=\d+ )?\S+:\d+\] ")  # of SkyPilot's own log lines
 
 
 def _line(text: str, at: int) -> str:
@@ -114,7 +115,7 @@ def _first_line(text: str) -> str:
 
 
 def _detail(line: str, hint: str) -> str:
-    plain = " ".join(_COLOUR.sub("", line).split())
+    plain = _PREFIX.sub("", " ".join(_COLOUR.sub("", line).split()))
     if len(plain) > MOST_CHARS:
         plain = plain[:MOST_CHARS] + "..."
     return f"{plain} ({hint})" if hint else plain

@@ -67,3 +67,8 @@ def test_the_detail_is_one_line_without_colours_and_with_a_hint() -> None:
 def test_a_very_long_line_is_cut() -> None:
     found = refused(UNAVAILABLE, "InsufficientInstanceCapacity " + "x" * 5000)
     assert len(found.detail) < 320
+
+
+def test_skypilots_own_prefix_is_left_out() -> None:
+    log = "W 11-29 15:02:36.316 PID=26594 instance.py:415] create_instances: (VcpuLimitExceeded) too many\n"
+    assert refused(UNAVAILABLE, log).detail.startswith("create_instances: (VcpuLimitExceeded) too many")
