@@ -18,6 +18,7 @@ WITHIN = 200
 ASIDE = ("Fenced", "LaunchesArePaced", "NoticesAreUsed", "NoBugs", "Converges", "LedgerEqualsBill")
 SHOWN = 3
 TOLD_EVERY = 250
+CHUNKS = 16
 
 
 def _broken(seed: int) -> tuple[int, str, float]:
@@ -28,7 +29,7 @@ def _broken(seed: int) -> tuple[int, str, float]:
 
 def lived(seeds: Iterable[int]) -> Iterator[tuple[int, str, float]]:
     """(seed, broken invariant or "", seconds) of each day, as they end."""
-    with get_context("spawn").Pool(PROCESSES) as pool:
+    with get_context("spawn").Pool(PROCESSES, maxtasksperchild=CHUNKS) as pool:  # a process grows as it lives
         yield from pool.imap_unordered(_broken, seeds, chunksize=4)
 
 

@@ -54,7 +54,9 @@ chown "$user:" "/home/$user"; chmod 755 "/home/$user"
 install -d -o "$user" -g "$user" -m 700 "/home/$user/.ssh"
 install -o "$user" -g "$user" -m 600 /run/authorized_keys "/home/$user/.ssh/authorized_keys"
 mount --bind "$disk/tmp" /tmp
-for folder in "$@"; do mount -t tmpfs -o ro hidden "$folder"; done
+for folder in "$@"; do # one below /tmp cannot be seen in there anyway
+    [ ! -d "$folder" ] || mount -t tmpfs -o ro hidden "$folder"
+done
 touch /run/booted
 set +e
 while :; do sleep 86400 & wait $!; done
