@@ -77,6 +77,14 @@ class OptionChecks:
         self._wrong(key, f"must be a whole number of 0 to {most}, got {value!r}")
         return default
 
+    def number(self, key: str, default: float, *, least: float, most: float) -> float:
+        """A number of `least` to `most`."""
+        value = self._take(key, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
+            return float(value)
+        self._wrong(key, f"must be a number of {least:g} to {most:g}, got {value!r}")
+        return default
+
     def flag(self, key: str, *, default: bool) -> bool:
         """true or false."""
         value = self._take(key, default)
@@ -95,6 +103,14 @@ class OptionChecks:
             f"must be an absolute folder, s3://... or gs://..., got {value!r}",
             "like s3://bucket/weights",
         )
+        return ""
+
+    def folder(self, key: str) -> str:
+        """The absolute path of a folder, which need not exist; "" unless given."""
+        value = self._take(key, "")
+        if isinstance(value, str) and (value == "" or value.startswith("/")):
+            return value
+        self._wrong(key, f"must be the absolute path of a folder, got {value!r}")
         return ""
 
     def file(self, key: str) -> str:

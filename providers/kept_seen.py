@@ -20,3 +20,8 @@ def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenR
         )
         for kept in look.replicas
     )
+
+
+def runs(look: NodeLook, name: str) -> bool:
+    """Whether the keeper has this engine, and it did not fail."""
+    return any(kept.name == name and kept.phase != FAILED for kept in look.replicas)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,19 +43,19 @@ def signal_group(process: ProcessId, number: signal.Signals) -> bool:
     return True
 
 
-def spawn(argv: tuple[str, ...], *, log: Path, lock_fd: int) -> int:
+def spawn(argv: tuple[str, ...], *, log: Path, lock_fd: int, more: Mapping[str, str] | None = None) -> int:
     """Start `argv` in a session of its own and return its pid.
 
     Of all that this process opened it has only the lock behind `lock_fd`, which it holds as LOCK_FD until
     it ends, however it ends. Its output goes to `log`. The environment is cut to what Python needs, so no
-    cloud credentials leak into it.
+    cloud credentials leak into it; `more` comes on top.
     """
     held = fcntl.fcntl(lock_fd, fcntl.F_DUPFD_CLOEXEC, 10)  # clear of the four descriptors set below
     try:
         return os.posix_spawn(
             argv[0],
             argv,
-            {key: os.environ[key] for key in _PASSED_ON if key in os.environ},
+            {key: os.environ[key] for key in _PASSED_ON if key in os.environ} | dict(more or {}),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

@@ -17,10 +17,10 @@ from bouted.market.offers import Offer
 from bouted.reconcile.checkup import Finding
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
-from .kept_seen import seen_replicas
+from .kept_seen import runs, seen_replicas
 from .local_files import FOREVER
 from .node_client import NodeClient
-from .node_look import FAILED, READY
+from .node_look import READY
 from .sky_instances import Instance
 from .sky_launchable import unlaunchable
 from .sky_learned import with_usual
@@ -162,8 +162,7 @@ class SkyLauncher:
 
     def lives(self, name: str, node: str) -> bool:
         """Whether the keeper has the engine, and it did not fail."""
-        look = self._keepers.ask(self._there(node), NodeClient.look)
-        return any(kept.name == name and kept.phase != FAILED for kept in look.replicas)
+        return runs(self._keepers.ask(self._there(node), NodeClient.look), name)
 
     def shell(self, node: str, command: tuple[str, ...]) -> Shell:
         """SSH to the node, through the connection that stands, if one does."""

@@ -137,6 +137,7 @@ class LauncherContract:
 
     def test_a_stopped_node_takes_its_replicas_with_it(self, bench: LauncherBench) -> None:
         launcher = bench.open()
+        launcher.launch(a_node_order(gpus=2))
         _start(bench, launcher)
         launcher.start_replica(a_replica_order("replica-2"))
         _done(bench, lambda: launcher.stop_node("node-1"))

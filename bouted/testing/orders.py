@@ -22,9 +22,9 @@ EASY_COSTS = roofline(
 )
 
 
-def a_node_order(name: str = "node-1", *, region: str = "us-east-1") -> NodeOrder:
+def a_node_order(name: str = "node-1", *, region: str = "us-east-1", gpus: int = 1) -> NodeOrder:
     """An order for one spot instance."""
-    return NodeOrder(name=name, offer=an_offer(region=region))
+    return NodeOrder(name=name, offer=an_offer(region=region, gpu_count=gpus))
 
 
 def a_replica_order(

@@ -30,6 +30,29 @@ def end_engines(state_dir: Path) -> None:
     until(none_left)
 
 
+def end_kept(state_dir: Path) -> None:
+    """Kill every keeper of local nodes in `state_dir` and all that they started, and wait until they are
+    gone."""
+
+    def none_left() -> bool:
+        pids = kept(state_dir)
+        for pid in pids:
+            _kill(pid)
+        return not pids
+
+    until(none_left)
+
+
+def kept(state_dir: Path) -> list[int]:
+    """The pids of keepers and engines of local nodes in `state_dir`: they name its files or work there."""
+    folder = f"{state_dir}/local/kept/"
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if folder.encode() in _command(entry) or f"{_workplace(entry)}/".startswith(folder):
+            found.append(int(entry.name))
+    return found
+
+
 def engines(state_dir: Path) -> list[int]:
     """The pids of local engines whose command names a file under `state_dir`."""
     mark = f"{state_dir}/".encode()
@@ -53,6 +76,13 @@ def _command(entry: Path) -> bytes:
             return b""
         time.sleep(_LOOK_S)
     return b""
+
+
+def _workplace(entry: Path) -> str:
+    try:
+        return str((entry / "cwd").readlink())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
 
 
 def _kill(pid: int) -> None:

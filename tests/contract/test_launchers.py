@@ -2,18 +2,23 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bouted.providers.engine_choice import Engines
 from bouted.providers.local import LocalLauncher
+from bouted.providers.local_kept import KeptLauncher
 
 from bouted.clock import SystemClock
 from bouted.reconcile.launcher import SeenReplica
 from bouted.testing.clock import ManualClock
 from bouted.testing.contracts import LauncherContract, LogsContract
 from bouted.testing.launcher import MemoryCloud, MemoryLauncher
-from bouted.testing.processes import end_engines, until
+from bouted.testing.processes import end_engines, end_kept, until
+
+PACED = {"program": [sys.executable, "-P", "-m", "bouted.providers.paced_engine"], "fetch": False}
 
 
 class MemoryBench:
@@ -38,15 +43,12 @@ class MemoryBench:
         self.cloud.kill_engine(replica.name)
 
 
-class LocalBench:
-    """Real processes on this machine, in real time."""
+class ThisMachine:
+    """Real processes, in real time."""
 
     def __init__(self, state_dir: Path) -> None:
         self.clock = SystemClock()
         self.state_dir = state_dir
-
-    def open(self, deployment: str = "ours", deadman_s: float = 3600.0) -> LocalLauncher:
-        return LocalLauncher(self.state_dir, deployment, boot_s=0.5, deadman_s=deadman_s)
 
     def until(self, done: Callable[[], bool]) -> None:
         until(done)
@@ -60,6 +62,33 @@ class LocalBench:
         os.kill(replica.pid, signal.SIGKILL)
 
 
+class LocalBench(ThisMachine):
+    """Paced engines of the launcher's own."""
+
+    def open(self, deployment: str = "ours", deadman_s: float = 3600.0) -> LocalLauncher:
+        return LocalLauncher(self.state_dir, deployment, boot_s=0.5, deadman_s=deadman_s)
+
+
+class KeptBench(ThisMachine):
+    """Keepers, and paced engines that take vLLM's command line."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(state_dir)
+        self.launchers: list[KeptLauncher] = []
+
+    def open(self, deployment: str = "ours", deadman_s: float = 3600.0) -> KeptLauncher:
+        engines = Engines.from_config({"vllm": PACED}, "engines")
+        folder = self.state_dir / "local"
+        launcher = KeptLauncher(folder, deployment, engines, boot_s=0.5, deadman_s=deadman_s)
+        self.launchers.append(launcher)
+        return launcher
+
+    def close(self) -> None:
+        for launcher in self.launchers:
+            launcher.close()
+        end_kept(self.state_dir)
+
+
 class TestMemoryLauncher(LauncherContract):
     @pytest.fixture
     def bench(self) -> MemoryBench:
@@ -71,3 +100,11 @@ class TestLocalLauncher(LauncherContract, LogsContract):
     def bench(self, tmp_path: Path) -> Iterator[LocalBench]:
         yield LocalBench(tmp_path)
         end_engines(tmp_path)
+
+
+class TestKeptLauncher(LauncherContract, LogsContract):
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[KeptBench]:
+        bench = KeptBench(tmp_path)
+        yield bench
+        bench.close()

@@ -11,8 +11,10 @@ import pytest
 from bouted.providers import local_replica
 from bouted.providers.local import LocalLauncher
 from bouted.providers.local_files import FOREVER, ReplicaFiles, read_lease, write_json
+from bouted.providers.local_kept import KeptLauncher
 from bouted.providers.local_process import identify, is_locked, reap, spawn, take_lock
 
+from bouted.config.problems import ConfigErrors
 from bouted.errors import Misconfigured, NotYet
 from bouted.reconcile.launcher import Seen
 from bouted.testing.clock import ManualClock
@@ -44,22 +46,47 @@ def test_the_config_sets_its_options(tmp_path: Path, clock: ManualClock) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "path"),
+    ("options", "lines"),
     [
-        ({"boots": 1}, "launchers.local.boots"),
-        ({"boot_s": "1"}, "launchers.local.boot_s"),
-        ({"boot_s": -1}, "launchers.local.boot_s"),
-        ({"boot_s": True}, "launchers.local.boot_s"),
-        ({"time_scale": 0}, "launchers.local.time_scale"),
-        ({"time_scale": float("inf")}, "launchers.local.time_scale"),
+        ({"boots": 1}, ["boots: no such option (did you mean boot_s?)"]),
+        ({"boot_s": "1"}, ["boot_s: must be a number of 0 to 86400, got '1'"]),
+        ({"boot_s": -1}, ["boot_s: must be a number of 0 to 86400, got -1"]),
+        ({"boot_s": True}, ["boot_s: must be a number of 0 to 86400, got True"]),
+        ({"time_scale": 0}, ["time_scale: must be a number of 1e-06 to 1e+06, got 0"]),
+        ({"time_scale": float("inf")}, ["time_scale: must be a number of 1e-06 to 1e+06, got inf"]),
+        ({"folder": "nodes"}, ["folder: must be the absolute path of a folder, got 'nodes'"]),
+        ({"engines": None}, ["engines: must be a section, got None (like {vllm: {}, sglang: {}})"]),
+        (
+            {
+                "boot_s": "x",
+                "time_scale": 2,
+                "bots": 1,
+                "engines": {"vllm": {"program": "vllm"}, "sglang": {"version": 1}, "hf_token": "/x"},
+            },
+            [
+                "boot_s: must be a number of 0 to 86400, got 'x'",
+                "bots: no such option (did you mean boot_s?)",
+                "engines.hf_token: no such option (did you mean hf_token_file?)",
+                "engines.vllm.program: must be a list of texts, got 'vllm' (like [--flag, value])",
+                'engines.sglang.version: must be a version as text, got 1 (like "0.5.23")',
+                "time_scale: is for paced engines without adapters: leave it out where there are engines",
+            ],
+        ),
     ],
 )
-def test_an_option_that_makes_no_sense_is_named(
-    tmp_path: Path, options: dict[str, object], path: str
+def test_options_that_make_no_sense_are_told_all_at_once(
+    tmp_path: Path, options: dict[str, object], lines: list[str]
 ) -> None:
-    with pytest.raises(Misconfigured) as wrong:
+    with pytest.raises(ConfigErrors) as wrong:
         LocalLauncher.from_config(options, state_dir=tmp_path, deployment="d", deadman_s=60.0)
-    assert wrong.value.path == path
+    assert str(wrong.value).splitlines() == [f"config launcher.options.{line}" for line in lines]
+
+
+def test_options_with_engines_give_each_node_a_keeper(tmp_path: Path) -> None:
+    launcher = LocalLauncher.from_config({"engines": {}}, state_dir=tmp_path, deployment="d", deadman_s=60.0)
+    assert isinstance(launcher, KeptLauncher)
+    assert launcher.name == LocalLauncher.name
+    launcher.close()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../etc", "a b", "-x", "x" * 201])
