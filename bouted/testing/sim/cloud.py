@@ -7,7 +7,7 @@ from fractions import Fraction
 from random import Random
 from typing import TypeVar
 
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
+from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, SeenReplica
 from bouted.testing.sim.money import PriceList
 from bouted.testing.sim.vtime import VirtualLoop
 
@@ -52,6 +52,28 @@ class Machine:
         return self.lease_until if self.lease_until <= now else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedAway:
+    """A launch that was accepted and comes to nothing: known at `at`."""
+
+    name: str
+    offer_id: str
+    refused: Refused
+    at: datetime
+
+    def seen(self, at: datetime) -> SeenNode:
+        """How it is listed: on its way, then as refused."""
+        known = self.at <= at
+        return SeenNode(
+            name=self.name,
+            up=False,
+            started_at=None,
+            ended_at=self.at if known else None,
+            offer_id=self.offer_id,
+            refused=self.refused if known else None,
+        )
+
+
 @dataclass(slots=True)
 class Weather:
     """What is wrong with the provider now. `lists` is "", "stale", "partial", "empty" or "twice"."""
@@ -82,6 +104,7 @@ class Cloud:
     lease_s: float
     weather: Weather = field(default_factory=Weather)
     machines: list[Machine] = field(default_factory=list)
+    turned_away: dict[str, TurnedAway] = field(default_factory=dict)
 
     def running(self) -> list[Machine]:
         """The machines that are billed now."""
@@ -124,6 +147,20 @@ class Cloud:
         self._wake_at(now + late)
         self.changed(f"cloud: {order.name} runs ({order.offer.id}), listed in {late.total_seconds():.0f} s")
 
+    def turn_away(self, order: NodeOrder, refused: Refused, after_s: float) -> None:
+        """Accept a launch that will have come to nothing after so long."""
+        at = self.loop.now() + timedelta(seconds=after_s)
+        self.turned_away[order.name] = TurnedAway(
+            name=order.name, offer_id=order.offer.id, refused=refused, at=at
+        )
+        self._wake_at(at)
+        self.changed(f"cloud: {order.name} will be refused in {after_s:.0f} s ({refused.why})")
+
+    def considers(self, name: str) -> bool:
+        """Whether a launch of that name was accepted and will be refused."""
+        turned = self.turned_away.get(name)
+        return turned is not None and self.loop.now() < turned.at
+
     def start_engine(self, machine: Machine, order: ReplicaOrder) -> None:
         """Start an engine that listens after a while."""
         now = self.loop.now()
@@ -157,7 +194,8 @@ class Cloud:
                         instance_id=machine.id,
                     )
                 )
-        return tuple(listed)
+        told = (turned for turned in self.turned_away.values() if at - turned.at < kept)
+        return (*listed, *(turned.seen(at) for turned in told))
 
     def list_engines(self, at: datetime) -> tuple[SeenReplica, ...]:
         """The engines that run, on machines that do."""

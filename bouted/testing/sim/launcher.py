@@ -7,12 +7,13 @@ from typing import Protocol
 
 from bouted.clock import Clock
 from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode
+from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
 from bouted.reconcile.observe import Health
 from bouted.testing.sim.cloud import LISTED_FOR, SWEPT_FOR, Cloud
 from bouted.testing.sim.gate import Gate
 from bouted.testing.sim.vtime import pause
 
+_REFUSED_S = 90.0  # how late a launch that was accepted may be refused
 _REQUEST_S = 30.0  # how late a request of a process that died may still arrive
 
 
@@ -42,8 +43,8 @@ class SimLauncher:
         """Rent a machine, or refuse as the weather says."""
         self._called("launch", order.name, self._ghost(order))
         weather = self.cloud.weather
-        if self.cloud.find(order.name) is None:
-            self._require_stock(order)
+        if self.cloud.considers(order.name) or self._turned_away(order):
+            return
         lie = weather.next_launch.pop() if weather.next_launch else ""
         self.cloud.rent(order)
         self.gate.passed(f"after launching {order.name}")
@@ -80,6 +81,8 @@ class SimLauncher:
     def stop_node(self, name: str) -> None:
         """Give a machine back; it takes a moment."""
         self._called("stop_node", name)
+        if self.cloud.considers(name):
+            del self.cloud.turned_away[name]
         machine = self.cloud.find(name)
         if machine is None:
             return
@@ -128,15 +131,27 @@ class SimLauncher:
         if self.cloud.weather.failing:
             raise Retryable("503 service unavailable", after_s=5.0)
 
-    def _require_stock(self, order: NodeOrder) -> None:
+    def _turned_away(self, order: NodeOrder) -> bool:
+        """Half of what is refused is refused at once, the other half is accepted first, as SkyPilot does."""
+        why, offer = self._refusal(order), order.offer.id
+        if why is None:
+            return False
+        if self.cloud.rng.random() < 0.5:
+            after_s = _REFUSED_S * self.cloud.rng.random()
+            self.cloud.turn_away(order, Refused(why=why, detail=f"{why} for {offer}"), after_s)
+            self.cloud.loop.call_later(after_s, self.watched.refused, offer)
+            return True
+        self.watched.refused(offer)
+        raise QuotaExceeded(f"quota for {offer}") if why is Why.QUOTA else NoCapacity(offer)
+
+    def _refusal(self, order: NodeOrder) -> Why | None:
         weather, offer = self.cloud.weather, order.offer.id
+        if self.cloud.find(order.name) is not None:
+            return None
         if offer in weather.over_quota:
-            self.watched.refused(offer)
-            raise QuotaExceeded(f"quota for {offer}")
+            return Why.QUOTA
         held = sum(machine.offer_id == offer for machine in self.cloud.running())
-        if offer in weather.out or held >= self.cloud.stock.get(offer, 0):
-            self.watched.refused(offer)
-            raise NoCapacity(offer)
+        return Why.NO_CAPACITY if offer in weather.out or held >= self.cloud.stock.get(offer, 0) else None
 
     def _ghost(self, order: NodeOrder) -> Callable[[], None]:
         def arrive() -> None:
