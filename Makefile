@@ -54,9 +54,9 @@ lint: setup ## Check style and types
 demo: setup ## Run the main job on this machine, for about four minutes
 	@$(BIN)/bouted demo
 
-engine-test: setup $(ENGINE)/.ready $(WHEELS)/.ready ## Hold flags and simulator against real engines (3.5 GB once, twelve minutes)
-	@PYTHONPATH=tests/engine:tests/bench $(BIN)/pytest -s tests/engine/real_flags.py tests/engine/real_start.py \
-	  tests/engine/real_vllm.py $(PYTEST_ARGS)
+engine-test: setup $(ENGINE)/.ready $(WHEELS)/.ready ## Hold flags and simulator against real engines (3.5 GB once, fifteen minutes)
+	@BOUTED_E2E_VLLM=1 PYTHONPATH=tests/engine:tests/bench $(BIN)/pytest -s tests/engine/real_flags.py \
+	  tests/engine/real_start.py tests/engine/real_local.py tests/engine/real_vllm.py $(PYTEST_ARGS)
 
 # What the wheel pulls in for images and sound does not load beside its CPU build of torch.
 $(ENGINE)/.ready:

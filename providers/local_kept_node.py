@@ -5,10 +5,7 @@ is missing is known to be. It ends the node as it would end a machine: its last 
 """
 
 import os
-import random
-import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,50 +14,18 @@ from pydantic import ValidationError
 
 from bouted import codec
 from bouted.errors import Retryable
-from bouted.market.offers import Offer
-from bouted.reconcile.launcher import SeenNode
 
 from . import node_keeper
 from .local_files import ReplicaFiles, read_json, write_json, write_whole
+from .local_kept_record import KeptRecord
+from .local_ports import keeper_port
 from .local_process import ProcessId, is_locked, spawn, take_lock
 from .node_token import TOKEN
 
 AGAIN_S = 1.0
 POLL_S = 0.2
-PORTS = range(12_000, 32_000, 32)
-"""Where keepers may listen, below what the kernel hands out by itself. The ports up to the next are for a
-node's engines, so that two keepers never give out the same one at the same time."""
 _END = 'test -e "$0" || : > "$0"; kill "$PPID"'
 """The keeper is its parent, and outlives no node."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRecord:
-    """What is known of a node. It is up once its keeper answered, from `boot_until` on at the earliest.
-    `hold_until` is how far its lease was moved last, whether its keeper was reached or not."""
-
-    name: str
-    deployment: str
-    offer: Offer
-    launched_at: datetime
-    boot_until: datetime
-    hold_until: datetime
-    up_at: datetime | None = None
-    stopping_at: datetime | None = None
-    ended_at: datetime | None = None
-
-    def seen(self, ended_at: datetime | None) -> SeenNode:
-        """The node for the reconciler, which ended then."""
-        up = self.up_at is not None and self.stopping_at is None and ended_at is None
-        begun = "reaching its keeper" if self.stopping_at is None else "ending"
-        return SeenNode(
-            name=self.name,
-            up=up,
-            started_at=self.launched_at,
-            ended_at=ended_at,
-            offer_id=self.offer.id,
-            progress="" if up or ended_at is not None else begun,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +65,8 @@ class KeptNode:
 
     def port(self) -> int:
         """Where the keeper listens; Retryable when none lives."""
-        port = read_json(self._place).get("port")
-        if not isinstance(port, int) or not self.lives():
+        port = self._port()
+        if port is None or not self.lives():
             raise Retryable(f"the keeper of {self.path.name} does not run", after_s=AGAIN_S)
         return port
 
@@ -115,7 +80,7 @@ class KeptNode:
         if lock_fd is None:
             return None
         try:
-            port = self._free_port()
+            port = keeper_port(self._port(), self._ports_of_others())
             write_json(self._place, {"port": port})
             lease_s = max((record.hold_until - now).total_seconds(), POLL_S)
             command = self._command(record, port, lease_s)
@@ -137,6 +102,13 @@ class KeptNode:
     def _ended(self) -> Path:
         return self.path / "ended"
 
+    def _port(self) -> int | None:
+        port = read_json(self._place).get("port")
+        return port if isinstance(port, int) else None
+
+    def _ports_of_others(self) -> set[object]:
+        return {read_json(place).get("port") for place in self.path.parent.glob(f"*/{self._place.name}")}
+
     def _command(self, record: KeptRecord, port: int, lease_s: float) -> tuple[str, ...]:
         return (
             sys.executable, "-I", "-S", str(Path(node_keeper.__file__).absolute()),
@@ -148,15 +120,6 @@ class KeptNode:
             "--poll-s", f"{POLL_S:g}",
             "--end", "/bin/sh", "-c", _END, str(self._ended),
         )  # fmt: skip
-
-    def _free_port(self) -> int:
-        """The one it had before where that is free, or else any."""
-        before = read_json(self._place).get("port")
-        others = {read_json(place).get("port") for place in self.path.parent.glob(f"*/{self._place.name}")}
-        for port in _in_any_order(before):
-            if (port == before or port not in others) and _is_free(port):
-                return port
-        raise Retryable("no port of this machine is free for a keeper", after_s=AGAIN_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +143,3 @@ class Here:
     def command(self, *remote: str) -> tuple[str, ...]:
         """This machine's own shell."""
         return ("/bin/sh", "-c", " ".join(remote)) if remote else ("/bin/sh",)
-
-
-def _in_any_order(first: object) -> Iterator[int]:
-    if isinstance(first, int):
-        yield first
-    yield from random.sample(PORTS, len(PORTS))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
