@@ -129,16 +129,21 @@ class Keepers(Generic[N]):
     def ask(self, record: N, call: Callable[[NodeClient], T]) -> T:
         """One call to a node's keeper; through its way as it stood, then through one looked at anew."""
         door = self._doors.setdefault(record.name, _Door(self.way(record)))
-        if door.client is not None:
+        client = door.client
+        if client is not None:
             try:
-                return call(door.client)
+                return call(client)
             except Retryable:
-                door.client.close()
-                door.client, door.ports = None, {}
+                client.close()
+                if door.client is client:  # nobody else has looked anew meanwhile
+                    door.client, door.ports = None, {}
         port = door.way.port(self.keeper_port)
         token = self.token(record.name)
-        door.client = NodeClient(f"http://127.0.0.1:{port}", token, node=record.name)
-        return call(door.client)
+        client = NodeClient(f"http://127.0.0.1:{port}", token, node=record.name)
+        replaced, door.client = door.client, client
+        if replaced is not None:
+            replaced.close()
+        return call(client)
 
     def each(self, records: Iterable[N], call: Callable[[NodeClient], object]) -> Mapping[str, str]:
         """The same call to many at once: why it failed, by node."""

@@ -24,6 +24,8 @@ from .node_token import TOKEN
 
 AGAIN_S = 1.0
 POLL_S = 0.2
+FIRST_S = 10.0
+"""A first lease is so much longer: a renewal that came before the keeper could hear it is told by then."""
 _END = 'test -e "$0" || : > "$0"; kill "$PPID"'
 """The keeper is its parent, and outlives no node."""
 
@@ -82,7 +84,7 @@ class KeptNode:
         try:
             port = keeper_port(self._port(), self._ports_of_others())
             write_json(self._place, {"port": port})
-            lease_s = max((record.hold_until - now).total_seconds(), POLL_S)
+            lease_s = max((record.hold_until - now).total_seconds(), 0.0) + FIRST_S
             command = self._command(record, port, lease_s)
             pid = spawn(command, log=self._files.log, lock_fd=lock_fd, more={TOKEN: token})
             self._files.write_pid(pid)

@@ -67,6 +67,8 @@ class NodeClient:
     def _ask(
         self, method: str, path: str, body: object = None, params: dict[str, int] | None = None
     ) -> httpx.Response:
+        if self._http.is_closed:
+            raise Retryable(f"node {self._node}: the connection was just closed", after_s=RETRY_S)
         try:
             answer = self._http.request(method, path, json=body, params=params)
         except httpx.TransportError as error:

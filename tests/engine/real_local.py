@@ -49,8 +49,8 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 def launcher(weights: Path) -> dict[str, object]:
-    """This build lacks the `vllm` command, and the module in its place wants the model by a flag. A flag's last
-    value counts: a CPU has to do what was planned for a GPU."""
+    """This build lacks the `vllm` command, and the module in its place wants the model by a flag. The last
+    value of a flag counts: a CPU has to do what was planned for a GPU."""
     env = {**OFFLINE, **ONE_THREAD, "VLLM_CACHE_ROOT": str(CACHE / "vllm")}
     engine = {
         "program": [

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,10 @@ def ask(deployment: Deployment, model: str) -> httpx.Response:
     return httpx.post(f"{deployment.url}/v1/chat/completions", json=body, timeout=30, trust_env=False)
 
 
+def answers(deployment: Deployment, model: str) -> bool:
+    return ask(deployment, model).status_code == 200
+
+
 @pytest.mark.timeout(600)
 def test_engines_of_both_kinds_serve_outlive_the_daemon_are_replaced_when_killed_and_end_with_down(
     deployment: Deployment,
@@ -50,7 +55,7 @@ def test_engines_of_both_kinds_serve_outlive_the_daemon_are_replaced_when_killed
     daemon = deployment.start("run")
     before = deployment.until_serving()
     for model in ("small", "large", "auto"):
-        until(lambda model=model: ask(deployment, model).status_code == 200)
+        until(partial(answers, deployment, model))
     assert dialects(before) == {"small": "vllm", "large": "sglang"}
     log = deployment.cli("logs", before.replicas[0].name)
     assert "listens at http://127.0.0.1:" in log.stdout, log.stderr
@@ -69,7 +74,7 @@ def test_engines_of_both_kinds_serve_outlive_the_daemon_are_replaced_when_killed
         lambda b: is_serving(b) and victim.name not in pids(b), "the killed engine is replaced"
     )
     assert len(after.nodes) == len(before.nodes)
-    until(lambda: ask(deployment, victim.model).status_code == 200)
+    until(partial(answers, deployment, victim.model))
 
     down = deployment.cli("down", "--yes")
     assert down.returncode == 0, down.stderr

@@ -109,7 +109,7 @@ def test_a_keeper_that_is_killed_is_started_again_and_its_engines_never_stop(
     pid = keeper_pid(tmp_path)
     os.kill(pid, signal.SIGKILL)
     until(lambda: launcher.seen().replicas == (before,) and keeper_pid(tmp_path) != pid)
-    until(lambda: launcher.lives("replica-1", "node-1"))
+    until(lambda: _answers(launcher))
     assert launcher.seen().nodes[0].up
 
 
