@@ -34,6 +34,15 @@ def test_scripts_are_drawn_from_the_seed_alone() -> None:
     assert script_of(7) != script_of(8)
 
 
+def test_a_price_moves_again_only_after_everybody_knows_it() -> None:
+    steps = ((1600.0, 0.9), (2000.0, 0.1), (9000.0, 0.1))
+    faults = tuple(replace(a_fault(at_s), size=size, pick=0.0) for at_s, size in steps)
+    day = simulate(Script(seed=1, faults=faults, until_s=6 * 3600.0))
+    assert day.violation is None, "the ledger knows every price"
+    told = [line.split("1xL4/spot ")[1] for line in day.trace if "1xL4/spot" in line and "costs" in line]
+    assert told == ["costs $0.7400/h", "still costs $0.7400/h", "costs $0.4810/h"]
+
+
 def test_a_day_of_waiting_takes_no_time() -> None:
     loop = VirtualLoop()
     try:

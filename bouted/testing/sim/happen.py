@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -162,13 +162,23 @@ def _failing(world: World, fault: Fault) -> None:
 
 def _price(world: World, fault: Fault) -> None:
     ware = _ware(fault)
-    _, price = world.cloud.prices.at(ware.id, world.loop.now())
+    since, price = world.cloud.prices.at(ware.id, world.loop.now())
+    if not _is_known(world, ware, since, price):
+        world.tell(f"cloud: {ware.id} still costs ${price}/h")
+        return
     factor = Decimal(str(round(0.5 + 1.5 * fault.size, 2)))
     fresh = max(Decimal("0.05"), (price * factor).quantize(Decimal("0.0001")))
     fresh = _as_clouds_do(world, ware, fresh)
     world.cloud.prices.set(ware.id, world.loop.now(), fresh)
     world.repriced_s = world.loop.time()
     world.tell(f"cloud: {ware.id} costs ${fresh}/h")
+
+
+def _is_known(world: World, ware: Ware, since: datetime, price: Decimal) -> bool:
+    """The rows of all machines that cost this price say so: what comes and goes unheard is in no ledger."""
+    rows, now = world.rows.nodes, world.loop.now()
+    cost_it = [m for m in world.cloud.machines if m.offer_id == ware.id and (m.end(now) or now) > since]
+    return all(rows[m.name].usd_per_hour == price * m.instances for m in cost_it if m.name in rows)
 
 
 def _as_clouds_do(world: World, ware: Ware, price: Decimal) -> Decimal:
