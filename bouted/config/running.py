@@ -114,6 +114,9 @@ def _deadman(value: Any) -> Any:
     return None if value == "off" else value
 
 
+_LeaseHours = Annotated[Real, Field(ge=0.05, le=8760)]
+
+
 class SafetySettings(Section):
     """`deadman_hours`: nodes end themselves after this long without word from bouted; `off` never.
 
@@ -121,7 +124,7 @@ class SafetySettings(Section):
     `sweep_s`; what runs without a row is ended once it is `orphan_grace_s` old.
     """
 
-    deadman_hours: Annotated[Annotated[Real, Field(ge=0.05, le=8760)] | None, BeforeValidator(_deadman)] = 12.0
+    deadman_hours: Annotated[_LeaseHours | None, BeforeValidator(_deadman)] = 12.0
     absent_s: Annotated[Real, Field(ge=0, le=3600)] = 5.0
     sweep_s: Annotated[Real, Field(ge=1, le=86400)] = 300.0
     orphan_grace_s: Span = 600.0

@@ -31,8 +31,8 @@ class Situation:
     `config_hash` is the `planning_hash` of the config. `offers` are the allowed offers as priced, `held` one
     offer id per node of the fleet. `rate_per_s` is the believed rate: in a plan's own situation it is the
     planned rate. `load_shift` is None while the load fits the plan. `out_of_stock` are ids of wanted offers
-    that could not be had, `lost_nodes` names of nodes that failed, vanished or are taken back. `targets_met` is
-    None until measured.
+    that could not be had, `lost_nodes` names of nodes that failed, vanished or are taken back.
+    `targets_met` is None until measured.
     """
 
     at: datetime

@@ -64,4 +64,4 @@ def test_a_long_poll_answers_what_has_come_by_then() -> None:
     listening = _Listening(source)  # type: ignore[arg-type]
     source.said = ("later",)
     assert listening.done()
-    assert listening.result() == ("later",)
+    assert [str(notice) for notice in listening.result()] == ["later"]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -111,7 +112,7 @@ def story(cloud: StandInCloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
         made = Story(cloud, state, opened(cloud, state))
         yield made
         for name in made.running():
-            until(lambda name=name: made.stopped(name), 120.0)
+            until(partial(made.stopped, name), 120.0)
         made.launcher.close()
         assert made.server.living() == frozenset()
 

@@ -91,7 +91,7 @@ STEPS = (
     ("a check that failed says nothing", CHECKING, a_look(request=BROKE), silent(9), P.UP, A.NOTHING),
     ("to be ended", ENDING, a_look(cluster="UP"), ANSWERS, P.ENDING, A.DOWN),
     ("to be ended while it is launched", ENDING, a_look(request=RUNNING), NEVER, P.ENDING, A.CANCEL_AND_DOWN),
-    ("it is being ended", GOING, a_look(cluster="UP", request=RUNNING, kind=DOWN), NEVER, P.ENDING, A.NOTHING),
+    ("it is ending", GOING, a_look(cluster="UP", request=RUNNING, kind=DOWN), NEVER, P.ENDING, A.NOTHING),
     ("it has ended", GOING, a_look(request=DONE, kind=DOWN), NEVER, P.ENDED, A.NOTHING),
     ("ending it failed, and it is asked again", GOING, a_look(cluster="UP", request=BROKE, kind=DOWN), NEVER,
      P.ENDING, A.NOTHING),
