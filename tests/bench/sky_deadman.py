@@ -1,7 +1,6 @@
-"""Scenario 6 on real SkyPilot: leases that run out, a wedged API server, and many keepers at once."""
+"""Scenario 6 on real SkyPilot: leases that run out, an API server that stays dead, and many keepers at once."""
 
 import signal
-import socket
 import tempfile
 import threading
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from bouted.providers.engine_choice import Engines
+from bouted.providers.proc_marked import Family
 from bouted.providers.sky_memory import MemorySky
 from bouted.providers.sky_memory_parts import memory_parts
 from bouted.providers.skypilot import SkyLauncher
@@ -27,16 +27,14 @@ TWO = SMALL.replace("}", ", min_replicas: 2}")
 
 
 def deadman_rows(bench: Bench, cloud: StandInCloud) -> None:
-    """First the API server is wedged for two leases, then the daemon dies for good."""
+    """First the API server is dead for two leases, then the daemon dies for good."""
     with stage(cloud, "lease") as it:
         it.furnish([SPOT_EAST], models=TWO, deadman_h=LEASE_S / 3600)
         it.begin()
         it.serving_in()
         before = {one.id for one in it.running()}
-        it.kill_server()
-        assert it.cloud is not None
-        with _Wedged(it.cloud.home.api_port):
-            it.tell("API server wedged for two leases")
+        with _KeptDead(it.server):
+            it.tell("API server dead for two leases")
             sleep(2 * LEASE_S)
             left = {one.id for one in it.running()}
         lost = len(before - left)
@@ -76,24 +74,21 @@ def renewal_rows(bench: Bench) -> None:
             sky.end_all()
 
 
-class _Wedged:
-    """Something that takes connections on a port and says nothing: a server that hangs."""
+class _KeptDead:
+    """Kills an API server, and every one that is started in its place."""
 
-    def __init__(self, port: int) -> None:
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._port = port
+    def __init__(self, server: Family) -> None:
+        self._server = server
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._kill, daemon=True)
 
     def __enter__(self) -> None:
-        self._listener.bind(("127.0.0.1", self._port))
-        self._listener.listen(64)
-        threading.Thread(target=self._hold, daemon=True).start()
+        self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._listener.close()
+        self._over.set()
+        self._thread.join(30)
 
-    def _hold(self) -> None:
-        held = []
-        with suppress(OSError):
-            while True:
-                held.append(self._listener.accept())
+    def _kill(self) -> None:
+        while not self._over.wait(0.5):
+            self._server.end()
