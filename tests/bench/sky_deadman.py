@@ -1,4 +1,4 @@
-"""Scenario 6 on real SkyPilot: leases that run out, an API server that stays dead, and many keepers at once."""
+"""Scenario 6 on real SkyPilot: leases that run out, a dead API server, and many keepers at once."""
 
 import signal
 import tempfile
