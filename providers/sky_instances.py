@@ -35,7 +35,9 @@ class Instance:
 
     def seen(self) -> SeenNode:
         """The same as the reconciler sees nodes."""
-        return SeenNode(name=self.node, up=False, started_at=self.started_at, ended_at=self.ended_at)
+        return SeenNode(
+            name=self.node, up=False, started_at=self.started_at, ended_at=self.ended_at, instance_id=self.id
+        )
 
 
 class Instances(Protocol):

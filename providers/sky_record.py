@@ -38,7 +38,7 @@ class NodeRecord:
     says why it never came up, also while what is left of it is being ended. `tries` counts launches that
     were asked for and lost. `hold_until` is how far its lease was moved last, whether its keeper was reached
     or not; `autodown_at` is when the backstop behind that takes it down. `start_told` and `end_told`: the
-    cloud itself gave these times.
+    cloud itself gave these times, and what it calls the instance.
     """
 
     name: str
@@ -54,6 +54,7 @@ class NodeRecord:
     tries: int = 0
     autodown_at: datetime | None = None
     hold_until: datetime | None = None
+    instance_id: str = ""
     start_told: bool = False
     end_told: bool = False
     said: str = ""

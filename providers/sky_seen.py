@@ -22,6 +22,7 @@ def seen_node(record: NodeRecord) -> SeenNode:
         started_at=record.started_at,
         ended_at=record.ended_at if ended else None,
         offer_id=record.offer.id if record.offer is not None else "",
+        instance_id=record.instance_id,
         refused=record.refused if ended else None,
         progress=_progress(record),
     )

@@ -55,6 +55,7 @@ def _with(record: NodeRecord, instance: Instance) -> NodeRecord:
     ended = record.phase is Phase.ENDED and instance.ended_at is not None
     return replace(
         record,
+        instance_id=instance.id,
         started_at=instance.started_at,
         start_told=True,
         ended_at=instance.ended_at if ended else record.ended_at,

@@ -288,4 +288,6 @@ def _told(record: NodeRecord, found: Instance | None) -> SeenNode:
     if found is None:
         return seen
     ended_at = found.ended_at or (seen.ended_at if found.ending else None)
-    return replace(seen, started_at=found.started_at or seen.started_at, ended_at=ended_at)
+    return replace(
+        seen, started_at=found.started_at or seen.started_at, ended_at=ended_at, instance_id=found.id
+    )

@@ -148,6 +148,7 @@ def test_both_dialects_serve_side_by_side_and_only_through_this_machine(story: S
 def test_a_nodes_cost_begins_when_its_cloud_says_so(story: Story) -> None:
     (machine,) = story.cloud.account.running(**{"bouted-node": "rl-a"})
     until(lambda: story.node("rl-a").started_at == machine.launched_at, 30.0)
+    assert story.node("rl-a").instance_id == machine.id
     assert {node.name: node.started_at for node in story.launcher.sweep()}["rl-a"] == machine.launched_at
 
 
