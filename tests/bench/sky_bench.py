@@ -66,14 +66,20 @@ def deadman(bench: Bench, cloud: StandInCloud) -> None:
 
 def moved(bench: Bench, cloud: StandInCloud) -> None:
     """Another layout."""
-    from sky_moves import moved_rows, recut_rows
+    from sky_moves import moved_rows
 
     moved_rows(bench, cloud)
+
+
+def recut(bench: Bench, cloud: StandInCloud) -> None:
+    """Another layout of the same machine."""
+    from sky_moves import recut_rows
+
     recut_rows(bench, cloud)
 
 
 PARTS: Mapping[str, Callable[[Bench, StandInCloud], None]] = {
-    part.__name__: part for part in (serving, refused, taken, killed, deadman, foreign, moved, scale)
+    part.__name__: part for part in (serving, refused, taken, killed, deadman, foreign, moved, recut, scale)
 }
 
 

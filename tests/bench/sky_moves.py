@@ -35,7 +35,7 @@ def moved_rows(bench: Bench, cloud: StandInCloud) -> None:
 def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
     """The same machine, cut anew."""
     with stage(cloud, "recut") as it:
-        it.furnish([FOUR_GPUS], models=SMALL.replace("}", ", min_replicas: 2}"), latency=TP1_IS_ENOUGH)
+        it.furnish([FOUR_GPUS], models=SMALL.replace("}", ", min_replicas: 4}"), latency=TP1_IS_ENOUGH)
         it.begin()
         it.serving_in()
         machines = {one.id for one in it.running()}
@@ -49,7 +49,9 @@ def _moved(bench: Bench, it: SkyStage, what: str, sold: list[Sold], models: str,
     load.start()
     sleep(5)
     began = monotonic()
-    it.tell(f"before: {_layout(it.board())}")
+    before = it.until(lambda board: True, "a board")
+    it.tell(f"before: {_layout(before)}")
+    assert not _is_wider(before), "there is nothing to move"
     it.furnish(sold, models=models, latency=latency)
     it.until(_is_wide, "the new layout alone serves", 900)
     bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
