@@ -51,7 +51,7 @@ def _moved(bench: Bench, it: SkyStage, what: str, sold: list[Sold], models: str,
     began = monotonic()
     before = it.until(lambda board: True, "a board")
     it.tell(f"before: {_layout(before)}")
-    assert not _is_wider(before), "there is nothing to move"
+    assert not _is_wide(before), "there is nothing to move"
     it.furnish(sold, models=models, latency=latency)
     it.until(_is_wide, "the new layout alone serves", 900)
     bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
