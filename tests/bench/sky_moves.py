@@ -1,5 +1,6 @@
 """Scenario 8 on real SkyPilot: two TP1 become wider replicas, on new machines and by cutting one anew."""
 
+from dataclasses import replace
 from time import monotonic, sleep
 
 from sky_load import Fate, SteadyLoad
@@ -33,13 +34,14 @@ def moved_rows(bench: Bench, cloud: StandInCloud) -> None:
 
 
 def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
-    """The same machine, cut anew."""
+    """The same machine, cut anew: there is no second one to be had."""
     with stage(cloud, "recut") as it:
-        it.furnish([FOUR_GPUS], models=SMALL.replace("}", ", min_replicas: 4}"), latency=TP1_IS_ENOUGH)
+        only = replace(FOUR_GPUS, obtainable=1)
+        it.furnish([only], models=SMALL.replace("}", ", min_replicas: 4}"), latency=TP1_IS_ENOUGH)
         it.begin()
         it.serving_in()
         machines = {one.id for one in it.running()}
-        _moved(bench, it, "8: cutting one machine anew", [FOUR_GPUS], SMALL, NEEDS_TP2)
+        _moved(bench, it, "8: cutting one machine anew", [only], SMALL, NEEDS_TP2)
         kept = machines & {one.id for one in it.running()}
         bench.row("8: cutting one machine anew: it is the same one", len(kept), "of 1", 1, "higher")
 

@@ -40,6 +40,7 @@ changes:
   load_settle_s: 3600
   launch_timeout_s: {launch_timeout_s}
   max_launches: 6
+  max_stop_pct: 100
   rollout: {{canary_s: 0, soak_s: 2}}
 planner: {{sweep: 16, evaluations: 2, deadline_s: 20}}
 launcher:
