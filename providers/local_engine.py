@@ -10,12 +10,8 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from bouted.perf.batch import Batch
 
@@ -24,11 +20,11 @@ from .local_http import EngineApp
 from .local_metrics import EngineMetrics
 from .local_pace import Pacer
 from .local_process import take_lock
+from .paced_server import PacedServer, drain, listen
 
 EXIT_TAKEN = 3
 _WATCH_S = 1.0
 _MISSES = 3  # looks in a row that must find the engine unwanted
-_KEEP_ALIVE_S = 75
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,40 +50,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-class _Server(uvicorn.Server):
-    """Asks for a drain where uvicorn would stop at once."""
-
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._drain = drain
-        self._loop = asyncio.get_running_loop()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._drain)
-
-
 async def _serve(spec: EngineSpec, files: ReplicaFiles, shutdown_timeout_s: float) -> None:
     batch = Batch(spec.costs)
     metrics = EngineMetrics(spec.served_model, batch)
     pacer = Pacer(batch, metrics, spec.time_scale)
     app = EngineApp(spec.served_model, spec.costs.kv_capacity_tokens, pacer, metrics)
     ending = asyncio.Event()
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config, ending.set)
+    server = PacedServer(app, ending.set)
     async with asyncio.TaskGroup() as group:
         tasks = (
             group.create_task(pacer.run()),
             group.create_task(_end_when_unwanted(files, ending)),
-            group.create_task(_drain(ending, app, pacer, server, shutdown_timeout_s)),
+            group.create_task(drain(ending, app, pacer, server, shutdown_timeout_s)),
         )
         await server.serve(sockets=[_listen(files)])
         for task in tasks:
@@ -95,30 +69,12 @@ async def _serve(spec: EngineSpec, files: ReplicaFiles, shutdown_timeout_s: floa
 
 
 def _listen(files: ReplicaFiles) -> socket.socket:
-    """Bind a free loopback port and publish it; connections queue until the server accepts them."""
-    # asyncio turns Nagle's delay off only where the protocol is named, and 40 ms would hide every pace.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(2048)
+    """Bind a free loopback port and publish it."""
+    listener = listen("127.0.0.1", 0, reuse=False)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(f"{files.name} listens at {endpoint}", flush=True)
     write_json(files.endpoint, {"endpoint": endpoint, "pid": os.getpid()})
     return listener
-
-
-async def _drain(
-    ending: asyncio.Event, app: EngineApp, pacer: Pacer, server: uvicorn.Server, timeout_s: float
-) -> None:
-    """Once the engine is to end: refuse what is new, let the rest finish for a while, then stop."""
-    await ending.wait()
-    app.draining = True
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
-    while pacer.load and loop.time() < deadline:
-        await asyncio.sleep(0.02)
-    pacer.abort_all()
-    print("ends", flush=True)
-    server.should_exit = True
 
 
 async def _end_when_unwanted(files: ReplicaFiles, ending: asyncio.Event) -> None:

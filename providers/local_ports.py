@@ -1,10 +1,11 @@
 """Loopback ports for keepers of this machine."""
 
 import random
-import socket
 from collections.abc import Container, Iterator
 
 from bouted.errors import Retryable
+
+from .ports import is_free
 
 PORTS = range(12_000, 32_000, 32)
 """Below those that the kernel hands out by itself. The ports up to the next one are for a node's engines, so
@@ -14,7 +15,7 @@ that no two keepers give out the same one before an engine listens there."""
 def keeper_port(before: int | None, others: Container[object]) -> int:
     """The port that the keeper had `before` where that is free, or else one that no other has."""
     for port in _in_any_order(before):
-        if (port == before or port not in others) and _is_free(port):
+        if (port == before or port not in others) and is_free(port):
             return port
     raise Retryable("no port of this machine is free for a keeper", after_s=1.0)
 
@@ -23,13 +24,3 @@ def _in_any_order(first: int | None) -> Iterator[int]:
     if first is not None:
         yield first
     yield from random.sample(PORTS, len(PORTS))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

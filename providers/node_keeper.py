@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -627,6 +628,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
         except Exception as error:  # the loop's edge: whoever asks is told, and the keeper goes on
+            traceback.print_exc()
             self.close_connection = True
             self._send(500, {"error": f"{type(error).__name__}: {error}", "hint": ""})
 

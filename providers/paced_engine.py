@@ -10,11 +10,9 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from types import FrameType
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
@@ -30,6 +28,7 @@ from .local_metrics import EngineMetrics
 from .local_pace import Pacer
 from .paced_app import PacedApp
 from .paced_flags import PacedFlags, read_flags
+from .paced_server import PacedServer, drain, listen
 from .paced_sglang import SglangMetrics
 
 EASY = roofline(
@@ -43,8 +42,6 @@ EASY = roofline(
     spread=0.0,
 )
 """A token every 10 ms for one sequence alone."""
-_KEEP_ALIVE_S = 75
-_LOOK_S = 0.02
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,18 +66,6 @@ def costs_of(flags: PacedFlags, environ: Mapping[str, str]) -> StepCosts:
     )
 
 
-class _Server(uvicorn.Server):
-    """Asks for a drain where uvicorn would stop at once."""
-
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._drain = drain
-        self._loop = asyncio.get_running_loop()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._drain)
-
-
 async def _serve(flags: PacedFlags, costs: StepCosts) -> None:
     batch = Batch(costs)
     metrics = EngineMetrics(flags.served_model, batch)
@@ -88,21 +73,12 @@ async def _serve(flags: PacedFlags, costs: StepCosts) -> None:
     engine = EngineApp(flags.served_model, costs.kv_capacity_tokens, pacer, metrics)
     app = PacedApp(engine, flags.dialect, _registry(flags, metrics))
     ending = asyncio.Event()
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config, ending.set)
+    timeout_s = math.inf if flags.shutdown_s is None else flags.shutdown_s
+    server = PacedServer(app, ending.set)
     async with asyncio.TaskGroup() as group:
         tasks = (
             group.create_task(pacer.run()),
-            group.create_task(_drain(ending, app, pacer, server, flags.shutdown_s)),
+            group.create_task(drain(ending, app, pacer, server, timeout_s)),
         )
         await server.serve(sockets=[_listen(flags)])
         for task in tasks:
@@ -119,26 +95,9 @@ def _registry(flags: PacedFlags, metrics: EngineMetrics) -> CollectorRegistry | 
 
 
 def _listen(flags: PacedFlags) -> socket.socket:
-    # asyncio turns Nagle's delay off only where the protocol is named, and 40 ms would hide every pace.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((flags.host, flags.port))
-    listener.listen(2048)
+    listener = listen(flags.host, flags.port, reuse=True)
     print(f"{flags.served_model} listens at http://{flags.host}:{flags.port}", flush=True)
     return listener
-
-
-async def _drain(
-    ending: asyncio.Event, app: PacedApp, pacer: Pacer, server: uvicorn.Server, timeout_s: float | None
-) -> None:
-    await ending.wait()
-    app.draining = True
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + (math.inf if timeout_s is None else timeout_s)
-    while pacer.load and loop.time() < deadline:
-        await asyncio.sleep(_LOOK_S)
-    pacer.abort_all()
-    server.should_exit = True
 
 
 if __name__ == "__main__":

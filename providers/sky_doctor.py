@@ -1,7 +1,6 @@
 """Looks at what the SkyPilot launcher needs on this machine and at the clouds, and changes nothing."""
 
 import shutil
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from bouted.errors import BoutedError, Retryable
 from bouted.reconcile.checkup import Finding, State
 
 from .local_process import is_locked
+from .ports import is_free
 from .sky_api import SkyApi
 from .sky_check import CloudCheck, clouds_in
 from .sky_home import LINKED, SkyHome
@@ -42,7 +42,7 @@ class SkyDoctor:
         port = self.home.port
         if is_locked(self.home.server_lock):
             return Finding(what="API server", state=State.OK, told=f"ours runs on port {port}")
-        if _is_free(port):
+        if is_free(port):
             return Finding(what="API server", state=State.OK, told=f"port {port} is free for it")
         return Finding(
             what="API server",
@@ -115,13 +115,3 @@ def _program(name: str) -> Finding:
         return Finding(what=name, state=State.OK, told=path)
     hint = f"apt install {PROGRAMS[name]}"
     return Finding(what=name, state=State.TROUBLE, told="not on this machine", hint=hint)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

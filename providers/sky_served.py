@@ -1,7 +1,6 @@
 """SkyPilot to ask something of: as the daemon has it, or in a folder of its own that goes afterwards."""
 
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from bouted.clock import SystemClock
 from bouted.errors import Retryable
 
 from .local_process import is_locked
+from .ports import free_port
 from .sky_client import SkyClient
 from .sky_home import SkyHome
 from .sky_options import SkyOptions
@@ -36,7 +36,7 @@ def served(home: SkyHome, options: SkyOptions) -> Iterator[SkyClient]:
             client.close()
         return
     with TemporaryDirectory(prefix="bouted-sky-", ignore_cleanup_errors=True) as folder, _leaving_on_term():
-        spare = replace(home, folder=Path(folder), port=_free_port())
+        spare = replace(home, folder=Path(folder), port=free_port())
         with _running(spare, options):
             client = SkyClient(spare)
             try:
@@ -72,9 +72,3 @@ def _leaving_on_term() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,6 @@ import fcntl
 import logging
 import os
 import re
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from bouted.errors import Gone, Retryable
 
 from .last_words import last_line
 from .local_files import read_json, write_json
+from .ports import free_port
 from .sky_wire import SshAddress
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class SshTunnel:
         if known is not None:
             return known
         for _ in range(3):  # a free port may be taken between the look and the use
-            local = _free_port()
+            local = free_port()
             if self._forward(local, remote):
                 write_json(self.folder / _PORTS, {**ports, str(remote): local})
                 return local
@@ -122,9 +122,3 @@ class SshTunnel:
 
     def _ports(self) -> dict[str, int]:
         return read_json(self.folder / _PORTS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
