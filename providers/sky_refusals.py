@@ -85,6 +85,8 @@ _SIGNS = (
         hint="SkyPilot cannot make this machine as it is set up",
     ),
 )
+_RACED = re.compile(r"\((Invalid(Permission|Group|KeyPair)\.Duplicate|EntityAlreadyExists)\)")
+_HANDLED = re.compile(r"handler error: An error occurred \(\w")  # one that SkyPilot did not expect
 _BROKE = frozenset({"ClusterSetUpError", "CommandError", "RequestCancelled", "ClusterNotUpError"})
 
 
@@ -92,13 +94,32 @@ def refused(error: SkyError, log: str) -> Refused:
     """What a failed launch means. `log` is what SkyPilot wrote while it tried."""
     text = f"{log}\n{error.message}"
     if error.type not in _BROKE:
-        for sign in _SIGNS:
-            found = sign.pattern.search(text)
-            if found is not None:
-                return Refused(why=sign.why, detail=_detail(_line(text, found.start()), sign.hint))
+        known = _known(text)
+        if known is not None:
+            return known
+        handled = _HANDLED.search(text)
+        if handled is not None:
+            return Refused(why=Why.BROKEN, detail=_detail(_line(text, handled.start()), ""))
         if error.type == "ResourcesUnavailableError":
             return Refused(why=Why.NO_CAPACITY, detail=_detail(_first_line(error.message), ""))
     return Refused(why=Why.BROKEN, detail=_detail(f"{error.type}: {_first_line(error.message)}", ""))
+
+
+def raced(log: str) -> bool:
+    """Did the launch fail only because another made the same security group, key pair or role at that moment?
+
+    SkyPilot looks for them and then makes them, each launch by itself, so the first launches in a region can
+    meet. They are there afterwards: asking for the same launch again is all it needs.
+    """
+    return _RACED.search(log) is not None and _known(log) is None
+
+
+def _known(text: str) -> Refused | None:
+    for sign in _SIGNS:
+        found = sign.pattern.search(text)
+        if found is not None:
+            return Refused(why=sign.why, detail=_detail(_line(text, found.start()), sign.hint))
+    return None
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

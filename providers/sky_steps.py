@@ -70,6 +70,11 @@ def failed(record: NodeRecord, why: Refused, cluster: SkyCluster | None, now: da
     return Next(record=record.to(Phase.ENDING, now), ask=Ask.DOWN)
 
 
+def asked_again(record: NodeRecord, now: datetime) -> Next:
+    """A launch that failed by accident, and may be asked for once more; there is a limit to that."""
+    return Next(record=record.to(Phase.INTENT, now), ask=Ask.LAUNCH)
+
+
 def _with_facts(record: NodeRecord, cluster: SkyCluster | None) -> NodeRecord:
     if cluster is None:
         return record

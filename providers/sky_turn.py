@@ -14,8 +14,8 @@ from bouted.errors import BoutedError
 from .node_look import Word
 from .sky_api import ApiServer, SkyApi
 from .sky_record import NodeRecord, NodeRecords, Phase
-from .sky_refusals import refused
-from .sky_steps import Ask, Next, failed, next_step
+from .sky_refusals import raced, refused
+from .sky_steps import MOST_TRIES, Ask, Next, asked_again, failed, next_step
 from .sky_task import NodeTask, backstop_min
 from .sky_wire import SkyLook, SkyRaised
 
@@ -141,6 +141,10 @@ class SkyTurn:
         cluster = self.clusters.cluster(record.name)
         if error is None:  # it did succeed meanwhile
             return Next(record=record.to(Phase.REACHING, now))
-        why = refused(error, self.client.log(record.request))
+        said = self.client.log(record.request)
+        if raced(said) and record.tries < MOST_TRIES:
+            log.info("%s: another launch prepared the same region at that moment; once more", record.name)
+            return asked_again(record, now)
+        why = refused(error, said)
         log.warning("%s: %s: %s", record.name, why.why, why.detail)
         return failed(record, why, cluster, now)

@@ -1,6 +1,7 @@
 """The catalog: every GPU and model that bouted knows, read from the shipped (or another) folder."""
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TypeVar
@@ -40,9 +41,18 @@ def load_catalog(folder: Traversable | None = None) -> Catalog:
 
     Misconfigured names the file, the line and the field of the first thing that is wrong.
     """
-    root = files("bouted.catalog") / "data" if folder is None else folder
+    return _shipped() if folder is None else _read(folder)
+
+
+@cache
+def _shipped() -> Catalog:
+    """Read once: it takes a quarter of a second, and every reading of a config asks for it."""
+    return _read(files("bouted.catalog") / "data")
+
+
+def _read(folder: Traversable) -> Catalog:
     return Catalog(
-        gpus=load_facts(root / "gpus.yaml", GpuSpec), models=load_facts(root / "models.yaml", ModelSpec)
+        gpus=load_facts(folder / "gpus.yaml", GpuSpec), models=load_facts(folder / "models.yaml", ModelSpec)
     )
 
 

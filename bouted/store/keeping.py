@@ -203,8 +203,9 @@ def _wanted_plans(session: Session) -> list[str]:
 
 def _prices(store: Store, journal: datetime, history: datetime) -> int:
     """Of each offer's old prices the last of each day stays, and of the oldest the last: it was in force."""
+    old = exists().where(PriceObservations.offer_id == Offers.id, PriceObservations.observed_at < journal)
     with store.reading() as session:
-        offers = session.scalars(select(Offers.id).order_by(Offers.id)).all()
+        offers = session.scalars(select(Offers.id).where(old).order_by(Offers.id)).all()
     removed = 0
     for offer in offers:
         for ids in _spare_prices(store, offer, journal, history):

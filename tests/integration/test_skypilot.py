@@ -19,7 +19,7 @@ from bouted.providers.skypilot import SkyLauncher
 
 from bouted.clock import SystemClock
 from bouted.errors import Misconfigured, NotYet
-from bouted.reconcile.launcher import SeenNode, SeenReplica, Why
+from bouted.reconcile.launcher import Refused, SeenNode, SeenReplica, Why
 from bouted.testing.orders import a_node_order, a_replica_order
 from bouted.testing.processes import until
 
@@ -168,6 +168,32 @@ def test_a_quota_that_is_exceeded_is_told_with_the_clouds_own_word(place: Place)
     assert refused is not None
     assert refused.why is Why.QUOTA
     assert "MaxSpotInstanceCountExceeded" in refused.detail
+
+
+def test_a_launch_that_lost_a_race_for_a_security_group_is_asked_for_again_and_comes_up(place: Place) -> None:
+    error = SkyError(type="ResourcesUnavailableError", message="Failed to acquire resources in us-east-1a")
+    place.sky.refused.append(("*", error))
+    place.sky.logs["launch-0"] = "An error occurred (InvalidPermission.Duplicate) when calling Authorize\n"
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: node(launcher) and bool(place.sky.launches))
+    place.sky.boot_s = 2.0
+    until(lambda: node(launcher) and len(place.sky.launches) == 2)
+    place.sky.refused.clear()
+    until(lambda: node(launcher).up)
+    assert place.sky.launches == ["node-1", "node-1"]
+
+
+def test_a_race_that_is_lost_every_time_ends_as_broken_with_the_clouds_word(place: Place) -> None:
+    error = SkyError(type="ResourcesUnavailableError", message="Failed to acquire resources in us-east-1a")
+    place.sky.refused.append(("*", error))
+    said = "AWS handler error: An error occurred (InvalidGroup.Duplicate) when calling CreateSecurityGroup"
+    place.sky.logs.update({f"launch-{number}": said for number in range(9)})
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: node(launcher).refused is not None)
+    assert node(launcher).refused == Refused(why=Why.BROKEN, detail=said)
+    assert len(place.sky.launches) == sky_steps.MOST_TRIES
 
 
 def test_an_offer_that_skypilot_cannot_rent_is_refused_before_anything_is_asked(place: Place) -> None:

@@ -1,10 +1,10 @@
 """Why a launch failed is read where SkyPilot hides it, and sorted by what to do next."""
 
 import pytest
-from bouted.providers.sky_refusals import refused
+from bouted.providers.sky_refusals import raced, refused
 from bouted.providers.sky_wire import SkyError
 
-from bouted.reconcile.launcher import Why
+from bouted.reconcile.launcher import Refused, Why
 
 UNAVAILABLE = SkyError(
     type="ResourcesUnavailableError", message="Failed to acquire resources in us-east-1a for {AWS(g5.xlarge)}"
@@ -72,3 +72,26 @@ def test_a_very_long_line_is_cut() -> None:
 def test_skypilots_own_prefix_is_left_out() -> None:
     log = "W 11-29 15:02:36.316 PID=26594 instance.py:415] create_instances: (VcpuLimitExceeded) too many\n"
     assert refused(UNAVAILABLE, log).detail.startswith("create_instances: (VcpuLimitExceeded) too many")
+
+
+RACES = (
+    "AWS handler error: An error occurred (InvalidPermission.Duplicate) when calling the"
+    " AuthorizeSecurityGroupIngress operation: The specified rule already exists",
+    "AWS handler error: An error occurred (InvalidGroup.Duplicate) when calling the CreateSecurityGroup",
+    "AWS handler error: An error occurred (EntityAlreadyExists) when calling the CreateRole operation",
+)
+
+
+@pytest.mark.parametrize("said", RACES)
+def test_a_launch_that_lost_a_race_for_a_shared_thing_is_told_from_want_of_capacity(said: str) -> None:
+    assert raced(NOISE + said)
+    found = refused(UNAVAILABLE, NOISE + said)
+    assert found.why is Why.BROKEN
+    assert found.detail == said
+    assert not raced(NOISE + said + "\n(InsufficientInstanceCapacity) when calling RunInstances")
+    assert not raced(NOISE)
+
+
+def test_an_unknown_error_of_a_cloud_is_told_in_its_own_words_and_is_no_want_of_capacity() -> None:
+    said = "AWS handler error: An error occurred (TeapotError) when calling the RunInstances operation: short"
+    assert refused(UNAVAILABLE, NOISE + said + "\nmore") == Refused(why=Why.BROKEN, detail=said)
