@@ -208,10 +208,11 @@ def _move_replica(session: Session, move: ReplicaMove, now: datetime) -> Replica
 
 def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:
     """Opens or closes the node's account when it starts or stops to cost. What needed attention may have been
-    edited by hand, so that its account may be missing or closed."""
+    edited by hand, so that its account may be missing or closed. A launch that was given up is ended to be
+    safe: that alone says nothing of its having run, being found astray does."""
     doubtful = before is NodeStatus.NEEDS_ATTENTION
     if row.status in NODE_PAID and (before not in NODE_PAID or doubtful):
-        runs_on = before is NodeStatus.FAILED or (doubtful and row.status is NodeStatus.UP)
+        runs_on = row.reason is Reason.STRAY or (doubtful and row.status is NodeStatus.UP)
         start_paying(session, row, now, came_up=runs_on)
     elif row.status not in NODE_PAID and before in NODE_PAID:
         stop_paying(session, row.name, now)

@@ -11,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouted.ledger.rules import EXACT
+from bouted.reconcile.observe import NodeTimes
 from bouted.reconcile.states import NODE_MOVES, NODE_PAID, NodeStatus, Reason
 from bouted.store.fleet import add_node, move_node
 from bouted.store.open import Store, open_store
-from bouted.store.spend import NodeSpend, committed_usd_per_hour, reprice, spend_by_node, spend_usd
+from bouted.store.spend import (
+    NodeSpend,
+    committed_usd_per_hour,
+    correct_times,
+    reprice,
+    spend_by_node,
+    spend_usd,
+)
 from bouted.testing.fleet import START
 from bouted.testing.store import a_node, fresh_store
 
@@ -88,9 +96,22 @@ def test_a_launch_that_never_came_up_cost_nothing(store: Store) -> None:
 def test_a_failed_node_that_proves_to_run_on_leaves_no_gap(store: Store) -> None:
     launch(store)
     move_node(store, "t-1", N.FAILED, Reason.TIMEOUT, later(10))
-    move_node(store, "t-1", N.STOPPING, Reason.PLAN, later(20))
-    move_node(store, "t-1", N.GONE, Reason.PLAN, later(30))
+    move_node(store, "t-1", N.STOPPING, Reason.STRAY, later(20))
+    move_node(store, "t-1", N.GONE, Reason.STRAY, later(30))
     assert spend_usd(store, START, START + YEAR) == Decimal(3)
+
+
+def test_a_launch_that_was_given_up_and_ended_to_be_safe_cost_nothing_unless_its_provider_says_so(
+    store: Store,
+) -> None:
+    launch(store)
+    move_node(store, "t-1", N.FAILED, Reason.TIMEOUT, later(10))
+    move_node(store, "t-1", N.STOPPING, Reason.SUPERSEDED, later(20))
+    assert spend_usd(store, START, later(20)) == Decimal(2), "it may be running"
+    move_node(store, "t-1", N.GONE, Reason.SUPERSEDED, later(30))
+    assert spend_usd(store, START, START + YEAR) == 0
+    correct_times(store, (NodeTimes(name="t-1", started_at=later(5), ended_at=later(25)),))
+    assert spend_usd(store, START, START + YEAR) == Decimal(2)
 
 
 def test_a_new_price_counts_from_its_time_on(store: Store) -> None:
