@@ -39,7 +39,7 @@ class BoardRoute:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReplica:
     """One replica line. `pid` is set by launchers that run local processes; `progress` says how far a start
-    is."""
+    is, `version` which engine runs, "" where nobody can tell."""
 
     name: str
     node: str
@@ -51,6 +51,7 @@ class BoardReplica:
     endpoint: str
     pid: int | None
     progress: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ def start(
         env={**dialect.env, **pace},
         secrets={TOKEN: secrets[TOKEN]} if weights.from_hub and TOKEN in secrets else {},
         grace_s=options.shutdown_s + dialect.after_drain_s,
+        version=options.label,
     )
 
 

@@ -42,6 +42,11 @@ class Engines:
         options = {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}[order.shape.engine]
         return _ADAPTERS[order.shape.engine](order, options, secrets=self._secrets())
 
+    def versions(self) -> dict[Engine, str]:
+        """What a start would bring now, of the engines whose version is chosen here and not by an image."""
+        chosen = {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}
+        return {engine: options.label for engine, options in chosen.items() if options.version_chosen}
+
     def _secrets(self) -> dict[str, str]:
         if not self.hf_token_file:
             return {}

@@ -56,7 +56,12 @@ class EngineOptions:
     @property
     def label(self) -> str:
         """For people, e.g. `vllm 0.32.0`."""
-        return f"{self.engine} {self.version}"
+        return f"{self.engine} {self.version}" if self.version_chosen else f"{self.engine} of the image"
+
+    @property
+    def version_chosen(self) -> bool:
+        """Whether a start brings `version`: what an image has is the image's own."""
+        return self.set_up is SetUp.PIP or bool(self.program)
 
     @property
     def venv(self) -> str:

@@ -17,7 +17,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStart:
-    """One engine's command, and what comes before it.
+    """One engine's command, and what comes before it. `version` is told of it while it runs.
 
     In `argv` and `steps`, `{port}` and `{home}` stand for the loopback port that the machine gives the
     engine and for the home folder there. The engine is ready when GET `health` answers 200 and `served_model`
@@ -34,3 +34,4 @@ class EngineStart:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     health: str = "/health"
     grace_s: float = 30.0
+    version: str = ""

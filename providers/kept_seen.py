@@ -17,6 +17,7 @@ def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenR
             pid=kept.pid,
             progress="" if kept.phase == READY else kept.phase,
             last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
+            version=kept.version,
         )
         for kept in look.replicas
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, NotYet, Retryable
+from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
 from .engine_choice import Engines
@@ -91,6 +92,10 @@ class KeptLauncher:
         record = self._there(order.node, hint=f"replica {order.name} needs another node")
         start = self._engines.start_of(order)
         self._keepers.ask(record, lambda keeper: keeper.start(start))
+
+    def versions(self) -> dict[Engine, str]:
+        """What a start would bring now, of the engines whose version the config chooses."""
+        return self._engines.versions()
 
     def stop_replica(self, name: str, node: str) -> None:
         """Have the keeper end the engine; NotYet until it is gone."""

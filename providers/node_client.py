@@ -113,6 +113,7 @@ def _body(engine: EngineStart) -> dict[str, object]:
         "secrets": dict(engine.secrets),
         "gpus": engine.gpus,
         "served_model": engine.served_model,
+        "version": engine.version,
         "health": engine.health,
         "grace_s": engine.grace_s,
     }

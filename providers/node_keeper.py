@@ -71,6 +71,7 @@ class Order:
     served_model: str
     health: str
     grace_s: float
+    version: str
 
 
 def order_in(asked: dict[str, Any]) -> Order:
@@ -84,6 +85,7 @@ def order_in(asked: dict[str, Any]) -> Order:
             served_model=str(asked["served_model"]),
             health=str(asked["health"]),
             grace_s=float(asked["grace_s"]),
+            version=str(asked.get("version", "")),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as wrong:
         raise Refusal(400, f"the order makes no sense: {type(wrong).__name__} {wrong}") from wrong
@@ -114,6 +116,7 @@ class Record:
     ticks: int | None = None
     exit_code: int | None = None
     last_word: str = ""
+    version: str = ""
 
     def told(self) -> dict[str, Any]:
         """What the daemon is told of it."""
@@ -533,6 +536,7 @@ class Keeper:
                 served_model=order.served_model,
                 health=order.health,
                 grace_s=order.grace_s,
+                version=order.version,
                 started_at=now,
                 phase=phase,
                 phase_since=now,

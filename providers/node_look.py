@@ -29,6 +29,7 @@ class KeptReplica:
     gpu_ids: tuple[int, ...]
     exit_code: int | None
     last_word: str
+    version: str = ""  # keepers that were started by an older bouted do not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bouted.errors import BoutedError, Gone, Misconfigured, NotYet
 from bouted.market.offers import Offer
+from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
@@ -100,6 +101,10 @@ class SkyLauncher:
         start = self._parts.engines.start_of(order)
         self._models[order.name] = order.shape.model
         self._keepers.ask(record, lambda keeper: keeper.start(start))
+
+    def versions(self) -> dict[Engine, str]:
+        """What a start would bring now, of the engines whose version the config chooses."""
+        return self._parts.engines.versions()
 
     def stop_replica(self, name: str, node: str) -> None:
         """Have the keeper end the engine; NotYet until it is gone."""

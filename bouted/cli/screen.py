@@ -1,5 +1,6 @@
 """The status screen: a board as lines of plain text, the verdict first. Pure."""
 
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from textwrap import wrap
@@ -16,8 +17,9 @@ EVENTS_SHOWN = 8
 
 def screen(board: Board, *, life: Life, now: datetime, standby: str = "") -> list[str]:
     """The whole screen, at most 100 columns wide. `standby` is the daemon that waits to take over."""
+    head = [*_verdict(board, life, now), *_standby(standby), *_warnings(board, life, now)]
     parts = (
-        [*_verdict(board, life, now), *_standby(standby), *_warnings(board, life, now), *_load(board)],
+        [*head, *_load(board), *_engines(board)],
         _targets(board),
         _routes(board),
         fleet_table(board.nodes, board.replicas, now),
@@ -141,6 +143,15 @@ def _load(board: Board) -> list[str]:
     now = "not measured yet" if board.rate_per_s is None else f"{board.rate_per_s:.3g} queries/s now"
     planned = f", planned for {board.plan.rate_per_s:.3g}" if board.plan else ""
     return _line("LOAD", f"{now}{planned}; {board.requests_ok:,} answered, {board.requests_failed:,} failed")
+
+
+def _engines(board: Board) -> list[str]:
+    """E.g. `vllm 0.32.0`; while there are several, how many replicas run which."""
+    known = Counter(replica.version for replica in board.replicas if replica.version)
+    if not known:
+        return []
+    counted = (f"{version}: {count} replica{'s' * (count > 1)}" for version, count in sorted(known.items()))
+    return _line("ENGINES", ", ".join(known if len(known) == 1 else counted))
 
 
 def _targets(board: Board) -> list[str]:

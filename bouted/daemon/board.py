@@ -291,6 +291,7 @@ def _replicas(fleet: FleetState, seen: Seen) -> tuple[BoardReplica, ...]:
             endpoint=replica.endpoint,
             pid=told[replica.name].pid if replica.name in told else None,
             progress=told[replica.name].progress if replica.name in told else "",
+            version=replica.version,
         )
         for replica in fleet.replicas
         if replica.live

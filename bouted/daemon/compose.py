@@ -30,7 +30,7 @@ from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
 from bouted.market.source import Feed
 from bouted.reconcile.execute import Executor
-from bouted.reconcile.launcher import Launcher
+from bouted.reconcile.launcher import Launcher, versions_of
 from bouted.store.open import Store
 from bouted.threads import InThread
 
@@ -146,6 +146,7 @@ def reconciler_of(held: HeldConfig, outside: Outside) -> Reconciler:
         clock=clock,
         limits=held.limits,
         rules=held.rules,
+        versions=lambda: versions_of(outside.launcher),
         month_usd=lambda: purse.month_usd(clock.now()),
         serving=lambda shape: serving_of(held.loaded, shape),
         explainer=Explainer(store=store, clock=clock),

@@ -12,8 +12,9 @@ from bouted.daemon.routing import Routing
 from bouted.daemon.sight import Look, Sight
 from bouted.events import EventKind
 from bouted.perf.costs import StepCosts
-from bouted.perf.shapes import ReplicaShape
+from bouted.perf.shapes import Engine, ReplicaShape
 from bouted.planner.plan import Plan
+from bouted.planner.planned import PlannedNode
 from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Action, ChangeSet, Limits, Outcome, StopNode, StopReplica
 from bouted.reconcile.diff import diff
@@ -26,6 +27,7 @@ from bouted.reconcile.order import order
 from bouted.reconcile.serving import Serving
 from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
+from bouted.reconcile.upgrade import nodes_behind, outdated, with_upgrade
 from bouted.store.control import Control
 from bouted.store.events import newest_event
 from bouted.store.interrupted import close_interrupted
@@ -57,7 +59,7 @@ class Reconciler:
     """Drives the fleet towards the desired plan, one pass at a time.
 
     `month_usd` is what this month has cost so far. `prices` are those believed now, by offer: a launch
-    counts at them, whatever the plan says.
+    counts at them, whatever the plan says. `versions` are those of the engines that a start would bring.
     """
 
     store: Store
@@ -74,6 +76,7 @@ class Reconciler:
     serving: Callable[[ReplicaShape], Serving]
     explainer: Explainer
     prices: Callable[[], Mapping[str, Decimal]] = dict
+    versions: Callable[[], Mapping[Engine, str]] = dict
     begun: bool = field(default=False, init=False)
 
     def begin(self) -> None:
@@ -94,7 +97,7 @@ class Reconciler:
         wanted = () if plan is None or control.down_requested else plan.design.nodes
         if plan is not None:
             self.routing.publish(plan, fleet, self.rollouts.look(plan, fleet))
-        changes = diff(wanted, fleet, self.launcher_name)
+        changes = self._changes(wanted, fleet)
         decision = self._decide(changes, fleet, plan, control, look)
         self.explainer.tell(decision.held)
         outcomes = await self._act(_stray_actions(look.observation), decision, plan, control)
@@ -104,11 +107,20 @@ class Reconciler:
             seen=look.seen,
             health=look.health,
             plan=plan,
-            changes=changes if after is rows else diff(wanted, after.fleet, self.launcher_name),
+            changes=changes if after is rows else self._changes(wanted, after.fleet),
             outcomes=outcomes,
             unknown=look.observation.unknown,
             held=decision.held,
         )
+
+    def _changes(self, wanted: tuple[PlannedNode, ...], fleet: FleetState) -> ChangeSet:
+        versions = self.versions()
+        behind = outdated(fleet, versions)
+        changes = diff(wanted, fleet, self.launcher_name, nodes_behind(fleet, versions))
+        if not behind or self.limits().disruption.closed_because(self.clock.now()):
+            return changes
+        least = {rule.name: rule.min_replicas for rule in self.rules()}
+        return with_upgrade(changes, wanted, fleet, behind, least)
 
     def _decide(
         self, changes: ChangeSet, fleet: FleetState, plan: Plan | None, control: Control, look: Look
@@ -139,6 +151,7 @@ class Reconciler:
             unseen=look.observation.unseen,
             still_running=frozenset(r.name for r in look.observation.stray_replicas),
             counted=self.rollouts.state.counted,
+            behind=outdated(fleet, self.versions()),
             down=control.down_requested,
         )
 

@@ -15,19 +15,25 @@ KEEPABLE = frozenset({NodeStatus.PLANNED, NodeStatus.LAUNCHING, NodeStatus.UP})
 Replicas = Mapping[str, tuple[Replica, ...]]
 
 
-def diff(wanted: tuple[PlannedNode, ...], fleet: FleetState, launcher: str) -> ChangeSet:
+def diff(
+    wanted: tuple[PlannedNode, ...],
+    fleet: FleetState,
+    launcher: str,
+    behind: frozenset[str] = frozenset(),
+) -> ChangeSet:
     """How `fleet` differs from `wanted`, as far as `launcher` started it.
 
     A node matches a wanted one of the same slot, offer and cut, else one of the same offer and cut, else it
     is cut anew for one of the same offer: the node that keeps most replicas so. Each is used once, so equal
-    nodes are kept whatever their ordinals. Nodes that are stopping, need attention or are taken back by their
-    provider match nothing.
+    nodes are kept whatever their ordinals; nodes that are `behind` with their engines only where there are
+    no others. Nodes that are stopping, need attention or are taken back by their provider match nothing.
     """
     on = replicas_by_node(fleet)
     ours = [node for node in fleet.nodes if node.launcher == launcher]
     there = [node for node in ours if node.status in KEEPABLE]
-    pool = _Pool(free={node.name: node for node in there if node.leaves_at is None})
-    keep, rest = pool.take_slots(wanted)
+    staying = (node for node in there if node.leaves_at is None)
+    pool = _Pool(free={node.name: node for node in sorted(staying, key=lambda node: node.name in behind)})
+    keep, rest = pool.take_slots(wanted, behind)
     more, rest = pool.take_equal(rest)
     keep += more
     recut, launch = pool.take_recuts(rest, on)
@@ -64,11 +70,14 @@ class _Pool:
     free: dict[str, Node]
     cut_ids: dict[int, str] = field(default_factory=dict)
 
-    def take_slots(self, wanted: Iterable[PlannedNode]) -> tuple[list[Node], list[PlannedNode]]:
+    def take_slots(
+        self, wanted: Iterable[PlannedNode], behind: frozenset[str]
+    ) -> tuple[list[Node], list[PlannedNode]]:
         """The nodes that stand in the very slot they were launched for, and what is left of `wanted`."""
         by_slot: defaultdict[str, deque[Node]] = defaultdict(deque)
         for node in self.free.values():
-            by_slot[node.slot].append(node)
+            if node.name not in behind:
+                by_slot[node.slot].append(node)
         taken, rest = [], []
         for planned in wanted:
             here = by_slot.get(self._slot(planned))

@@ -41,9 +41,13 @@ def drains(
         wanted_away = []
     left = max(0, scene.limits.disruption.max_drains - draining - len(forced))
     return [
-        DrainReplica(replica=r, reason=Reason.NOTICED if r in noticed else Reason.SUPERSEDED)
+        DrainReplica(replica=r, reason=Reason.NOTICED if r in noticed else _reason(scene, r))
         for r in (*forced, *wanted_away[:left])
     ]
+
+
+def _reason(scene: Scene, replica: Replica) -> Reason:
+    return Reason.UPGRADED if replica.name in scene.standing.behind else Reason.SUPERSEDED
 
 
 def _agreed(scene: Scene, count: int, serving: int, most: int) -> bool:

@@ -62,7 +62,7 @@ class Node:
 class Replica:
     """One engine on a node. `position` is its place in the node's template, `incarnation` counts restarts.
 
-    `endpoint` is the base URL once known.
+    `endpoint` is the base URL once known, `version` the engine's own, "" until known.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Replica:
     since: datetime
     endpoint: str = ""
     note: str = ""
+    version: str = ""
 
     @property
     def live(self) -> bool:

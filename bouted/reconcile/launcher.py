@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
-from bouted.perf.shapes import ReplicaShape
+from bouted.perf.shapes import Engine, ReplicaShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ class SeenNode:
 class SeenReplica:
     """An engine that runs. `endpoint` is its base URL, "" until it listens; `progress` says in a word or two
     how far its start is. `last_word` is set when it ended although nobody asked: it is listed to say so.
+    `version` is the engine's own, "" where the launcher cannot tell.
     """
 
     name: str
@@ -89,6 +90,7 @@ class SeenReplica:
     pid: int | None = None
     progress: str = ""
     last_word: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,21 @@ class Choosy(Protocol):
     def unlaunchable(self, offers: Sequence[Offer]) -> Mapping[str, str]:
         """Why not, by the id of each such offer; they are never planned. Blocks; made in a thread."""
         ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A launcher that chooses which version of an engine it starts."""
+
+    def versions(self) -> Mapping[Engine, str]:
+        """What a start would bring now, in the words of `SeenReplica.version`; engines of which it does not
+        choose are left out."""
+        ...
+
+
+def versions_of(launcher: object) -> Mapping[Engine, str]:
+    """The versions that a launcher starts, as far as it chooses."""
+    return launcher.versions() if isinstance(launcher, Versioned) else {}
 
 
 class Launcher(Protocol):

@@ -21,7 +21,13 @@ from bouted.reconcile.observe_node import (
     presence,
     times_of,
 )
-from bouted.reconcile.observe_replica import Health, ReplicaMove, node_ended, replica_move
+from bouted.reconcile.observe_replica import (
+    Health,
+    ReplicaMove,
+    new_versions,
+    node_ended,
+    replica_move,
+)
 from bouted.reconcile.states import NodeStatus
 
 __all__ = ("Health", "NodeMove", "NodeTimes", "Observation", "ReplicaMove", "awaited", "listed", "observe")
@@ -30,8 +36,8 @@ __all__ = ("Health", "NodeMove", "NodeTimes", "Observation", "ReplicaMove", "awa
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Moves to write, things that run although their row has ended (to be stopped again), names that run
-    without a row, nodes that are launching without being seen, the provider's times of nodes, and its ids of
-    those whose rows lack them."""
+    without a row, nodes that are launching without being seen, the provider's times of nodes, its ids of
+    those whose rows lack them, and engines' versions likewise."""
 
     nodes: tuple[NodeMove, ...]
     replicas: tuple[ReplicaMove, ...]
@@ -41,6 +47,7 @@ class Observation:
     unseen: frozenset[str]
     times: tuple[NodeTimes, ...] = ()
     instances: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(
@@ -103,6 +110,7 @@ def observe(
         ),
         times=times_of(fleet.nodes, nodes),
         instances=new_instances(fleet.nodes, nodes),
+        versions=new_versions(fleet.replicas, engines),
     )
 
 

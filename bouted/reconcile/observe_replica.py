@@ -1,5 +1,6 @@
 """What is seen of one replica, turned into its next status. Pure."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,6 +72,16 @@ def replica_move(
             if replica.reason is Reason.UNHEALTHY:
                 return ReplicaMove(name=replica.name, status=ReplicaStatus.READY, reason=Reason.OBSERVED)
     return None
+
+
+def new_versions(replicas: Iterable[Replica], seen: Mapping[str, SeenReplica]) -> dict[str, str]:
+    """The versions of engines whose rows do not say them yet, by name of the replica."""
+    known = {replica.name: replica.version for replica in replicas}
+    return {
+        name: told
+        for name, before in known.items()
+        if name in seen and (told := seen[name].version) not in ("", before)
+    }
 
 
 def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: bool) -> ReplicaMove | None:

@@ -53,6 +53,7 @@ class Reason(Told):
     PLAN = "plan", "the plan wants it so"
     NOTICED = "noticed", "its provider said that it takes it back"
     SUPERSEDED = "superseded", "the plan does not want it any more"
+    UPGRADED = "upgraded", "another version of its engine takes its place"
     OPERATOR = "operator", "a person wanted it so"
     OBSERVED = "observed", "it was seen so"
     REPLACED = "replaced", "it takes the place of one that ended"

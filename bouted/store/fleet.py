@@ -1,7 +1,7 @@
 """Nodes and replicas. Every move is checked against the table of moves and told as an event, and a
 node's money starts and stops in the same transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -29,7 +29,16 @@ from bouted.store.session import Store
 from bouted.store.spend import note_times, note_up, start_paying, stop_paying
 from bouted.store.tables import Nodes, Replicas
 
-__all__ = ["add_node", "add_replica", "count_replicas", "load_fleet", "move_all", "move_node", "move_replica"]
+__all__ = [
+    "add_node",
+    "add_replica",
+    "count_replicas",
+    "load_fleet",
+    "move_all",
+    "move_node",
+    "move_replica",
+    "note_versions",
+]
 
 V = TypeVar("V", Node, Replica)
 
@@ -92,6 +101,7 @@ def add_replica(store: Store, replica: Replica) -> None:
                 since=replica.since,
                 endpoint=replica.endpoint,
                 note=replica.note,
+                version=replica.version,
             )
         )
 
@@ -141,6 +151,17 @@ def move_replica(
     with store.writing() as session:
         move = ReplicaMove(name=name, status=status, reason=reason, note=note, endpoint=endpoint)
         return _move_replica(session, move, now)
+
+
+def note_versions(store: Store, versions: Mapping[str, str]) -> None:
+    """Keeps which version of their engine these replicas run, by name."""
+    if not versions:
+        return
+    with store.writing() as session:
+        for name, version in versions.items():
+            row = session.get(Replicas, name)
+            if row is not None:
+                row.version = version
 
 
 def move_all(store: Store, moves: Sequence[NodeMove | ReplicaMove], now: datetime) -> tuple[Refused, ...]:

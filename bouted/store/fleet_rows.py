@@ -91,6 +91,7 @@ def replica_value(row: Replicas) -> Replica | Unreadable:
         since=row.since,
         endpoint=row.endpoint,
         note=note,
+        version=row.version,
     )
 
 

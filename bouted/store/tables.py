@@ -279,6 +279,7 @@ class Replicas(Base):
     since: Mapped[datetime] = mapped_column(Instant(), index=True)
     endpoint: Mapped[str]
     note: Mapped[str]
+    version: Mapped[str]
 
 
 class SpendAccounts(Base):

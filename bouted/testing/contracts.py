@@ -22,6 +22,7 @@ from bouted.reconcile.launcher import (
     SeenReplica,
     Why,
     WithLogs,
+    versions_of,
 )
 from bouted.testing.orders import a_node_order, a_replica_order
 
@@ -119,6 +120,9 @@ class LauncherContract:
         assert [(seen.name, seen.node) for seen in launcher.seen().replicas] == [("replica-1", "node-1")]
         _listen(bench, launcher)
         assert _replica(launcher).endpoint.startswith("http")
+        chosen = versions_of(launcher)
+        if chosen:
+            assert _replica(launcher).version == chosen[a_replica_order().shape.engine]
 
     def test_starting_the_same_name_twice_gives_one_replica(self, bench: LauncherBench) -> None:
         launcher = bench.open()

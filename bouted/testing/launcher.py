@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from bouted.clock import Clock
 from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet
+from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -19,6 +20,7 @@ class _Engine:
     order: ReplicaOrder
     listens_at: datetime
     pid: int
+    version: str
     ends_at: datetime = _NEVER
 
 
@@ -46,7 +48,8 @@ class MemoryCloud:
 
     A node is up after `boot_s`, an engine listens after `listen_s`, and either takes `end_s` to stop.
     Nothing happens between calls: the clock alone says how far things have come. `endpoint` names the
-    URL of an engine. `calls` holds (method, name) of every order that was given, oldest first.
+    URL of an engine, `engine_version` is what starts. `calls` holds (method, name) of every order that was
+    given, oldest first.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class MemoryCloud:
         self.clock = clock
         self.listen_s = listen_s
         self.end_s = end_s
+        self.engine_version = "memory 1"
         self.endpoint = endpoint
         self.calls: list[tuple[str, str]] = []
         self._boot_s = boot_s
@@ -180,7 +184,13 @@ class MemoryLauncher:
         if engine is None or engine.ends_at <= now:
             pid = 1000 + len(self._cloud.calls)
             listens_at = self._cloud.later(self._cloud.listen_s)
-            node.engines[order.name] = _Engine(order=order, listens_at=listens_at, pid=pid)
+            node.engines[order.name] = _Engine(
+                order=order, listens_at=listens_at, pid=pid, version=self._cloud.engine_version
+            )
+
+    def versions(self) -> dict[Engine, str]:
+        """What a start would bring now."""
+        return dict.fromkeys(Engine, self._cloud.engine_version)
 
     def stop_replica(self, name: str, node: str) -> None:
         """End the engine; NotYet for `end_s`."""
@@ -249,4 +259,6 @@ class MemoryLauncher:
     def _look(self, engine: _Engine, now: datetime) -> SeenReplica:
         order = engine.order
         endpoint = self._cloud.endpoint(order) if engine.listens_at <= now else ""
-        return SeenReplica(name=order.name, node=order.node, endpoint=endpoint, pid=engine.pid)
+        return SeenReplica(
+            name=order.name, node=order.node, endpoint=endpoint, pid=engine.pid, version=engine.version
+        )

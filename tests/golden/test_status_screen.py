@@ -107,7 +107,7 @@ OK = Board(
     ),
     nodes=(L4, H100),
     replicas=(
-        *(replica(L4, at, "small", "1xL4 tp1", pid=800 + at) for at in range(4)),
+        *(replica(L4, at, "small", "1xL4 tp1", pid=800 + at, version="vllm 0.32.0") for at in range(4)),
         replica(H100, 0, "medium", "2xH100-80GB tp2"),
         replica(H100, 1, "large", "4xH100-80GB tp4"),
     ),
@@ -159,7 +159,8 @@ DEGRADED = replace(
     ),
     routes=(*OK.routes[:2], replace(OK.routes[2], seen_share=0.0, ready=0)),
     replicas=(
-        *OK.replicas[:5],
+        replace(OK.replicas[0], version="vllm 0.33.0"),
+        *OK.replicas[1:5],
         replace(OK.replicas[5], status="warming", since=ago(32), reason="replaced"),
     ),
     nodes=(

@@ -27,6 +27,7 @@ class Engine:
     listens_at: datetime
     hung: bool = False
     pid: int = 0
+    version: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +104,7 @@ class Cloud:
     stir: Callable[[], None]
     lease_s: float
     weather: Weather = field(default_factory=Weather)
+    engine_version: str = "vllm 1"
     machines: list[Machine] = field(default_factory=list)
     turned_away: dict[str, TurnedAway] = field(default_factory=dict)
 
@@ -165,7 +167,13 @@ class Cloud:
         """Start an engine that listens after a while."""
         now = self.loop.now()
         listens_at = now + timedelta(seconds=self.rng.uniform(10, 60))
-        engine = Engine(order=order, started_at=now, listens_at=listens_at, pid=1000 + len(machine.engines))
+        engine = Engine(
+            order=order,
+            started_at=now,
+            listens_at=listens_at,
+            pid=1000 + len(machine.engines),
+            version=self.engine_version,
+        )
         machine.engines[order.name] = engine
         self._wake_at(listens_at)
         self.changed(f"cloud: engine {order.name} starts")
@@ -205,6 +213,7 @@ class Cloud:
                 node=machine.name,
                 endpoint=f"http://{engine.order.name}.test" if engine.listens_at <= at else "",
                 pid=engine.pid,
+                version=engine.version,
             )
             for machine in self.running()
             for engine in machine.engines.values()

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     # People's, and the load's.
     BUDGET = "the budget is edited"
     FLOOR = "the serving floor is edited"
+    UPGRADE = "the engine's version is edited"
     MODE = "the mode is edited"
     PAUSE = "the operator pauses"
     LOAD = "the load changes"

@@ -83,6 +83,10 @@ def _lie(world: World, fault: Fault) -> None:
     world.cloud.weather.next_launch.append("lost" if lost else ("bug" if fault.size < 0.6 else "no capacity"))
 
 
+def _upgrade(world: World, fault: Fault) -> None:
+    world.cloud.engine_version = f"vllm {1 + int(fault.size * 4)}"
+
+
 def _lose_node(world: World, fault: Fault) -> None:
     machine = _picked(world.cloud.running(), fault.pick)
     if machine is not None:
@@ -311,6 +315,7 @@ _WAYS: Mapping[Kind, Callable[[World, Fault], None]] = {
     Kind.CLOCK: _clock,
     Kind.BUDGET: _budget,
     Kind.FLOOR: _floor,
+    Kind.UPGRADE: _upgrade,
     Kind.MODE: _mode,
     Kind.PAUSE: _pause,
     Kind.LOAD: _load,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bouted.clock import Clock
 from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
+from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
 from bouted.reconcile.observe import Health
 from bouted.testing.sim.cloud import LISTED_FOR, SWEPT_FOR, Cloud
@@ -69,6 +70,10 @@ class SimLauncher:
         if order.name not in machine.engines:
             self.cloud.start_engine(machine, order)
         self.gate.passed(f"after starting {order.name}")
+
+    def versions(self) -> dict[Engine, str]:
+        """What a start would bring now."""
+        return {Engine.VLLM: self.cloud.engine_version}
 
     def stop_replica(self, name: str, node: str) -> None:
         """End an engine."""
