@@ -44,7 +44,7 @@ from bouted.reconcile.guards import refuse_launch, refuse_mass_stop
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder
 from bouted.reconcile.patience import Patience, key_of
 from bouted.reconcile.serving import Serving
-from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.reconcile.states import ImpossibleMove, NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import begin_action, finish_action
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
 from bouted.store.open import Store
@@ -172,7 +172,8 @@ class Executor:
         except AlreadyRunning:
             raise
         except Exception as error:  # the loop's edge: a bug in a launcher must not end the daemon
-            log.exception("%s %s failed", kind, subject)
+            if not (isinstance(error, ImpossibleMove) and self._moved_meanwhile(action)):
+                log.exception("%s %s failed", kind, subject)
             outcome = self._later(action, f"{type(error).__name__}: {error}", RETRY_S)
         finish_action(self.store, row, outcome.ok, outcome.detail, self.clock.now())
         return outcome
@@ -200,6 +201,15 @@ class Executor:
         except (NoCapacity, QuotaExceeded, BudgetRefused, Misconfigured) as error:
             return self._failed(action, error)
         return self._outcome(action, True, "")
+
+    def _moved_meanwhile(self, action: Action) -> bool:
+        """Whether the row is not as it was decided on: what was observed while the launcher worked counts."""
+        fleet = load_fleet(self.store, self.clock.now())
+        if isinstance(action, StartReplica | DrainReplica | StopReplica):
+            replica = action.replica
+            return not any(r.name == replica.name and r.status is replica.status for r in fleet.replicas)
+        node = action.node
+        return not any(n.name == node.name and n.status is node.status for n in fleet.nodes)
 
     def _launch(self, node: Node, context: Context) -> None:
         with (

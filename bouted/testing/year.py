@@ -198,7 +198,7 @@ def _replicas(node: dict[str, Any], status: ReplicaStatus) -> Rows:
         {
             "name": f"{node['name']}-r{n}", "node": node["name"], "position": n, "incarnation": 1,
             "shape": shape, "status": status, "reason": Reason.OBSERVED, "since": node["since"],
-            "endpoint": f"http://10.0.0.1:{8000 + n}", "note": "",
+            "endpoint": f"http://10.0.0.1:{8000 + n}", "note": "", "version": "vllm 0.32.0",
         }
         for n, shape in enumerate(node["template"].replicas)
     ]  # fmt: skip

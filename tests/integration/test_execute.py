@@ -16,7 +16,7 @@ from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
 from bouted.planner.planned import PlannedNode
 from bouted.planner.problem import ModelRules
-from bouted.reconcile.actions import Action, DrainReplica, LaunchNode, Limits, StopNode
+from bouted.reconcile.actions import Action, DrainReplica, LaunchNode, Limits, StartReplica, StopNode
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
@@ -25,7 +25,7 @@ from bouted.reconcile.order import order
 from bouted.reconcile.serving import Serving
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.actions import list_actions
-from bouted.store.fleet import load_fleet, move_node, move_replica
+from bouted.store.fleet import add_replica, load_fleet, move_node, move_replica
 from bouted.store.interrupted import close_interrupted
 from bouted.store.kinds import ActionState
 from bouted.store.lease import DAEMON_LEASE, take_lease
@@ -272,6 +272,29 @@ def test_a_dead_engine_is_started_again_on_its_node(world: World) -> None:
     world.converge(planned(L4, small=1))
     alive = [r for r in load_fleet(world.store, world.clock.now()).replicas if r.live]
     assert [r.name for r in alive] == [f"{replica.name}x2"]
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_an_engine_whose_node_was_lost_while_it_started_is_no_bug_but_a_wrong_order_is(
+    world: World, caplog: pytest.LogCaptureFixture, meanwhile: bool
+) -> None:
+    world.converge(planned(L4, small=1))
+    fleet = load_fleet(world.store, world.clock.now())
+    old = next(replica for replica in fleet.replicas if replica.live)
+    intent = replace(old, name=f"{old.node}-r1x9", incarnation=9, status=ReplicaStatus.PLANNED)
+    inner = MemoryLauncher(world.cloud, "t", deadman_s=1e9, name="memory")
+
+    class Losing(DyingLauncher):
+        def start_replica(self, order: ReplicaOrder) -> None:
+            move_replica(world.store, order.name, ReplicaStatus.FAILED, Reason.NODE_ENDED, world.clock.now())
+
+    if not meanwhile:
+        add_replica(world.store, replace(intent, status=ReplicaStatus.FAILED))
+        intent = replace(intent, status=ReplicaStatus.FAILED)
+    executor = Executor(store=world.store, launcher=Losing(inner), clock=world.clock)
+    outcome = executor.perform(StartReplica(replica=intent), context(limits()))
+    assert (outcome.ok, "failed to starting" in outcome.detail) == (False, True)
+    assert bool(caplog.records) is not meanwhile
 
 
 def test_dying_in_an_action_leaves_its_intent_in_the_journal(world: World) -> None:

@@ -50,12 +50,13 @@ from bouted.testing.store import a_node, a_plan, a_replica, fresh_store
 
 as_roofline = import_module("bouted.migrations.versions.0003_performance").as_roofline
 with_thresholds = import_module("bouted.migrations.versions.0004_joint_planning").with_thresholds
+FOLLOWING = f"{int(SCHEMA_REVISION) + 1:04}"
 NEXT = '''"""The schema after this one."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
+revision = "{next}"
 down_revision = "{before}"
 
 
@@ -89,7 +90,7 @@ def a_next_revision(folder: Path, body: str) -> Path:
     """The installed migrations and one more."""
     scripts = folder / "scripts"
     shutil.copytree(scripts_folder(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    text = NEXT.format(before=SCHEMA_REVISION, body=body)
+    text = NEXT.format(next=FOLLOWING, before=SCHEMA_REVISION, body=body)
     (scripts / "versions" / "0005_next.py").write_text(text)
     return scripts
 
@@ -183,7 +184,7 @@ def test_an_upgrade_keeps_the_rows_and_leaves_a_backup_of_before(store: Store, t
     assert load_fleet(store, START) == fleet
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT rack FROM nodes").scalars().all() == ["r1"]
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0008"
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == FOLLOWING
     backup = tmp_path / f"bouted.db.{SCHEMA_REVISION}.backup"
     assert dump(backup) == before
     assert not list(tmp_path.glob("*.partial*"))
@@ -211,7 +212,7 @@ def test_a_folder_with_characters_that_mean_something_in_a_url_or_in_alembic(tmp
     odd.mkdir()
     upgrade(sqlite_url(odd), a_next_revision(odd, ADD_A_COLUMN))
     with closing(sqlite3.connect(odd / "bouted.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0008",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(FOLLOWING,)]
 
 
 # revision 0002

@@ -23,6 +23,7 @@ ENGINE = EngineStart(
     name="r1",
     argv=("serve", "{port}"),
     served_model="m",
+    version="vllm 0.32.0",
     gpus=2,
     steps=(Step(phase="fetching", argv=("fetch", "{home}")),),
     env={"A": "1"},
@@ -133,6 +134,7 @@ def test_the_token_goes_with_every_request_and_an_order_says_all_of_an_engine() 
         "secrets": {"B": "2"},
         "gpus": 2,
         "served_model": "m",
+        "version": "vllm 0.32.0",
         "health": "/healthz",
         "grace_s": 3.0,
     }

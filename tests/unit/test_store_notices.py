@@ -15,6 +15,7 @@ from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.engine import WRITES, make_engine
 from bouted.store.fleet import add_node, load_fleet, move_node
 from bouted.store.keeping import Keep, let_go_old
+from bouted.store.names import SCHEMA_REVISION
 from bouted.store.notices import FORGOTTEN, keep_notices, nodes_of, note_instances
 from bouted.store.open import Store, open_store, sqlite_url
 from bouted.store.upgrade import alembic_config, scripts_folder
@@ -156,6 +157,6 @@ def test_revision_0007_goes_up_and_down_with_nodes_in_the_store(
         with store.engine.connect() as connection:
             assert connection.execute(text("SELECT reason FROM nodes")).scalars().all() == ["superseded"]
         store.engine.dispose()
-        at_revision(url, "0007", up=True)
+        at_revision(url, SCHEMA_REVISION, up=True)
         (node,), (was,) = load_fleet(store, START).nodes, before.nodes
         assert node == replace(was, reason=Reason.SUPERSEDED, instance_id="", leaves_at=None)
