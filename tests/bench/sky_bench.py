@@ -78,8 +78,16 @@ def recut(bench: Bench, cloud: StandInCloud) -> None:
     recut_rows(bench, cloud)
 
 
+def upgraded(bench: Bench, cloud: StandInCloud) -> None:
+    """Another version of the engine."""
+    from sky_moves import upgraded_rows
+
+    upgraded_rows(bench, cloud)
+
+
 PARTS: Mapping[str, Callable[[Bench, StandInCloud], None]] = {
-    part.__name__: part for part in (serving, refused, taken, killed, deadman, foreign, moved, recut, scale)
+    part.__name__: part
+    for part in (serving, refused, taken, killed, deadman, foreign, moved, recut, upgraded, scale)
 }
 
 

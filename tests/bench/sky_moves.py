@@ -1,12 +1,15 @@
-"""Scenario 8 on real SkyPilot: two TP1 become wider replicas, on new machines and by cutting one anew."""
+"""Moves on real SkyPilot under load: to another layout, on new machines or the same; to another version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from subprocess import Popen
 from time import monotonic, sleep
 
 from sky_load import Fate, SteadyLoad
 from sky_stage import SMALL, SkyStage, Sold, stage
 
-from bouted.board import Board
+from bouted.board import Board, BoardReplica
 from bouted.testing.bench import Bench
 from bouted.testing.ec2.cloud import StandInCloud
 
@@ -27,36 +30,86 @@ TP1_IS_ENOUGH, NEEDS_TP2 = "tpot_p95_ms: 60", "tpot_p95_ms: 24"
 def moved_rows(bench: Bench, cloud: StandInCloud) -> None:
     """New machines: what was cheap is no longer sold."""
     with stage(cloud, "moved") as it:
-        it.furnish([ONE_GPU, FOUR_GPUS], models=SMALL.replace("}", ", min_replicas: 2}"))
+        it.furnish([ONE_GPU, FOUR_GPUS], models=at_least(2))
         it.begin()
         it.serving_in()
         _moved(bench, it, "8: onto new machines", [FOUR_GPUS], SMALL, NEEDS_TP2)
 
 
 def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
-    """The same machine, cut anew: there is no second one to be had."""
+    """Of two full machines, all there are, one is cut anew while the other serves, and then does alone."""
+    what = "8: cutting one machine anew"
     with stage(cloud, "recut") as it:
-        only = replace(FOUR_GPUS, obtainable=1)
-        it.furnish([only], models=SMALL.replace("}", ", min_replicas: 4}"), latency=TP1_IS_ENOUGH)
+        only = [replace(FOUR_GPUS, obtainable=2)]
+        it.furnish(only, models=at_least(8), latency=TP1_IS_ENOUGH)
         it.begin()
         it.serving_in()
         machines = {one.id for one in it.running()}
-        _moved(bench, it, "8: cutting one machine anew", [only], SMALL, NEEDS_TP2)
+        with steady(bench, it, what):
+            began = monotonic()
+            it.furnish(only, models=at_least(4), latency=NEEDS_TP2)
+            it.until(lambda board: len(_wide(board)) == 2, "two wide replicas serve", 900)
+            bench.row(f"{what}: its new replicas serve", monotonic() - began, "s", None, "lower")
+            it.furnish(only, models=at_least(2), latency=NEEDS_TP2)
+            it.until(_is_wide, "the new layout alone serves", 900)
+            bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
         kept = machines & {one.id for one in it.running()}
-        bench.row("8: cutting one machine anew: it is the same one", len(kept), "of 1", 1, "higher")
+        bench.row(f"{what}: machines rented in all", len(it.rented()), "", 2, "lower")
+        bench.row(f"{what}: what serves is one of them", len(kept), "of 1", 1, "higher")
+
+
+def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
+    """Another version of the engine on two machines, one after the other; then for the only replica."""
+    with stage(cloud, "upgraded") as it:
+        it.furnish([ONE_GPU], models=at_least(2), version="0.32.0")
+        it.start("gateway")
+        daemon = it.start("run")
+        it.serving_in()
+        daemon = _upgraded(bench, it, daemon, "two replicas", 2, "0.32.1")
+        it.furnish([ONE_GPU], models=at_least(1), version="0.32.1")
+        it.until(lambda board: _all_run(board, 1, "vllm 0.32.1"), "one is enough", 480)
+        _upgraded(bench, it, daemon, "the only replica", 1, "0.32.2")
+
+
+def _upgraded(
+    bench: Bench, it: SkyStage, daemon: "Popen[bytes]", what: str, count: int, version: str
+) -> "Popen[bytes]":
+    """The daemon that comes after; `count` replicas, each on a machine of its own."""
+    before, what = len(it.rented()), f"upgrade of {what}"
+    with steady(bench, it, what):
+        began = monotonic()
+        it.furnish([ONE_GPU], models=at_least(count), version=version)
+        daemon.terminate()
+        daemon.wait(60)
+        after = it.start("run")
+        it.until(lambda board: _all_run(board, count, f"vllm {version}"), f"{version} alone serves", 900)
+        bench.row(f"{what}: the new version alone serves", monotonic() - began, "s", None, "lower")
+    bench.row(f"{what}: further machines rented", len(it.rented()) - before, "", 2 - count, "lower")
+    return after
+
+
+def at_least(count: int) -> str:
+    """The small model, with so many replicas."""
+    return SMALL.replace("}", f", min_replicas: {count}}}")
 
 
 def _moved(bench: Bench, it: SkyStage, what: str, sold: list[Sold], models: str, latency: str) -> None:
+    with steady(bench, it, what):
+        began = monotonic()
+        assert not _is_wide(it.until(lambda board: True, "a board")), "there is nothing to move"
+        it.furnish(sold, models=models, latency=latency)
+        it.until(_is_wide, "the new layout alone serves", 900)
+        bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
+
+
+@contextmanager
+def steady(bench: Bench, it: SkyStage, what: str) -> Iterator[None]:
+    """A steady stream of requests before, during and after; none of them may fail."""
     load = SteadyLoad(url=it.url, model="small")
     load.start()
     sleep(5)
-    began = monotonic()
-    before = it.until(lambda board: True, "a board")
-    it.tell(f"before: {_layout(before)}")
-    assert not _is_wide(before), "there is nothing to move"
-    it.furnish(sold, models=models, latency=latency)
-    it.until(_is_wide, "the new layout alone serves", 900)
-    bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
+    it.tell(f"before: {_layout(it.board())}")
+    yield
     sleep(5)
     load.stop()
     it.tell(f"after: {_layout(it.board())}; {dict(load.fates)} {load.why[:3]}")
@@ -65,10 +118,20 @@ def _moved(bench: Bench, it: SkyStage, what: str, sold: list[Sold], models: str,
     bench.row(f"{what}: requests answered", load.fates[Fate.DONE], "", None, "higher")
 
 
+def _wide(board: Board) -> list[BoardReplica]:
+    """The replicas that lie on two GPUs or more, and serve."""
+    return [r for r in board.replicas if " tp1" not in r.shape and r.status == "ready"]
+
+
 def _is_wide(board: Board) -> bool:
-    """Every replica lies on two GPUs or more, and serves."""
-    wide = [r for r in board.replicas if " tp1" not in r.shape]
-    return bool(wide) and len(wide) == len(board.replicas) and all(r.status == "ready" for r in wide)
+    """Every replica does."""
+    return bool(board.replicas) and len(_wide(board)) == len(board.replicas)
+
+
+def _all_run(board: Board, count: int, version: str) -> bool:
+    """So many replicas, on as many machines, and all of this version."""
+    whole = len(board.replicas) == len(board.nodes) == count
+    return whole and all(r.status == "ready" and r.version == version for r in board.replicas)
 
 
 def _layout(board: Board | None) -> list[str]:

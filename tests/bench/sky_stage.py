@@ -50,7 +50,9 @@ launcher:
     clouds: [aws]
     sky: {{aws: {{vpc_name: {vpc}, use_internal_ips: true, use_ssm: false}}}}
     engines:
-      vllm: {{program: [env, PYTHONPATH={package}, {venv}/bin/python, -P, -m, bouted.providers.paced_engine]}}
+      vllm:
+        version: {version}
+        program: [env, PYTHONPATH={package}, {venv}/bin/python, -P, -m, bouted.providers.paced_engine]
 safety: {{deadman_hours: {deadman_h}, sweep_s: 10, orphan_grace_s: 60}}
 listen: {{gateway_port: {gateway_port}}}
 """
@@ -105,6 +107,7 @@ class SkyStage(Deployment):
         budget: str = "30",
         latency: str = "e2e_p95_s: 60",
         launch_timeout_s: int = 600,
+        version: str = "0.32.0",
     ) -> None:
         """Write the config and the prices; a daemon that runs takes them up."""
         assert self.cloud is not None
@@ -121,6 +124,7 @@ class SkyStage(Deployment):
             deadman_h=deadman_h,
             gateway_port=self.port,
             launch_timeout_s=launch_timeout_s,
+            version=version,
         )
         self.config_path.write_text(text, encoding="utf-8")
         self.sell(sold)
