@@ -1,11 +1,12 @@
 """`make bench-sky`: real SkyPilot at a stand-in EC2, scenario by scenario, with wall times.
 
-ROWS names the parts to run (see `PARTS`), all by default.
+ROWS names the parts to run (see `PARTS`), all by default; BOUTED_E2E_VLLM=1 adds one with a real vLLM.
 """
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 
 from sky_stage import open_cloud
 
@@ -85,10 +86,28 @@ def upgraded(bench: Bench, cloud: StandInCloud) -> None:
     upgraded_rows(bench, cloud)
 
 
-PARTS: Mapping[str, Callable[[Bench, StandInCloud], None]] = {
+def engine(bench: Bench, cloud: StandInCloud) -> None:
+    """A real vLLM."""
+    from sky_engine import engine_rows
+
+    engine_rows(bench, cloud)
+
+
+REAL_ENGINE = os.environ.get("BOUTED_E2E_VLLM") == "1"
+PARTS: dict[str, Callable[[Bench, StandInCloud], None]] = {
     part.__name__: part
     for part in (serving, refused, taken, killed, deadman, foreign, moved, recut, upgraded, scale)
 }
+if REAL_ENGINE:
+    PARTS |= {engine.__name__: engine}
+
+
+def _for_a_real_engine() -> list[tuple[Path, Path]]:
+    if not REAL_ENGINE:
+        return []
+    from sky_engine import shared
+
+    return shared()
 
 
 def main() -> int:
@@ -99,7 +118,7 @@ def main() -> int:
         print(f"bench-sky cannot run here: {why_not}", file=sys.stderr)
         return 2
     broken = 0
-    with open_cloud() as cloud:
+    with open_cloud(_for_a_real_engine()) as cloud:
         for name in os.environ.get("ROWS", ",".join(PARTS)).split(","):
             try:
                 PARTS[name](bench, cloud)

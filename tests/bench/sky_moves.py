@@ -7,7 +7,7 @@ from subprocess import Popen
 from time import monotonic, sleep
 
 from sky_load import Fate, SteadyLoad
-from sky_stage import SMALL, SkyStage, Sold, stage
+from sky_stage import PACED, SMALL, SkyStage, Sold, stage
 
 from bouted.board import Board, BoardReplica
 from bouted.testing.bench import Bench
@@ -48,9 +48,9 @@ def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
         with steady(bench, it, what):
             began = monotonic()
             it.furnish(only, models=at_least(4), latency=NEEDS_TP2)
-            it.until(lambda board: len(_wide(board)) == 2, "two wide replicas serve", 900)
-            bench.row(f"{what}: its new replicas serve", monotonic() - began, "s", None, "lower")
-            it.furnish(only, models=at_least(2), latency=NEEDS_TP2)
+            it.until(lambda board: bool(_wide(board)), "something wide serves", 900)
+            bench.row(f"{what}: it serves anew", monotonic() - began, "s", None, "lower")
+            it.furnish(only, models=at_least(1), latency=NEEDS_TP2)
             it.until(_is_wide, "the new layout alone serves", 900)
             bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
         kept = machines & {one.id for one in it.running()}
@@ -61,12 +61,12 @@ def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
 def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
     """Another version of the engine on two machines, one after the other; then for the only replica."""
     with stage(cloud, "upgraded") as it:
-        it.furnish([ONE_GPU], models=at_least(2), version="0.32.0")
+        it.furnish([ONE_GPU], models=at_least(2), engine={**PACED, "version": "0.32.0"})
         it.start("gateway")
         daemon = it.start("run")
         it.serving_in()
         daemon = _upgraded(bench, it, daemon, "two replicas", 2, "0.32.1")
-        it.furnish([ONE_GPU], models=at_least(1), version="0.32.1")
+        it.furnish([ONE_GPU], models=at_least(1), engine={**PACED, "version": "0.32.1"})
         it.until(lambda board: _all_run(board, 1, "vllm 0.32.1"), "one is enough", 480)
         _upgraded(bench, it, daemon, "the only replica", 1, "0.32.2")
 
@@ -78,7 +78,7 @@ def _upgraded(
     before, what = len(it.rented()), f"upgrade of {what}"
     with steady(bench, it, what):
         began = monotonic()
-        it.furnish([ONE_GPU], models=at_least(count), version=version)
+        it.furnish([ONE_GPU], models=at_least(count), engine={**PACED, "version": version})
         daemon.terminate()
         daemon.wait(60)
         after = it.start("run")

@@ -1,5 +1,6 @@
 """A deployment on real SkyPilot at the stand-in cloud: real daemon, real gateway, machines with real sshd."""
 
+import json
 import os
 import shutil
 import sys
@@ -22,6 +23,11 @@ from bouted.testing.ec2.needs import SHELL_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV, PACKAGE = Path("/opt/bouted-venv"), Path("/opt/bouted")
+PACED: Mapping[str, object] = {
+    "program": [
+        "env", f"PYTHONPATH={PACKAGE}", f"{VENV}/bin/python", "-P", "-m", "bouted.providers.paced_engine",
+    ]
+}  # fmt: skip
 CONFIG = """\
 version: 1
 deployment: {deployment}
@@ -50,9 +56,7 @@ launcher:
     clouds: [aws]
     sky: {{aws: {{vpc_name: {vpc}, use_internal_ips: true, use_ssm: false}}}}
     engines:
-      vllm:
-        version: {version}
-        program: [env, PYTHONPATH={package}, {venv}/bin/python, -P, -m, bouted.providers.paced_engine]
+      vllm: {engine}
 safety: {{deadman_hours: {deadman_h}, sweep_s: 10, orphan_grace_s: 60}}
 listen: {{gateway_port: {gateway_port}}}
 """
@@ -107,7 +111,7 @@ class SkyStage(Deployment):
         budget: str = "30",
         latency: str = "e2e_p95_s: 60",
         launch_timeout_s: int = 600,
-        version: str = "0.32.0",
+        engine: Mapping[str, object] = PACED,
     ) -> None:
         """Write the config and the prices; a daemon that runs takes them up."""
         assert self.cloud is not None
@@ -119,12 +123,10 @@ class SkyStage(Deployment):
             models=models,
             port=self.cloud.home.api_port,
             vpc=VPC,
-            package=PACKAGE,
-            venv=VENV,
             deadman_h=deadman_h,
             gateway_port=self.port,
             launch_timeout_s=launch_timeout_s,
-            version=version,
+            engine=json.dumps(engine),
         )
         self.config_path.write_text(text, encoding="utf-8")
         self.sell(sold)
@@ -226,15 +228,15 @@ def stage(cloud: StandInCloud, name: str) -> Iterator[SkyStage]:
 
 
 @contextmanager
-def open_cloud() -> Iterator[StandInCloud]:
-    """The stand-in cloud, with this package and its environment on every machine."""
+def open_cloud(also: Iterable[tuple[Path, Path]] = ()) -> Iterator[StandInCloud]:
+    """The stand-in cloud, with this package, its environment and what is shared `also` on every machine."""
     package = Path(tempfile.mkdtemp(prefix="bouted-package-"))
     package.chmod(0o755)
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "bouted", package / "bouted", ignore=leave)
     for part in ("providers", "policies", "migrations"):
         shutil.copytree(ROOT / part, package / "bouted" / part, ignore=leave)
-    shared = [(ROOT / ".venv", VENV), (package, PACKAGE)]
+    shared = [(ROOT / ".venv", VENV), (package, PACKAGE), *also]
     try:
         with StandInCloud(image=ROOT / "build" / "sky" / "image", shared=shared, hidden=[ROOT]) as cloud:
             yield cloud
