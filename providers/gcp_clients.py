@@ -53,6 +53,14 @@ def connect(options: GcpOptions) -> GcpClients:
     )
 
 
+def connect_instances(project: str = "", endpoint: str = "") -> tuple[compute_v1.InstancesClient, str]:
+    """A client for instances, and the project that is meant: the one that the credentials name unless given.
+    NotConfigured where there are no credentials."""
+    credentials, meant, _ = _who(GcpOptions(project=project, endpoint=endpoint))
+    place = ClientOptions(api_endpoint=endpoint) if endpoint else None
+    return compute_v1.InstancesClient(credentials=credentials, client_options=place), meant
+
+
 def _who(options: GcpOptions) -> tuple[Credentials, str, str]:
     if options.endpoint:
         anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]

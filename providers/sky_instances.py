@@ -1,16 +1,17 @@
 """The instances that carry a deployment's tag, asked of the cloud itself: what no SkyPilot record covers.
 
-A launch that was cancelled or killed halfway leaves an instance that SkyPilot may not know. AWS is asked;
-elsewhere SkyPilot's own list has to do.
+A launch that was cancelled or killed halfway leaves an instance that SkyPilot may not know. AWS and GCP are
+asked; elsewhere SkyPilot's own list has to do.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
+from bouted.market.offers import Offer
 from bouted.reconcile.launcher import SeenNode
 
 from .aws_client import AwsClient
@@ -24,14 +25,16 @@ _GONE = frozenset({"shutting-down", "terminated"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance of the deployment, under the name of its node."""
+    """One instance of the deployment, under the name of its node; in a region of AWS, or a zone of GCP."""
 
     node: str
+    cloud: str
     id: str
-    region: str
     started_at: datetime | None
     ended_at: datetime | None
     ending: bool
+    region: str = ""
+    zone: str = ""
 
     def seen(self) -> SeenNode:
         """The same as the reconciler sees nodes."""
@@ -41,15 +44,38 @@ class Instance:
 
 
 class Instances(Protocol):
-    """A cloud's own list."""
+    """Clouds' own lists."""
 
-    def list(self, regions: Iterable[str]) -> tuple[Instance, ...]:
-        """Every instance with the deployment's tag in these regions, those that ended lately too."""
+    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+        """Every instance with the deployment's tag where these offers are, those that ended lately too."""
         ...
 
     def end(self, instance: Instance) -> None:
         """Terminate it."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EachCloud:
+    """The lists of several clouds, by provider: each is made when an offer of its cloud is first asked for."""
+
+    made_by: Mapping[str, Callable[[], Instances]]
+    _made: dict[str, Instances] = field(default_factory=dict)
+
+    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+        """See `Instances`. Raises what any of them raised."""
+        asked = tuple(offers)
+        clouds = sorted({offer.provider for offer in asked} & set(self.made_by))
+        return tuple(instance for cloud in clouds for instance in self._of(cloud).list(asked))
+
+    def end(self, instance: Instance) -> None:
+        """See `Instances`."""
+        self._of(instance.cloud).end(instance)
+
+    def _of(self, cloud: str) -> Instances:
+        if cloud not in self._made:
+            self._made[cloud] = self.made_by[cloud]()
+        return self._made[cloud]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +85,10 @@ class AwsInstances:
     client: AwsClient
     deployment: str
 
-    def list(self, regions: Iterable[str]) -> tuple[Instance, ...]:
+    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
         """See `Instances`. Raises what asking a region raised: a list cut short looks like a loss."""
-        return tuple(instance for region in sorted(set(regions)) for instance in self._in(region))
+        regions = sorted({offer.region for offer in offers if offer.provider == "aws"})
+        return tuple(instance for region in regions for instance in self._in(region))
 
     def end(self, instance: Instance) -> None:
         """See `Instances`."""
@@ -83,6 +110,7 @@ def _instance(told: object, region: str) -> Instance:
     tags = {text_of(tag, "Key"): text_of(tag, "Value") for tag in list_of(told, "Tags")}
     return Instance(
         node=tags.get(NODE_LABEL, ""),
+        cloud="aws",
         id=text_of(told, "InstanceId"),
         region=region,
         started_at=moment_of(text_of(told, "LaunchTime")),

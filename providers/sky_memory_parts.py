@@ -41,7 +41,7 @@ class Doorway:
 class NoInstances:
     """A cloud without a list of its own."""
 
-    def list(self, regions: Iterable[str]) -> tuple[Instance, ...]:
+    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
         """None."""
         return ()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from .sky_api import ApiServer, SkyApi
 from .sky_client import SkyClient
 from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
-from .sky_instances import AwsInstances, Instances
+from .sky_instances import AwsInstances, EachCloud, Instances
 from .sky_learned import StartTimes
 from .sky_names import NameBook
 from .sky_options import SkyOptions
@@ -92,7 +93,12 @@ def sky_parts(
         ),
         api=SkyClient(home),
         names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra),
-        instances=AwsInstances(client=aws, deployment=deployment),
+        instances=EachCloud(
+            made_by={
+                "aws": lambda: AwsInstances(client=aws, deployment=deployment),
+                "gcp": lambda: _gcp_instances(deployment),
+            }
+        ),
         way=way,
         check_up=SkyDoctor(home=home, options=asked, served=lambda: served(home, asked)).check_up,
     )
@@ -104,6 +110,14 @@ def sky_parts(
         engines=asked.engines,
         disk_gib=asked.disk_gib,
     )
+
+
+def _gcp_instances(deployment: str) -> Instances:
+    """Google's client takes a second to load, and is not loaded where nothing runs there."""
+    from .gcp_clients import connect_instances
+    from .sky_gcp_instances import GcpInstances
+
+    return GcpInstances(connect=cache(connect_instances), deployment=deployment)
 
 
 def parts_of(

@@ -28,11 +28,10 @@ class CloudTimes:
         """Ask once for each node that began or ended and whose time is not known yet."""
         now = self.clock.now()
         lacking = [record for record in self.records.all() if _lacks(record, now)]
-        regions = {record.offer.region for record in lacking if record.offer is not None}
-        if not regions:
+        if not lacking:
             return
         try:
-            found = self.instances.list(regions)
+            found = self.instances.list(record.offer for record in lacking if record.offer is not None)
         except BoutedError as error:
             log.warning("times of nodes: %s", error)
             return
@@ -43,10 +42,12 @@ class CloudTimes:
 
 
 def _lacks(record: NodeRecord, now: datetime) -> bool:
-    if record.offer is None or record.offer.provider != "aws":
+    if record.offer is None or record.offer.provider not in ("aws", "gcp"):
         return False
     if record.phase in _RENTED:
         return not record.start_told and record.address is not None
+    if record.offer.provider == "gcp":
+        return False  # it lists nothing that was deleted
     ended = record.phase is Phase.ENDED and record.ended_at is not None and record.refused is None
     return ended and not record.end_told and now - (record.ended_at or now) < LISTED
 

@@ -253,7 +253,7 @@ class SkyLauncher:
 
     def _instances(self) -> tuple[Instance, ...]:
         offers = [record.offer for record in self._records.all() if record.offer is not None]
-        return self._parts.instances.list(offer.region for offer in offers if offer.provider == "aws")
+        return self._parts.instances.list(offers)
 
     def _end_orphan(self, name: str) -> None:
         """What runs under our tag without a record is unknown to SkyPilot: the cloud itself ends it."""

@@ -24,19 +24,24 @@ class GcpCall(StrEnum):
     CAPACITY = "advice/capacity"
     REGIONS = "regions"
     OPERATIONS = "operations"
+    INSTANCES = "aggregated/instances"
+    DELETE = "instances"
     SKUS = "skus"
 
 
 def call_of(asked: Asked) -> GcpCall | None:
     """Which call a request is; None for one that this stand-in does not know."""
-    return next((call for call in GcpCall if asked.path.endswith(f"/{call}")), None)
+    if asked.method == "DELETE":
+        return GcpCall.DELETE if asked.path.split("/")[-2] == "instances" else None
+    ends = (call for call in GcpCall if call is not GcpCall.DELETE and asked.path.endswith(f"/{call}"))
+    return next(ends, None)
 
 
 @dataclass(slots=True)
 class GcpCloud:
     """What Google has, as JSON in its own shapes; change it as a test goes on.
 
-    `machine_types` and `operations` are by zone, `histories` by (zone, machine type), `outlooks` by (region,
+    `machine_types`, `operations` and `instances` are by zone, `histories` by (zone, machine type), `outlooks` by (region,
     machine type). `instead` takes a request first: the reply it gives, if any, is sent.
     """
 
@@ -46,6 +51,7 @@ class GcpCloud:
     outlooks: dict[tuple[str, str], Json] = field(default_factory=dict)
     regions: list[Json] = field(default_factory=list)
     operations: dict[str, list[Json]] = field(default_factory=dict)
+    instances: dict[str, list[Json]] = field(default_factory=dict)
     page_size: int = 5000
     instead: Callable[[GcpCall, Asked], Reply | None] = lambda call, asked: None
 
@@ -59,7 +65,11 @@ class GcpCloud:
     def _answer(self, call: GcpCall, asked: Asked) -> Reply:
         match call:
             case GcpCall.MACHINE_TYPES:
-                return self._machine_types(asked)
+                return self._by_zone("machineTypes", self.machine_types, asked)
+            case GcpCall.INSTANCES:
+                return self._by_zone("instances", _labelled(self.instances, asked.query["filter"]), asked)
+            case GcpCall.DELETE:
+                return self._delete(*asked.path.split("/")[-3::2])
             case GcpCall.SKUS:
                 page, more = _page(self.skus, asked.query.get("pageToken", ""), self.page_size)
                 return Reply(said={"skus": page, "nextPageToken": more})
@@ -74,12 +84,19 @@ class GcpCloud:
             case GcpCall.CAPACITY:
                 return self._outlook(asked)
 
-    def _machine_types(self, asked: Asked) -> Reply:
-        flat = [(zone, one) for zone, types in self.machine_types.items() for one in types]
+    def _delete(self, zone: str, name: str) -> Reply:
+        known = [one["name"] for one in self.instances.get(zone, [])]
+        if name not in known:
+            return google_error(404, "notFound", f"no instance {name} in {zone}")
+        self.instances[zone] = [one for one in self.instances[zone] if one["name"] != name]
+        return Reply(said={"name": f"operation-{name}", "operationType": "delete", "status": "RUNNING"})
+
+    def _by_zone(self, what: str, known: Mapping[str, list[Json]], asked: Asked) -> Reply:
+        flat = [(zone, one) for zone, some in known.items() for one in some]
         page, more = _page(flat, asked.query.get("pageToken", ""), self.page_size)
         items: dict[str, Json] = {"zones/elsewhere-a": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}
         for zone, one in page:
-            items.setdefault(f"zones/{zone}", {"machineTypes": []})["machineTypes"].append(one)
+            items.setdefault(f"zones/{zone}", {what: []})[what].append(one)
         return Reply(said={"items": items, "nextPageToken": more})
 
     def _history(self, asked: Asked) -> Reply:
@@ -95,6 +112,15 @@ class GcpCloud:
         selections = asked.json()["instanceFlexibilityPolicy"]["instanceSelections"]
         name = next(iter(selections.values()))["machineTypes"][0]
         return Reply(said=self.outlooks.get((asked.path.split("/")[-3], name), {}))
+
+
+def _labelled(known: Mapping[str, list[Json]], wanted: str) -> dict[str, list[Json]]:
+    """Those with a label, by a filter like `labels.team="web"`."""
+    key, _, value = wanted.removeprefix("labels.").partition("=")
+    return {
+        zone: [one for one in some if one.get("labels", {}).get(key) == value.strip('"')]
+        for zone, some in known.items()
+    }
 
 
 def _page(rows: list[Any], token: str, size: int) -> tuple[list[Any], str]:
@@ -125,6 +151,21 @@ def a_machine_type(name: str, *, vcpus: int, memory_mb: int, accelerator: str, g
         "guestCpus": vcpus,
         "memoryMb": memory_mb,
         "accelerators": [{"guestAcceleratorType": accelerator, "guestAcceleratorCount": gpus}],
+    }
+
+
+def an_instance(
+    name: str, *, status: str = "RUNNING", started: str, stopped: str = "", **labels: str
+) -> Json:
+    """A VM as listed; labels with a `-` are written with a `_`."""
+    return {
+        "name": name,
+        "id": str(abs(hash(name)) % 10**18),
+        "status": status,
+        "creationTimestamp": started,
+        "lastStartTimestamp": started,
+        **({"lastStopTimestamp": stopped} if stopped else {}),
+        "labels": {key.replace("_", "-"): value for key, value in labels.items()},
     }
 
 

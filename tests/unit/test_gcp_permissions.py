@@ -18,6 +18,8 @@ TAKEN = {
     GcpCall.REGIONS: "compute.regions.list",
     GcpCall.OPERATIONS: "compute.zoneOperations.list",
     GcpCall.SKUS: None,
+    GcpCall.INSTANCES: "compute.instances.list",
+    GcpCall.DELETE: "compute.instances.delete",
 }
 
 
