@@ -41,8 +41,8 @@ def call_of(asked: Asked) -> GcpCall | None:
 class GcpCloud:
     """What Google has, as JSON in its own shapes; change it as a test goes on.
 
-    `machine_types`, `operations` and `instances` are by zone, `histories` by (zone, machine type), `outlooks` by (region,
-    machine type). `instead` takes a request first: the reply it gives, if any, is sent.
+    `machine_types`, `operations` and `instances` are by zone, `histories` by (zone, machine type), `outlooks`
+    by (region, machine type). `instead` takes a request first: the reply it gives, if any, is sent.
     """
 
     machine_types: dict[str, list[Json]] = field(default_factory=dict)

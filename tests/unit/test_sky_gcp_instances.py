@@ -17,7 +17,8 @@ from bouted.testing.fleet import an_offer
 from bouted.testing.gcp import GcpCall, GcpCloud, an_instance, gcp_stand_in, google_error
 
 STARTED, STOPPED = "2026-11-01T10:00:00.000-07:00", "2026-11-01T12:30:00.000-07:00"
-OURS = {"bouted_deployment": "prod"}
+OURS = {"bouted_deployment": "prod", "bouted_node": "bt-1"}
+SECOND = OURS | {"bouted_node": "bt-2"}
 HERE = (replace(an_offer("gcp"), region="us-central1", zone="us-central1-a"),)
 
 
@@ -26,7 +27,7 @@ def cloud() -> GcpCloud:
     return GcpCloud(
         instances={
             "us-central1-a": [
-                an_instance("bt-1-head", started=STARTED, bouted_node="bt-1", **OURS),
+                an_instance("bt-1-head", started=STARTED, **OURS),
                 an_instance("theirs", started=STARTED, bouted_deployment="other", bouted_node="bt-1"),
                 an_instance("nobodys", started=STARTED),
             ],
