@@ -57,7 +57,7 @@ class Instances(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EachCloud:
-    """The lists of several clouds, by provider: each is made when an offer of its cloud is first asked for."""
+    """The lists of several clouds, by provider: each is made when an offer of it is first asked for."""
 
     made_by: Mapping[str, Callable[[], Instances]]
     _made: dict[str, Instances] = field(default_factory=dict)

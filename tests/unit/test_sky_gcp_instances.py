@@ -32,14 +32,7 @@ def cloud() -> GcpCloud:
                 an_instance("nobodys", started=STARTED),
             ],
             "europe-west4-b": [
-                an_instance(
-                    "bt-2-head",
-                    status="TERMINATED",
-                    started=STARTED,
-                    stopped=STOPPED,
-                    bouted_node="bt-2",
-                    **OURS,
-                )
+                an_instance("bt-2-head", status="TERMINATED", started=STARTED, stopped=STOPPED, **SECOND)
             ],
         }
     )
