@@ -88,6 +88,8 @@ def _moving(moving: MovingAssumed) -> str:
     costs = (
         f"a started node costs {moving.start_h:.2g} h of its price, a dropped one {moving.overlap_h:.2g} h"
     )
+    if moving.starts:
+        costs += f" (starts took that long here, the median of {moving.starts})"
     if moving.fetch_h_per_gib:
         costs += f", each GiB of weights {moving.fetch_h_per_gib * 3600:.3g} s"
     gib = ", ".join(f"{model} {size:.0f} GiB" for model, size in moving.weights_gib)

@@ -60,8 +60,9 @@ class DatabaseSettings(Section):
 class ChangeSettings(Section):
     """How willing bouted is to move, how long a move may take, and how long a price is taken to hold.
 
-    Without `fetch_gib_per_s`, fetching weights is taken to be part of `start_hours`. `price_life_hours` is
-    for offers whose prices have no history yet.
+    Without `fetch_gib_per_s`, fetching weights is taken to be part of `start_hours`; without either, starts
+    are taken to last as long as they did here, once there were some. `price_life_hours` is for offers whose
+    prices have no history yet.
     """
 
     min_payback_minutes: Span = 60.0
@@ -81,13 +82,24 @@ class ChangeSettings(Section):
     price_life_hours: Annotated[Positive, Field(le=8760)] = 6.0
     rollout: RolloutSettings = RolloutSettings()
 
-    def switching(self) -> SwitchingCosts:
-        """What moving costs: a dropped node runs on while its successor starts, then drains."""
+    @property
+    def start_said(self) -> bool:
+        """Whether the config says how long starts take; else what they took here is believed."""
+        return bool({"start_hours", "fetch_gib_per_s"} & self.model_fields_set)
+
+    def switching(self, learned_h: float | None = None, starts: int = 0) -> SwitchingCosts:
+        """What moving costs: a dropped node runs on while its successor starts, then drains.
+
+        `learned_h` is how long starts took here, with the fetching; it counts unless the config says.
+        """
+        learned = learned_h is not None and not self.start_said
+        start_h = learned_h if learned_h is not None and learned else self.start_hours
         fetch_h = 0.0 if self.fetch_gib_per_s is None else 1 / (self.fetch_gib_per_s * HOUR_S)
         return SwitchingCosts(
-            start_h=self.start_hours,
-            overlap_h=self.start_hours + self.drain_s / HOUR_S,
+            start_h=start_h,
+            overlap_h=start_h + self.drain_s / HOUR_S,
             fetch_h_per_gib=fetch_h,
+            starts=starts if learned else 0,
         )
 
 

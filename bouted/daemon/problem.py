@@ -27,11 +27,12 @@ from bouted.planner.past import PastJudgement
 from bouted.planner.planned import Incumbent
 from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
-from bouted.planner.terms import ModelWeights, PriceLife
+from bouted.planner.terms import ModelWeights, PriceLife, SwitchingCosts
 from bouted.quality.evals import declared_quality
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
+from bouted.store.starts import usual_start
 from bouted.workload.profile import WorkloadProfile
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class ProblemMaker:
             targets=config.targets_s(),
             budget=config.budget_value(),
             spot=config.supply.spot.rules(),
-            switching=config.changes.switching(),
+            switching=self._switching(config),
             incumbent=incumbent,
             effort=config.planner.effort(),
             seed=config.planner.seed,
@@ -111,6 +112,12 @@ class ProblemMaker:
             groups=config.planner.groups,
             past=taught.judged if taught.models == models else (),
         )
+
+    def _switching(self, config: Config) -> SwitchingCosts:
+        usual = usual_start(self.store)
+        if usual is None:
+            return config.changes.switching()
+        return config.changes.switching(usual.seconds / 3600, usual.count)
 
     async def _launchable(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
         why_not = await asyncio.to_thread(self.unlaunchable, offers)

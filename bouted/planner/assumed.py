@@ -71,12 +71,14 @@ class QualityAssumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingAssumed:
-    """Hours of a node's price that starting and dropping it cost, and GiB of weights per model."""
+    """Hours of a node's price that starting and dropping it cost, learned from `starts` here (0: declared),
+    and GiB of weights per model."""
 
     start_h: float
     overlap_h: float
     fetch_h_per_gib: float
     weights_gib: tuple[tuple[str, float], ...]
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ def assumed(problem: PlanningProblem, plan: Plan) -> Assumed:
             overlap_h=problem.switching.overlap_h,
             fetch_h_per_gib=problem.switching.fetch_h_per_gib,
             weights_gib=tuple((weights.model, weights.gib) for weights in problem.weights),
+            starts=problem.switching.starts,
         ),
         scenarios=problem.robustness.scenarios if plan.estimate.judge is Judge.SIMULATED else 0,
         latency_spread=plan.estimate.spread,

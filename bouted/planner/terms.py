@@ -20,11 +20,12 @@ class Budget:
 class SwitchingCosts:
     """What moving costs, in hours of the node's price: started nodes pay `start_h`, dropped ones
     `overlap_h` (both run until the new one is ready). Each GiB of weights that a node fetches adds
-    `fetch_h_per_gib` to its start."""
+    `fetch_h_per_gib` to its start. It was learned from so many `starts` here; 0: the config says so."""
 
     start_h: float
     overlap_h: float
     fetch_h_per_gib: float = 0.0
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 V = TypeVar("V", Node, Replica)
+_COMING = (ReplicaStatus.STARTING, ReplicaStatus.WARMING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +198,8 @@ def _move_node(session: Session, move: NodeMove, now: datetime) -> Node:
         row.note = move.note or row.note
         return _readable(node_value(row))
     require_node_move(before, status)
+    if (before, status) == (NodeStatus.LAUNCHING, NodeStatus.UP):
+        row.took_s = _since_s(row, now)
     row.status, row.reason, row.since, row.note = status, move.reason, now, move.note
     row.ended_at = now if status in (NodeStatus.GONE, NodeStatus.FAILED) else None
     _move_money(session, row, before, now)
@@ -220,11 +223,18 @@ def _move_replica(session: Session, move: ReplicaMove, now: datetime) -> Replica
         row.note = move.note or row.note
         return _readable(replica_value(row))
     require_replica_move(before, status)
+    if before in _COMING and status in (ReplicaStatus.WARMING, ReplicaStatus.READY):
+        row.took_s = (row.took_s or 0.0) + _since_s(row, now)
     row.status, row.reason, row.since, row.note = status, move.reason, now, move.note
     failed = status is ReplicaStatus.FAILED
     moved = _told("replica", name, before, status, move.reason, move.note)
     add_to(session, _event(EventKind.REPLICA_STATUS, name, moved, now, failed=failed))
     return _readable(replica_value(row))
+
+
+def _since_s(row: Nodes | Replicas, now: datetime) -> float:
+    """How long it was in the status that it leaves; the clock may have been set back meanwhile."""
+    return max(0.0, (now - row.since).total_seconds())
 
 
 def _move_money(session: Session, row: Nodes, before: NodeStatus, now: datetime) -> None:

@@ -231,7 +231,7 @@ class Plans(Base):
 
 class Nodes(Base):
     """Every instance ever intended. `ended_at` is set while the node is gone or failed; `instance_id` is what
-    its provider calls it, "" until known."""
+    its provider calls it, "" until known; `took_s` is how long its launch took."""
 
     __tablename__ = "nodes"
     __table_args__ = (Index(None, "slot", "incarnation"),)
@@ -250,6 +250,7 @@ class Nodes(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant(), index=True)
     note: Mapped[str]
     instance_id: Mapped[str]
+    took_s: Mapped[float | None]
 
 
 class Notices(Base):
@@ -265,7 +266,7 @@ class Notices(Base):
 
 
 class Replicas(Base):
-    """Every engine ever intended on a node."""
+    """Every engine ever intended on a node; `took_s` is how long its start took, so far."""
 
     __tablename__ = "replicas"
 
@@ -280,6 +281,7 @@ class Replicas(Base):
     endpoint: Mapped[str]
     note: Mapped[str]
     version: Mapped[str]
+    took_s: Mapped[float | None]
 
 
 class SpendAccounts(Base):

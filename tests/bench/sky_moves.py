@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from subprocess import Popen
 from time import monotonic, sleep
 
 from sky_load import Fate, SteadyLoad
@@ -55,37 +54,34 @@ def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
             bench.row(f"{what}: the new layout alone serves", monotonic() - began, "s", None, "lower")
         kept = machines & {one.id for one in it.running()}
         bench.row(f"{what}: machines rented in all", len(it.rented()), "", 2, "lower")
-        bench.row(f"{what}: what serves is one of them", len(kept), "of 1", 1, "higher")
+        bench.row(f"{what}: of them still rented", len(kept), "", 1, "higher")
 
 
 def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
-    """Another version of the engine on two machines, one after the other; then for the only replica."""
-    with stage(cloud, "upgraded") as it:
-        it.furnish([ONE_GPU], models=at_least(2), engine={**PACED, "version": "0.32.0"})
-        it.start("gateway")
-        daemon = it.start("run")
-        it.serving_in()
-        daemon = _upgraded(bench, it, daemon, "two replicas", 2, "0.32.1")
-        it.furnish([ONE_GPU], models=at_least(1), engine={**PACED, "version": "0.32.1"})
-        it.until(lambda board: _all_run(board, 1, "vllm 0.32.1"), "one is enough", 480)
-        _upgraded(bench, it, daemon, "the only replica", 1, "0.32.2")
+    """Another version of the engine: in place where others serve, beside the old one where it is needed."""
+    _upgraded(bench, cloud, "four replicas of one machine", FOUR_GPUS, 4, further=0)
+    _upgraded(bench, cloud, "the only replica", ONE_GPU, 1, further=1)
 
 
 def _upgraded(
-    bench: Bench, it: SkyStage, daemon: "Popen[bytes]", what: str, count: int, version: str
-) -> "Popen[bytes]":
-    """The daemon that comes after; `count` replicas, each on a machine of its own."""
-    before, what = len(it.rented()), f"upgrade of {what}"
-    with steady(bench, it, what):
-        began = monotonic()
-        it.furnish([ONE_GPU], models=at_least(count), engine={**PACED, "version": version})
-        daemon.terminate()
-        daemon.wait(60)
-        after = it.start("run")
-        it.until(lambda board: _all_run(board, count, f"vllm {version}"), f"{version} alone serves", 900)
-        bench.row(f"{what}: the new version alone serves", monotonic() - began, "s", None, "lower")
-    bench.row(f"{what}: further machines rented", len(it.rented()) - before, "", 2 - count, "lower")
-    return after
+    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, replicas: int, *, further: int
+) -> None:
+    what, name = f"upgrade of {what}", f"upgraded{replicas}"
+    with stage(cloud, name) as it:
+        it.furnish([sold], models=at_least(1), latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.0"})
+        it.start("gateway")
+        daemon = it.start("run")
+        it.until(lambda board: _all_run(board, replicas, "vllm 0.32.0"), f"{replicas} replicas serve", 480)
+        with steady(bench, it, what):
+            began = monotonic()
+            new = {**PACED, "version": "0.32.1"}
+            it.furnish([sold], models=at_least(1), latency=TP1_IS_ENOUGH, engine=new)
+            daemon.terminate()
+            daemon.wait(60)
+            it.start("run")
+            it.until(lambda board: _all_run(board, replicas, "vllm 0.32.1"), "the new alone serve", 900)
+            bench.row(f"{what}: the new version alone serves", monotonic() - began, "s", None, "lower")
+        bench.row(f"{what}: further machines rented", len(it.rented()) - 1, "", further, "lower")
 
 
 def at_least(count: int) -> str:
@@ -128,9 +124,9 @@ def _is_wide(board: Board) -> bool:
     return bool(board.replicas) and len(_wide(board)) == len(board.replicas)
 
 
-def _all_run(board: Board, count: int, version: str) -> bool:
-    """So many replicas, on as many machines, and all of this version."""
-    whole = len(board.replicas) == len(board.nodes) == count
+def _all_run(board: Board, replicas: int, version: str) -> bool:
+    """So many replicas on one machine, and all of this version."""
+    whole = len(board.nodes) == 1 and len(board.replicas) == replicas
     return whole and all(r.status == "ready" and r.version == version for r in board.replicas)
 
 

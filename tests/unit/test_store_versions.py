@@ -1,18 +1,21 @@
-"""Which version of its engine a replica runs is kept; the revision that keeps it goes up and down."""
+"""What is kept of a replica's version and of how long starts took; the revision goes up and down."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alembic import command
 from sqlalchemy import text
 
+from bouted.config.running import ChangeSettings
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.engine import WRITES, make_engine
-from bouted.store.fleet import add_node, add_replica, load_fleet, move_replica, note_versions
+from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica, note_versions
 from bouted.store.open import Store, open_store, sqlite_url
+from bouted.store.starts import UsualStart, usual_start
 from bouted.store.upgrade import alembic_config, scripts_folder
 from bouted.testing.fleet import START
 from bouted.testing.store import a_node, a_replica, fresh_store
@@ -37,6 +40,48 @@ def test_a_version_is_kept_and_what_has_no_row_is_passed_over(store: Store) -> N
     note_versions(store, {name: "vllm 0.32.0", "nobody": "vllm 9"})
     note_versions(store, {})
     assert [(r.name, r.version) for r in load_fleet(store, START).replicas] == [(name, "vllm 0.32.0")]
+
+
+def start(store: Store, number: int, boot_s: float, load_s: float) -> None:
+    """A node that came up and an engine that first warmed and then served."""
+    node = replace(
+        a_node(), name=f"n{number}", slot=f"s{number}", status=NodeStatus.LAUNCHING, reason=Reason.PLAN
+    )
+    engine = replace(a_replica(node), status=ReplicaStatus.STARTING)
+    up, served = START + timedelta(seconds=boot_s), START + timedelta(seconds=load_s)
+    add_node(store, node)
+    move_node(store, node.name, NodeStatus.UP, Reason.OBSERVED, up)
+    add_replica(store, engine)
+    middle = START + timedelta(seconds=load_s / 2)
+    move_replica(store, engine.name, ReplicaStatus.WARMING, Reason.OBSERVED, middle)
+    move_replica(store, engine.name, ReplicaStatus.READY, Reason.OBSERVED, served)
+
+
+def test_the_usual_start_is_the_median_of_nodes_and_of_engines_once_there_are_three(store: Store) -> None:
+    for number, (boot_s, load_s) in enumerate(((60.0, 200.0), (90.0, 100.0), (300.0, 120.0))):
+        assert usual_start(store) is None
+        start(store, number, boot_s, load_s)
+    assert usual_start(store) == UsualStart(seconds=90.0 + 120.0, count=3)
+
+
+def test_what_failed_to_start_or_was_started_while_the_clock_went_back_says_nothing_odd(store: Store) -> None:
+    for number in range(3):
+        start(store, number, 60.0, 100.0)
+    start(store, 3, -500.0, -100.0)
+    failed = replace(a_node(), name="n9", slot="s9", status=NodeStatus.LAUNCHING)
+    add_node(store, failed)
+    move_node(store, "n9", NodeStatus.FAILED, Reason.TIMEOUT, START + timedelta(hours=9))
+    assert usual_start(store) == UsualStart(seconds=60.0 + 100.0, count=4)
+
+
+def test_the_config_wins_over_what_was_learned() -> None:
+    learned = ChangeSettings().switching(0.5, 7)
+    assert (learned.start_h, learned.starts) == (0.5, 7)
+    assert learned.overlap_h > 0.5
+    for said in ({"start_hours": 0.1}, {"fetch_gib_per_s": 1.0}):
+        declared = ChangeSettings.model_validate(said).switching(0.5, 7)
+        assert (declared.start_h, declared.starts) == (0.1, 0)
+    assert ChangeSettings().switching() == ChangeSettings().switching(None, 7)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
