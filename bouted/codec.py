@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -24,6 +24,15 @@ def parse(kind: type[T], body: bytes | str) -> T:
     """The value of type `kind` in `body`; pydantic.ValidationError when it does not fit."""
     value: T = _adapter(cast(Hashable, kind)).validate_json(body)
     return value
+
+
+def misfit(error: Exception) -> str:
+    """In one line what `parse` found wrong first, and where; of another error its own first line."""
+    if not isinstance(error, ValidationError):
+        return next(iter(str(error).splitlines()), "")
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def content_hash(body: bytes) -> str:

@@ -65,8 +65,5 @@ def look_in(body: bytes, node: str) -> NodeLook:
     try:
         return codec.parse(NodeLook, body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Retryable(
-            f"node {node} is told of in words nobody knows: {place}: {first['msg']}", after_s=RETRY_S
-        ) from error
+        said = codec.misfit(error)
+        raise Retryable(f"node {node} is told of in words nobody knows: {said}", after_s=RETRY_S) from error

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bouted.catalog.load import Catalog
 from bouted.clock import Clock
-from bouted.codec import dump, parse
+from bouted.codec import dump, misfit, parse
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config
 from bouted.daemon.bars import load_bars
@@ -105,9 +105,7 @@ class PlanMaker:
         try:
             return parse(PlanningProblem, get_document(self.store, plan.problem_hash))
         except (ValidationError, Gone) as error:
-            log.warning(
-                "the problem of plan %s cannot be read, planning anew: %s", plan.id, _first_line(error)
-            )
+            log.warning("the problem of plan %s cannot be read, planning anew: %s", plan.id, misfit(error))
             return None
 
     def _judged(self, plan: Plan) -> tuple[PastJudgement, ...]:
@@ -117,7 +115,7 @@ class PlanMaker:
             return parse(Frontier, get_document(self.store, plan.frontier_hash)).judged
         except (ValidationError, Gone) as error:
             log.warning(
-                "the search behind plan %s cannot be read and is forgotten: %s", plan.id, _first_line(error)
+                "the search behind plan %s cannot be read and is forgotten: %s", plan.id, misfit(error)
             )
             return ()
 
@@ -154,8 +152,3 @@ class PlanMaker:
         status = PlanStatus.HELD if choice.held else PlanStatus.PROPOSED
         save_plan(self.store, plan, status)
         return Made(plan=plan, held=choice.held, frontier=frontier, problem=problem)
-
-
-def _first_line(error: Exception) -> str:
-    """A validation error has a line for each field."""
-    return str(error).partition("\n")[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from bouted.codec import parse
+from bouted.codec import misfit, parse
 from bouted.errors import Gone
 from bouted.perf.profile import Profile
 from bouted.planner.plan import Plan
@@ -43,6 +43,6 @@ class Promises:
         try:
             problem = parse(PlanningProblem, get_document(self.store, plan.problem_hash))
         except (ValidationError, Gone) as error:
-            log.warning("what plan %s promised cannot be read: %s", plan.id, error)
+            log.warning("what plan %s promised cannot be read: %s", plan.id, misfit(error))
             return Promise()
         return Promise(profiles=problem.profiles.by_shape, lengths=problem.workload.lengths)

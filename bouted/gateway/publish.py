@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bouted.codec import dump, parse
+from bouted.codec import dump, misfit, parse
 from bouted.errors import Misconfigured
 from bouted.gateway.table import RouteTable
 
@@ -32,10 +32,7 @@ def read_table(path: Path) -> RouteTable:
     except OSError as cause:
         raise Misconfigured(str(path), cause.strerror or "cannot be read", hint=_HINT) from cause
     except ValidationError as cause:
-        problem = cause.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = f"not a route table: {where + ': ' if where else ''}{problem['msg']}"
-        raise Misconfigured(str(path), message, hint=_HINT) from cause
+        raise Misconfigured(str(path), f"not a route table: {misfit(cause)}", hint=_HINT) from cause
     if not table.split.fits:
         raise Misconfigured(str(path), "not a route table: models, shares and rules do not fit", hint=_HINT)
     return table
