@@ -41,13 +41,22 @@ def drains(
         wanted_away = []
     left = max(0, scene.limits.disruption.max_drains - draining - len(forced))
     return [
-        DrainReplica(replica=r, reason=Reason.NOTICED if r in noticed else _reason(scene, r))
-        for r in (*forced, *wanted_away[:left])
+        *(
+            DrainReplica(replica=r, reason=Reason.NOTICED if r in noticed else Reason.SUPERSEDED)
+            for r in forced
+        ),
+        *(DrainReplica(replica=r, reason=_reason(scene, r)) for r in wanted_away[:left]),
     ]
 
 
 def _reason(scene: Scene, replica: Replica) -> Reason:
-    return Reason.UPGRADED if replica.name in scene.standing.behind else Reason.SUPERSEDED
+    """Upgraded: another version takes its place, on its node or on an equal one."""
+    if replica.name not in scene.standing.behind:
+        return Reason.SUPERSEDED
+    left = (node for node in scene.changes.surplus if node.name == replica.node)
+    kept = {(node.offer.id, node.template) for node in scene.changes.keep}
+    beside = any((node.offer.id, node.template) in kept for node in left)
+    return Reason.UPGRADED if beside or replica in scene.changes.extra else Reason.SUPERSEDED
 
 
 def _agreed(scene: Scene, count: int, serving: int, most: int) -> bool:
