@@ -42,6 +42,13 @@ def refused(bench: Bench, cloud: StandInCloud) -> None:
     refused_rows(bench, cloud)
 
 
+def unready(bench: Bench, cloud: StandInCloud) -> None:
+    """A machine that never answers."""
+    from sky_lost import unready_rows
+
+    unready_rows(bench, cloud)
+
+
 def taken(bench: Bench, cloud: StandInCloud) -> None:
     """A preemption under load."""
     from sky_lost import taken_rows
@@ -94,10 +101,8 @@ def engine(bench: Bench, cloud: StandInCloud) -> None:
 
 
 REAL_ENGINE = os.environ.get("BOUTED_E2E_VLLM") == "1"
-PARTS: dict[str, Callable[[Bench, StandInCloud], None]] = {
-    part.__name__: part
-    for part in (serving, refused, taken, killed, deadman, foreign, moved, recut, upgraded, scale)
-}
+_ALL = (serving, refused, unready, taken, killed, deadman, foreign, moved, recut, upgraded, scale)
+PARTS: dict[str, Callable[[Bench, StandInCloud], None]] = {part.__name__: part for part in _ALL}
 if REAL_ENGINE:
     PARTS |= {engine.__name__: engine}
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 
 from sky_load import Fate, SteadyLoad
+from sky_serve import dollars_apart
 from sky_stage import SMALL, SPOT_EAST, SkyStage, Sold, stage
 
 from bouted.board import Board
@@ -24,6 +25,7 @@ DEMAND_A10G_WEST = Sold(
     zone="us-west-2a", instance_type="g5.xlarge", gpu="A10G", market="on_demand", usd_per_hour="1.006"
 )
 AGAIN_WATCHED_S = 60.0
+DEADLINE_S = 60
 TWO = SMALL.replace("}", ", min_replicas: 2}")
 
 
@@ -53,6 +55,29 @@ def refused_rows(bench: Bench, cloud: StandInCloud) -> None:
         bench.row("2: asked again in the minute after a restart", again, "RunInstances", 5, "lower")
         bench.row("2: places whose refusal is remembered", _remembered(it), "of 2", 2, "higher")
     cloud.faults.relent(*refusals)
+
+
+def unready_rows(bench: Bench, cloud: StandInCloud) -> None:
+    """Bad input: an instance that is rented and never answers ends at its deadline, and its cost is known."""
+    what = "an instance that never answers"
+    with stage(cloud, "unready") as it:
+        it.furnish([SPOT_EAST], launch_timeout_s=DEADLINE_S)
+        cloud.machines.boot_slowly(86_400.0)
+        it.begin()
+        until(lambda: bool(it.rented()), 120)
+        began = monotonic()
+        until(lambda: not it.rented()[0].running, DEADLINE_S + 240.0)
+        bench.row(f"{what}: given back after", monotonic() - began, "s", DEADLINE_S + 120.0, "lower")
+        told = [
+            word for word in ("timeout", f"not up after {DEADLINE_S} s") if word in it.cli("status").stdout
+        ]
+        bench.row(f"{what}: `bouted status` says why", len(told), "of 2", 2, "higher")
+        cloud.machines.boot_slowly(0.0)
+        it.until(lambda board: _ready(board) == 1, "another one serves", 480)
+        it.cli("down", "--yes")
+        sleep(25)
+        bench.row(f"{what}: ledger against the cloud's bill", dollars_apart(it), "$ apart", 0, "lower")
+        bench.row(f"{what}: instances left", len(it.running()), "", 0, "lower")
 
 
 def taken_rows(bench: Bench, cloud: StandInCloud) -> None:

@@ -43,7 +43,7 @@ def serving_rows(bench: Bench, cloud: StandInCloud) -> None:
         it.cli("down", "--yes")
         bench.row("1: `bouted down`, two nodes", monotonic() - began, "s", None, "lower")
         sleep(SWEPT_S)
-        bench.row("1: ledger against the cloud's running intervals", _apart(it), "$ apart", 0, "lower")
+        bench.row("1: ledger against the cloud's running intervals", dollars_apart(it), "$ apart", 0, "lower")
         bench.row("1: instances left", len(it.running()), "", 0, "lower")
 
 
@@ -86,7 +86,7 @@ def _answers(it: SkyStage, model: str) -> bool:
     return answer.status_code == httpx.codes.OK and answer.json()["usage"]["completion_tokens"] == 5
 
 
-def _apart(it: SkyStage) -> float:
+def dollars_apart(it: SkyStage) -> float:
     """Dollars between what the ledger has and what the cloud would bill: by the second, a minute at least."""
     now = datetime.now(UTC)
     store = it.read()
