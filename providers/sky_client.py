@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -168,11 +169,18 @@ class SkyClient:
             waiting.set_exception(Retryable("SkyPilot's worker ended", after_s=AGAIN_S))
 
 
+_ELSEWHERE = re.compile(r"host='(?!127\.|localhost)([^']+)'")
 _NO_SERVER = frozenset({"ApiServerConnectionError", "ConnectionError", "ServerTemporarilyUnavailableError"})
 
 
 def _raised(error: SkyError) -> Exception:
-    """A server that does not answer is worth another try; everything else is SkyPilot's own word."""
+    """A server that does not answer is worth another try, as is the place of SkyPilot's catalogs, of which the
+    SDK says the same; everything else is SkyPilot's own word."""
+    elsewhere = _ELSEWHERE.search(error.message)
+    if error.type in _NO_SERVER and elsewhere is not None:
+        said = f"SkyPilot cannot reach {elsewhere[1]}"
+        hint = "it fetches its catalogs of clouds there: let it through, or set HTTPS_PROXY"
+        return Retryable(said, after_s=AGAIN_S, hint=hint)
     if error.type in _NO_SERVER or "local API server on this machine is disabled" in error.message:
         return Retryable("SkyPilot's API server does not answer", after_s=AGAIN_S)
     return SkyRaised(error)

@@ -42,16 +42,22 @@ class SkyTurn:
     lease_s: float
     clusters: SkyLook = field(default_factory=lambda: SkyLook(requests=(), clusters=()))
     _starts: int = 0
+    _stuck: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     silent_since: datetime | None = None
     _taken_at: datetime | None = None
 
     @property
     def trouble(self) -> str:
-        """Why SkyPilot does not answer, once that has lasted for WORTH_TELLING_S."""
-        if self.silent_since is None:
-            return ""
-        silent_s = (self.clock.now() - self.silent_since).total_seconds()
-        return f"{self.server.trouble}, for {silent_s:.0f} s" if silent_s > WORTH_TELLING_S else ""
+        """Why SkyPilot does not answer, or cannot do for a node what is asked, once that has lasted for
+        WORTH_TELLING_S."""
+        if self.silent_since is not None:
+            return self._lasting(self.server.trouble, self.silent_since)
+        stuck = sorted((since, f"{name}: {why}") for name, (why, since) in self._stuck.items())
+        return next((told for since, why in stuck if (told := self._lasting(why, since))), "")
+
+    def _lasting(self, why: str, since: datetime) -> str:
+        lasted_s = (self.clock.now() - since).total_seconds()
+        return f"{why}, for {lasted_s:.0f} s" if lasted_s > WORTH_TELLING_S else ""
 
     def take(self) -> None:
         """One turn, unless one is under way elsewhere. Never raises for what SkyPilot or a cloud does."""
@@ -81,9 +87,18 @@ class SkyTurn:
         for record in records:
             try:
                 self._advance(record)
+                self._stuck.pop(record.name, None)
             except (BoutedError, SkyRaised) as error:
-                log.warning("SkyPilot, %s: %s", record.name, error)
+                self._note_stuck(record.name, str(error), now)
+        self._stuck = {one.name: self._stuck[one.name] for one in records if one.name in self._stuck}
         self.learn_times()
+
+    def _note_stuck(self, name: str, why: str, now: datetime) -> None:
+        """It is tried again with every turn; told when it begins, and when it is another thing."""
+        before, since = self._stuck.get(name, ("", now))
+        if why != before:
+            log.warning("SkyPilot, %s: %s", name, why)
+        self._stuck[name] = (why, since)
 
     def _moves(self, record: NodeRecord) -> bool:
         """Is SkyPilot needed for what comes next?"""

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
-from bouted.providers import sky_steps
+from bouted.providers import sky_steps, sky_turn
 from bouted.providers.engine_choice import Engines
 from bouted.providers.sky_memory import MemorySky
 from bouted.providers.sky_memory_parts import memory_parts
@@ -18,7 +19,7 @@ from bouted.providers.sky_wire import SkyError
 from bouted.providers.skypilot import SkyLauncher
 
 from bouted.clock import SystemClock
-from bouted.errors import Misconfigured, NotYet
+from bouted.errors import Misconfigured, NotYet, Retryable
 from bouted.reconcile.launcher import Refused, SeenNode, SeenReplica, Why
 from bouted.testing.orders import a_node_order, a_replica_order
 from bouted.testing.processes import until
@@ -146,6 +147,23 @@ def test_a_server_that_is_silent_ends_nothing_and_leases_are_moved_all_the_same(
     assert replicas(launcher) == (before,)
     launcher.seen()
     assert launcher._keepers.heard["node-1"].lease_left_s > 7000
+
+
+def test_what_skypilot_cannot_do_for_a_node_is_logged_once_and_told_while_it_lasts(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "SkyPilot cannot reach raw.githubusercontent.com"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sky_turn, "WORTH_TELLING_S", 0.5)
+        patch.setattr(MemorySky, "launch", Mock(side_effect=Retryable(said, after_s=1.0)))
+        launcher = place.open()
+        launcher.launch(a_node_order())
+        until(lambda: launcher.seen() and launcher.trouble.startswith(f"node-1: {said}, for "))
+    until(lambda: node(launcher).up)
+    assert launcher.trouble == ""
+    assert [record.message for record in caplog.records if said in record.message] == [
+        f"SkyPilot, node-1: {said}"
+    ]
 
 
 def test_a_node_that_is_not_wanted_any_more_while_it_is_launched_is_cancelled_and_ended(place: Place) -> None:
