@@ -174,8 +174,8 @@ _NO_SERVER = frozenset({"ApiServerConnectionError", "ConnectionError", "ServerTe
 
 
 def _raised(error: SkyError) -> Exception:
-    """A server that does not answer is worth another try, as is the place of SkyPilot's catalogs, of which the
-    SDK says the same; everything else is SkyPilot's own word."""
+    """A server that does not answer is worth another try, and so is the place of SkyPilot's catalogs, of
+    which the SDK says the same; everything else is SkyPilot's own word."""
     elsewhere = _ELSEWHERE.search(error.message)
     if error.type in _NO_SERVER and elsewhere is not None:
         said = f"SkyPilot cannot reach {elsewhere[1]}"

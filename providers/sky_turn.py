@@ -52,7 +52,7 @@ class SkyTurn:
         WORTH_TELLING_S."""
         if self.silent_since is not None:
             return self._lasting(self.server.trouble, self.silent_since)
-        stuck = sorted((since, f"{name}: {why}") for name, (why, since) in self._stuck.items())
+        stuck = sorted((since, f"for {name}: {why}") for name, (why, since) in self._stuck.items())
         return next((told for since, why in stuck if (told := self._lasting(why, since))), "")
 
     def _lasting(self, why: str, since: datetime) -> str:

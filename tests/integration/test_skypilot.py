@@ -158,7 +158,7 @@ def test_what_skypilot_cannot_do_for_a_node_is_logged_once_and_told_while_it_las
         patch.setattr(MemorySky, "launch", Mock(side_effect=Retryable(said, after_s=1.0)))
         launcher = place.open()
         launcher.launch(a_node_order())
-        until(lambda: launcher.seen() and launcher.trouble.startswith(f"node-1: {said}, for "))
+        until(lambda: launcher.seen() and launcher.trouble.startswith(f"for node-1: {said}, for "))
     until(lambda: node(launcher).up)
     assert launcher.trouble == ""
     assert [record.message for record in caplog.records if said in record.message] == [
