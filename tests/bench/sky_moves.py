@@ -59,23 +59,25 @@ def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
 
 def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
     """Another version of the engine: in place where others serve, beside the old one where it is needed."""
-    _upgraded(bench, cloud, "four replicas of one machine", FOUR_GPUS, 4, further=0)
-    _upgraded(bench, cloud, "the only replica", ONE_GPU, 1, further=1)
+    _upgraded(bench, cloud, "four replicas, three needed", FOUR_GPUS, 4, least=3, further=0)
+    _upgraded(bench, cloud, "the only replica", ONE_GPU, 1, least=1, further=1)
 
 
 def _upgraded(
-    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, replicas: int, *, further: int
+    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, replicas: int, *, least: int, further: int
 ) -> None:
     what, name = f"upgrade of {what}", f"upgraded{replicas}"
     with stage(cloud, name) as it:
-        it.furnish([sold], models=at_least(1), latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.0"})
+        it.furnish(
+            [sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.0"}
+        )
         it.start("gateway")
         daemon = it.start("run")
         it.until(lambda board: _all_run(board, replicas, "vllm 0.32.0"), f"{replicas} replicas serve", 480)
         with steady(bench, it, what):
             began = monotonic()
             new = {**PACED, "version": "0.32.1"}
-            it.furnish([sold], models=at_least(1), latency=TP1_IS_ENOUGH, engine=new)
+            it.furnish([sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine=new)
             daemon.terminate()
             daemon.wait(60)
             it.start("run")
