@@ -64,24 +64,22 @@ def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
 
 
 def _upgraded(
-    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, replicas: int, *, least: int, further: int
+    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, count: int, *, least: int, further: int
 ) -> None:
-    what, name = f"upgrade of {what}", f"upgraded{replicas}"
+    what, name = f"upgrade of {what}", f"upgraded{count}"
     with stage(cloud, name) as it:
-        it.furnish(
-            [sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.0"}
-        )
+        old, new = {**PACED, "version": "0.32.0"}, {**PACED, "version": "0.32.1"}
+        it.furnish([sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine=old)
         it.start("gateway")
         daemon = it.start("run")
-        it.until(lambda board: _all_run(board, replicas, "vllm 0.32.0"), f"{replicas} replicas serve", 480)
+        it.until(lambda board: _all_run(board, count, "vllm 0.32.0"), f"{count} replicas serve", 480)
         with steady(bench, it, what):
             began = monotonic()
-            new = {**PACED, "version": "0.32.1"}
             it.furnish([sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine=new)
             daemon.terminate()
             daemon.wait(60)
             it.start("run")
-            it.until(lambda board: _all_run(board, replicas, "vllm 0.32.1"), "the new alone serve", 900)
+            it.until(lambda board: _all_run(board, count, "vllm 0.32.1"), "the new alone serve", 900)
             bench.row(f"{what}: the new version alone serves", monotonic() - began, "s", None, "lower")
         bench.row(f"{what}: further machines rented", len(it.rented()) - 1, "", further, "lower")
 
