@@ -59,29 +59,27 @@ def recut_rows(bench: Bench, cloud: StandInCloud) -> None:
 
 def upgraded_rows(bench: Bench, cloud: StandInCloud) -> None:
     """Another version of the engine: in place where others serve, beside the old one where it is needed."""
-    _upgraded(bench, cloud, "four replicas, three needed", FOUR_GPUS, 4, least=3, further=0)
-    _upgraded(bench, cloud, "the only replica", ONE_GPU, 1, least=1, further=1)
+    _upgraded(bench, cloud, "three replicas, one needed", 3, rate=50.0, further=0)
+    _upgraded(bench, cloud, "the only replica", 1, rate=1.0, further=1)
 
 
-def _upgraded(
-    bench: Bench, cloud: StandInCloud, what: str, sold: Sold, count: int, *, least: int, further: int
-) -> None:
+def _upgraded(bench: Bench, cloud: StandInCloud, what: str, count: int, *, rate: float, further: int) -> None:
     what, name = f"upgrade of {what}", f"upgraded{count}"
     with stage(cloud, name) as it:
-        old, new = {**PACED, "version": "0.32.0"}, {**PACED, "version": "0.32.1"}
-        it.furnish([sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine=old)
+        it.furnish([ONE_GPU], rate=rate, latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.0"})
         it.start("gateway")
         daemon = it.start("run")
         it.until(lambda board: _all_run(board, count, "vllm 0.32.0"), f"{count} replicas serve", 480)
+        rented = len(it.rented())
         with steady(bench, it, what):
             began = monotonic()
-            it.furnish([sold], models=at_least(least), latency=TP1_IS_ENOUGH, engine=new)
+            it.furnish([ONE_GPU], rate=rate, latency=TP1_IS_ENOUGH, engine={**PACED, "version": "0.32.1"})
             daemon.terminate()
             daemon.wait(60)
             it.start("run")
             it.until(lambda board: _all_run(board, count, "vllm 0.32.1"), "the new alone serve", 900)
             bench.row(f"{what}: the new version alone serves", monotonic() - began, "s", None, "lower")
-        bench.row(f"{what}: further machines rented", len(it.rented()) - 1, "", further, "lower")
+        bench.row(f"{what}: further machines rented", len(it.rented()) - rented, "", further, "lower")
 
 
 def at_least(count: int) -> str:
@@ -124,9 +122,9 @@ def _is_wide(board: Board) -> bool:
     return bool(board.replicas) and len(_wide(board)) == len(board.replicas)
 
 
-def _all_run(board: Board, replicas: int, version: str) -> bool:
-    """So many replicas on one machine, and all of this version."""
-    whole = len(board.nodes) == 1 and len(board.replicas) == replicas
+def _all_run(board: Board, count: int, version: str) -> bool:
+    """So many replicas, each on a machine of its own, and all of this version."""
+    whole = len(board.nodes) == len(board.replicas) == count
     return whole and all(r.status == "ready" and r.version == version for r in board.replicas)
 
 
