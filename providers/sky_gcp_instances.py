@@ -16,7 +16,6 @@ from .sky_task import DEPLOYMENT_LABEL, NODE_LABEL
 
 CALL_S, DEADLINE_S = 15.0, 30.0
 LIST, DELETE = "compute.instances.list", "compute.instances.delete"
-_MOST_PAGES = 200
 _ENDING = frozenset({"STOPPING", "SUSPENDING", "STOPPED", "SUSPENDED", "TERMINATED"})
 _ENDED = frozenset({"STOPPED", "SUSPENDED", "TERMINATED"})
 
@@ -59,8 +58,8 @@ class GcpInstances:
     def _pages(
         self, client: compute_v1.InstancesClient, asking: Asking
     ) -> Iterator[compute_v1.InstanceAggregatedList]:
-        token = ""
-        for _ in range(_MOST_PAGES):
+        token, more = "", True
+        while more:
             request = compute_v1.AggregatedListInstancesRequest(
                 project=asking.project,
                 filter=f'labels.{DEPLOYMENT_LABEL}="{self.deployment}"',
@@ -70,8 +69,7 @@ class GcpInstances:
             page = _page(client, request, asking)
             yield page
             token = page.next_page_token
-            if not token:
-                return
+            more = bool(token)
 
 
 def _page(

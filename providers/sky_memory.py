@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bouted.clock import Clock
-from bouted.errors import Gone
+from bouted.errors import BoutedError, Gone
 from bouted.testing.keeper import KeeperProcess
 
 from .sky_wire import UNDER_WAY, RequestState, SkyCluster, SkyError, SkyLook, SkyRequest, SshAddress
@@ -55,6 +55,7 @@ class MemorySky:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     starts: int = 1
     trouble: str = ""
+    cannot: BoutedError | None = None
     launches: list[str] = field(default_factory=list)
     _clusters: dict[str, _Cluster] = field(default_factory=dict)
     _requests: dict[str, SkyRequest] = field(default_factory=dict)
@@ -67,7 +68,9 @@ class MemorySky:
     def launch(
         self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str], autodown_min: int
     ) -> str:
-        """Begin to boot; whether it is refused shows when that is over."""
+        """Begin to boot; whether it is refused shows when that is over. Raises `cannot` while that is set."""
+        if self.cannot is not None:
+            raise self.cannot
         self.launches.append(cluster)
         request = self._request("launch", cluster, self.boot_s)
         self._tasks[request] = {**task, "secrets": dict(secrets)}

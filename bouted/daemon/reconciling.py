@@ -116,11 +116,13 @@ class Reconciler:
     def _changes(self, wanted: tuple[PlannedNode, ...], fleet: FleetState) -> ChangeSet:
         versions = self.versions()
         behind = outdated(fleet, versions)
-        changes = diff(wanted, fleet, self.launcher_name, nodes_behind(fleet, versions))
+        changes = replace(
+            diff(wanted, fleet, self.launcher_name, nodes_behind(fleet, versions)), behind=behind
+        )
         if not behind or self.limits().disruption.closed_because(self.clock.now()):
             return changes
         least = {rule.name: rule.min_replicas for rule in self.rules()}
-        return with_upgrade(changes, wanted, fleet, behind, least)
+        return with_upgrade(changes, wanted, fleet, least)
 
     def _decide(
         self, changes: ChangeSet, fleet: FleetState, plan: Plan | None, control: Control, look: Look
@@ -151,7 +153,6 @@ class Reconciler:
             unseen=look.observation.unseen,
             still_running=frozenset(r.name for r in look.observation.stray_replicas),
             counted=self.rollouts.state.counted,
-            behind=outdated(fleet, self.versions()),
             down=control.down_requested,
         )
 

@@ -87,7 +87,7 @@ class ChangeSet:
     cut has no place for. ready: replicas that serve now and that the plan wants. foreign: nodes that this
     launcher did not start, which are left alone. attention: nodes whose evidence cannot be; they are paid
     for and do not count as there. leaving: nodes that their provider takes back; what they are for is wanted
-    elsewhere.
+    elsewhere. behind: names of replicas that run another version of their engine than a start would bring.
     """
 
     keep: tuple[Node, ...]
@@ -100,6 +100,7 @@ class ChangeSet:
     foreign: tuple[Node, ...] = ()
     attention: tuple[Node, ...] = ()
     leaving: tuple[Node, ...] = ()
+    behind: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:

@@ -51,7 +51,7 @@ def drains(
 
 def _reason(scene: Scene, replica: Replica) -> Reason:
     """Upgraded: another version takes its place, on its node or on an equal one."""
-    if replica.name not in scene.standing.behind:
+    if replica.name not in scene.changes.behind:
         return Reason.SUPERSEDED
     left = (node for node in scene.changes.surplus if node.name == replica.node)
     kept = {(node.offer.id, node.template) for node in scene.changes.keep}

@@ -19,8 +19,7 @@ class Standing:
     launching but that the launcher does not list: their launch is asked for again, because the process may
     have died between the row and the call. `still_running` names replicas whose row has ended and that run
     on: their GPUs are not free yet. `counted` names the replicas that count as serving when old ones are let
-    go (None: all that are ready). `behind` are those that run another version of their engine than a start
-    would bring. `down`: an operator wants everything stopped. `agreed`: one agreed that
+    go (None: all that are ready). `down`: an operator wants everything stopped. `agreed`: one agreed that
     this plan stops much at once.
     """
 
@@ -34,7 +33,6 @@ class Standing:
     unseen: frozenset[str] = frozenset()
     still_running: frozenset[str] = frozenset()
     counted: frozenset[str] | None = None
-    behind: frozenset[str] = frozenset()
     down: bool = False
     agreed: bool = False
 

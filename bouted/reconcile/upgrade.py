@@ -44,17 +44,16 @@ def with_upgrade(
     changes: ChangeSet,
     wanted: tuple[PlannedNode, ...],
     fleet: FleetState,
-    behind: frozenset[str],
     least: Mapping[str, int],
 ) -> ChangeSet:
-    """The same, with the next replica of `behind` to be replaced. `least`: how many of each model must go on
-    serving; one does in any case."""
-    if not behind or not changes.empty or not _settled(changes, fleet):
+    """The same, with the next of those that are behind to be replaced. `least`: how many of each model must go
+    on serving; one does in any case."""
+    if not changes.behind or not changes.empty or not _settled(changes, fleet):
         return changes
     serving = Counter(replica.shape.model for replica in changes.ready)
     nodes = {node.name: node for node in changes.keep}
     for replica in sorted(changes.ready, key=lambda replica: replica.name):
-        if replica.name in behind:
+        if replica.name in changes.behind:
             model = replica.shape.model
             spare = serving[model] > max(1, least.get(model, 0))
             node = nodes[replica.node]

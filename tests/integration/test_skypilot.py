@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from bouted.providers import sky_steps, sky_turn
@@ -155,10 +154,11 @@ def test_what_skypilot_cannot_do_for_a_node_is_logged_once_and_told_while_it_las
     said = "SkyPilot cannot reach raw.githubusercontent.com"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sky_turn, "WORTH_TELLING_S", 0.5)
-        patch.setattr(MemorySky, "launch", Mock(side_effect=Retryable(said, after_s=1.0)))
+        place.sky.cannot = Retryable(said, after_s=1.0)
         launcher = place.open()
         launcher.launch(a_node_order())
         until(lambda: launcher.seen() and launcher.trouble.startswith(f"for node-1: {said}, for "))
+    place.sky.cannot = None
     until(lambda: node(launcher).up)
     assert launcher.trouble == ""
     assert [record.message for record in caplog.records if said in record.message] == [
