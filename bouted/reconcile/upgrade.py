@@ -46,8 +46,8 @@ def with_upgrade(
     fleet: FleetState,
     least: Mapping[str, int],
 ) -> ChangeSet:
-    """The same, with the next of those that are behind to be replaced. `least`: how many of each model must go
-    on serving; one does in any case."""
+    """The same, with the next of those that are behind to be replaced. `least`: how many of each model must
+    go on serving; one does in any case."""
     if not changes.behind or not changes.empty or not _settled(changes, fleet):
         return changes
     serving = Counter(replica.shape.model for replica in changes.ready)

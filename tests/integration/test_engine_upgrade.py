@@ -3,10 +3,12 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bouted.reconcile.disruption import Freeze
 from bouted.reconcile.fleet import Replica
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
 from bouted.store.events import list_events
@@ -119,12 +121,16 @@ def test_what_is_behind_is_the_first_to_go_when_fewer_are_wanted(passes: Passes)
     assert versions(passes) == {"memory 2": 2}
 
 
-def test_nothing_is_upgraded_while_moves_must_wait(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_upgraded_while_changes_are_frozen(passes: Passes) -> None:
     passes.want("p1", planned(L4, 2, small=1))
     settled(passes)
-    limits = passes.reconciler.limits
-    closed = replace(limits().disruption, windows=())
-    monkeypatch.setattr(type(closed), "closed_because", lambda _self, _now: "outside changes.windows")
+    limits, now = passes.reconciler.limits(), passes.clock.now()
+    freeze = Freeze(start=now, end=now + timedelta(minutes=2))
+    frozen = replace(limits, disruption=replace(limits.disruption, freezes=(freeze,)))
+    passes.reconciler.limits = lambda: frozen
     passes.cloud.engine_version = "memory 2"
     assert fewest_serving(passes, 60) == 2
     assert versions(passes) == {"memory 1": 2}
+    passes.clock.advance(120)
+    go(passes, 60)
+    assert versions(passes) == {"memory 2": 2}

@@ -7,19 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import inspect, text
 
 from bouted.market.notices import Notice, NoticeKind
 from bouted.reconcile.states import NodeStatus, Reason
-from bouted.store.engine import WRITES, make_engine
 from bouted.store.fleet import add_node, load_fleet, move_node
 from bouted.store.keeping import Keep, let_go_old
 from bouted.store.names import SCHEMA_REVISION
 from bouted.store.notices import FORGOTTEN, keep_notices, nodes_of, note_instances
 from bouted.store.open import Store, open_store, sqlite_url
-from bouted.store.upgrade import alembic_config, scripts_folder
 from bouted.testing.fleet import START
+from bouted.testing.revisions import at_revision
 from bouted.testing.store import a_node, fresh_store
 
 GOES = START + timedelta(minutes=2)
@@ -131,14 +129,6 @@ def test_a_time_that_somebody_spoilt_is_no_notice(tmp_path: Path) -> None:
 
 
 # revision 0007
-
-
-def at_revision(url: str, revision: str, *, up: bool) -> None:
-    engine = make_engine(url, migrating=True).execution_options(**{WRITES: True})
-    with engine.begin() as connection:
-        move = command.upgrade if up else command.downgrade
-        move(alembic_config(scripts_folder(), connection), revision)
-    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

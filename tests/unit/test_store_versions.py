@@ -7,17 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import text
 
 from bouted.config.running import ChangeSettings
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
-from bouted.store.engine import WRITES, make_engine
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica, note_versions
 from bouted.store.open import Store, open_store, sqlite_url
 from bouted.store.starts import UsualStart, usual_start
-from bouted.store.upgrade import alembic_config, scripts_folder
 from bouted.testing.fleet import START
+from bouted.testing.revisions import at_revision
 from bouted.testing.store import a_node, a_replica, fresh_store
 
 REPLICA = a_replica(a_node())
@@ -102,11 +100,3 @@ def test_revision_0008_goes_up_and_down_with_replicas_in_the_store(
         at_revision(url, "0008", up=True)
         (replica,) = load_fleet(store, START).replicas
         assert replica == replace(was, reason=Reason.SUPERSEDED, version="")
-
-
-def at_revision(url: str, revision: str, *, up: bool) -> None:
-    engine = make_engine(url, migrating=True).execution_options(**{WRITES: True})
-    with engine.begin() as connection:
-        move = command.upgrade if up else command.downgrade
-        move(alembic_config(scripts_folder(), connection), revision)
-    engine.dispose()
