@@ -223,8 +223,9 @@ def _move_replica(session: Session, move: ReplicaMove, now: datetime) -> Replica
         row.note = move.note or row.note
         return _readable(replica_value(row))
     require_replica_move(before, status)
-    if before in _COMING and status in (ReplicaStatus.WARMING, ReplicaStatus.READY):
-        row.took_s = (row.took_s or 0.0) + _since_s(row, now)
+    if before in _COMING:
+        comes = status in (ReplicaStatus.WARMING, ReplicaStatus.READY)
+        row.took_s = (row.took_s or 0.0) + _since_s(row, now) if comes else None
     row.status, row.reason, row.since, row.note = status, move.reason, now, move.note
     failed = status is ReplicaStatus.FAILED
     moved = _told("replica", name, before, status, move.reason, move.note)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
+from bouted.reconcile.states import ReplicaStatus
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, Replicas
 
@@ -26,15 +27,16 @@ def usual_start(store: Store) -> UsualStart | None:
 
     A node and an engine are measured apart, since an engine may start again on the same node.
     """
+    over = ((Nodes, true()), (Replicas, Replicas.status != ReplicaStatus.WARMING))
     with store.reading() as session:
         nodes, engines = (
             session.scalars(
                 select(table.took_s)
-                .where(table.took_s.is_not(None))
+                .where(table.took_s.is_not(None), done)
                 .order_by(table.since.desc(), table.name)
                 .limit(NEWEST)
             ).all()
-            for table in (Nodes, Replicas)
+            for table, done in over
         )
     booted, loaded = _legible(nodes), _legible(engines)
     if min(len(booted), len(loaded)) < FEWEST:

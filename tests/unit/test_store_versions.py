@@ -72,6 +72,21 @@ def test_what_failed_to_start_or_was_started_while_the_clock_went_back_says_noth
     assert usual_start(store) == UsualStart(seconds=60.0 + 100.0, count=4)
 
 
+def test_an_engine_that_still_warms_or_failed_while_it_did_is_no_start(store: Store) -> None:
+    for number, last in enumerate((ReplicaStatus.WARMING, ReplicaStatus.FAILED, ReplicaStatus.READY)):
+        node = replace(a_node(), name=f"n{number}", slot=f"s{number}", status=NodeStatus.LAUNCHING)
+        add_node(store, node)
+        move_node(store, node.name, NodeStatus.UP, Reason.OBSERVED, START + timedelta(seconds=60))
+        engine = replace(a_replica(node), status=ReplicaStatus.STARTING)
+        add_replica(store, engine)
+        move_replica(store, engine.name, ReplicaStatus.WARMING, Reason.OBSERVED, START + timedelta(seconds=9))
+        move_replica(store, engine.name, last, Reason.TIMEOUT, START + timedelta(seconds=99))
+    assert usual_start(store) is None
+    for number in (7, 8):
+        start(store, number, 60.0, 99.0)
+    assert usual_start(store) == UsualStart(seconds=60.0 + 99.0, count=5)
+
+
 def test_the_config_wins_over_what_was_learned() -> None:
     learned = ChangeSettings().switching(0.5, 7)
     assert (learned.start_h, learned.starts) == (0.5, 7)
