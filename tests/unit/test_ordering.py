@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -528,7 +528,7 @@ def a_large_fleet(offers: list[Offer]) -> tuple[FleetState, tuple[PlannedNode, .
 
 
 def test_ten_thousand_replicas_and_a_thousand_offers_are_ordered_within_a_second() -> None:
-    """Seen: 35 to 80 ms; the bound is for machines that have other things to do."""
+    """Seen: 35 to 80 ms. Of processor time, so that what else the machine does is not counted."""
     offers = [an_offer(region=f"r{at}", gpu_count=4, obtainable=9) for at in range(1000)]
     fleet, same = a_large_fleet(offers)
     cut = tuple(
@@ -537,10 +537,10 @@ def test_ten_thousand_replicas_and_a_thousand_offers_are_ordered_within_a_second
     )
     elsewhere = tuple(replace(item, offer=replace(item.offer, provider="gcp")) for item in same)
     for wanted, quiet in ((same, True), (cut, False), (elsewhere, False), ((), False)):
-        began = perf_counter()
+        began = process_time()
         changes = diff(wanted, fleet, "memory")
         decision = order(
             changes, fleet, limits("100000", "100000"), START, standing(rules=must_serve(small=1))
         )
-        assert perf_counter() - began < 1.0
+        assert process_time() - began < 1.0
         assert (decision.actions == ()) is quiet
