@@ -1,16 +1,21 @@
 """Shell that fetches weights into a folder, run on the machine that needs them.
 
 `.complete` is the last thing written, to a folder or to a bucket: what lacks it is fetched again, and the
-tools go on where they were cut off. A lock beside the folder makes others on the machine wait.
+tools go on where they were cut off. A lock beside the folder makes others on the machine wait. How many
+bytes came is told in the file named by $BOUTED_BROUGHT, where there is one: 0 by those that only waited.
 """
 
 _ALONE = """set -eu
+brought() { if test -n "${BOUTED_BROUGHT:-}"; then echo "$1" >"$BOUTED_BROUGHT"; fi; }
+size() { du -sb "$1" | cut -f1; }
 mkdir -p "$1"
 exec 9>"$1.lock"
 flock 9
-if test -e "$1/.complete"; then exit 0; fi
+if test -e "$1/.complete"; then brought 0; exit 0; fi
+before="$(size "$1")"
 """
 _DONE = """touch "$1/.complete"
+brought "$(($(size "$1") - before))"
 """
 # Copies of the same weights in other formats would double the download.
 _DOWNLOAD = """if ! command -v hf >/dev/null; then

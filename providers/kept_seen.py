@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from bouted.perf.reserve import GIB
+from bouted.reconcile.fleet import Fetched
 from bouted.reconcile.launcher import SeenReplica
 
-from .node_look import FAILED, READY, NodeLook
+from .node_look import FAILED, READY, KeptReplica, NodeLook
 
 
 def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenReplica, ...]:
@@ -18,9 +20,16 @@ def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenR
             progress="" if kept.phase == READY else kept.phase,
             last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
             version=kept.version,
+            fetched=_fetched(kept),
         )
         for kept in look.replicas
     )
+
+
+def _fetched(kept: KeptReplica) -> Fetched | None:
+    if kept.fetched_bytes is None:
+        return None
+    return Fetched(gib=kept.fetched_bytes / GIB, seconds=kept.fetch_s)
 
 
 def runs(look: NodeLook, name: str) -> bool:

@@ -33,7 +33,7 @@ from urllib.parse import parse_qs, urlsplit
 
 LOADING, WARMING, READY, FAILED, ENDING = "loading", "warming", "ready", "failed", "ending"
 OWN_PHASES = (LOADING, WARMING, READY, FAILED, ENDING)
-TOKEN, MARK = "BOUTED_NODE_TOKEN", "BOUTED_RUN"
+TOKEN, MARK, BROUGHT = "BOUTED_NODE_TOKEN", "BOUTED_RUN", "BOUTED_BROUGHT"
 EXIT_TAKEN = 3
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?")
@@ -99,7 +99,10 @@ def order_in(asked: dict[str, Any]) -> Order:
 
 @dataclass(frozen=True)
 class Record:
-    """One replica as it is kept on disk. `run` marks the environment of its processes, `pid` leads them."""
+    """One replica as it is kept on disk. `run` marks the environment of its processes, `pid` leads them.
+
+    Steps that told how many bytes they brought took `fetch_s` together; None when no step told.
+    """
 
     name: str
     run: str
@@ -117,6 +120,8 @@ class Record:
     exit_code: int | None = None
     last_word: str = ""
     version: str = ""
+    fetched_bytes: int | None = None
+    fetch_s: float = 0.0
 
     def told(self) -> dict[str, Any]:
         """What the daemon is told of it."""
@@ -232,9 +237,22 @@ class Folder:
 
     def forget(self, name: str) -> None:
         """Remove a replica's files, the record last."""
-        for file in (f"{name}.log", f"{name}.json"):
+        for file in (f".{name}.brought", f"{name}.log", f"{name}.json"):
             with contextlib.suppress(OSError):
                 os.remove(os.path.join(self.path, file))
+
+    def brought(self, name: str) -> str:
+        """The file in which a replica's step may tell how many bytes it brought."""
+        return os.path.join(self.path, f".{name}.brought")
+
+    def take_brought(self, name: str) -> int | None:
+        """What it told, once; None when it told nothing."""
+        with contextlib.suppress(OSError, ValueError):
+            with open(self.brought(name), encoding="ascii") as told:
+                count = int(told.read(40))
+            os.remove(self.brought(name))
+            return max(count, 0)
+        return None
 
     def log(self, name: str, flags: int = 0) -> int:
         """A descriptor that reads a replica's log and appends to it."""
@@ -360,8 +378,11 @@ class Replica:
 
     def _live(self, order: Order) -> None:
         for phase, argv in order.steps:
+            self._folder.take_brought(self.record.name)
+            began = time.monotonic()
             if not self._spawn(phase, argv, order) or not self._finishes():
                 return
+            self._count_brought(time.monotonic() - began)
         if self._spawn(LOADING, order.argv, order):
             self._watch()
 
@@ -369,6 +390,7 @@ class Replica:
         known = {"{port}": str(self.record.port), "{home}": os.path.expanduser("~")}
         words = [re.sub(r"\{(port|home)\}", lambda found: known[found[0]], word) for word in argv]
         env = {**os.environ, **order.env, MARK: self.record.run}
+        env[BROUGHT] = self._folder.brought(self.record.name)
         if order.gpus:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, self.record.gpu_ids))
         log = self._folder.log(self.record.name)
@@ -402,6 +424,14 @@ class Replica:
         while self._lives():
             self._pause()
         return (self._child is not None and self._child.returncode == 0) or self._fail()
+
+    def _count_brought(self, took_s: float) -> None:
+        count = self._folder.take_brought(self.record.name)
+        if count is None:
+            return
+        with self._lock:
+            fetched = (self.record.fetched_bytes or 0) + count
+            self._set(fetched_bytes=fetched, fetch_s=self.record.fetch_s + took_s)
 
     def _watch(self) -> None:
         """Take an engine that runs to its first token, and notice its end."""

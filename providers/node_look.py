@@ -18,7 +18,8 @@ READY, FAILED, ENDING = "ready", "failed", "ending"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptReplica:
     """One engine. `pid` and `exit_code` are those of the step or the engine that ran last; `last_word` says
-    why it failed, or why it makes no token yet."""
+    why it failed, or why it makes no token yet. Its steps fetched `fetched_bytes` in `fetch_s`; None when
+    none of them was there to fetch."""
 
     name: str
     pid: int | None
@@ -29,7 +30,9 @@ class KeptReplica:
     gpu_ids: tuple[int, ...]
     exit_code: int | None
     last_word: str
-    version: str = ""  # keepers that were started by an older bouted do not say
+    version: str = ""  # keepers that were started by an older bouted do not say, nor what was fetched
+    fetched_bytes: int | None = None
+    fetch_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

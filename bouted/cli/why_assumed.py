@@ -92,8 +92,17 @@ def _moving(moving: MovingAssumed) -> str:
         costs += f" (starts took that long here, the median of {moving.starts})"
     if moving.fetch_h_per_gib:
         costs += f", each GiB of weights {moving.fetch_h_per_gib * 3600:.3g} s"
-    gib = ", ".join(f"{model} {size:.0f} GiB" for model, size in moving.weights_gib)
+    if moving.fetches:
+        costs += f" (the median of {moving.fetches})"
+    gib = ", ".join(
+        f"{model} {_gib(size)}{' as fetched here' if model in moving.measured else ''}"
+        for model, size in moving.weights_gib
+    )
     return f"{costs}; weights: {gib}" if gib else costs
+
+
+def _gib(size: float) -> str:
+    return f"{size:.0f} GiB" if size >= 1 or not size else f"{size:.2g} GiB"
 
 
 def _judged(assumed: Assumed) -> str:

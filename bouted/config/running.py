@@ -24,7 +24,7 @@ from bouted.config.fields import (
 )
 from bouted.config.rollout import RolloutSettings
 from bouted.config.section import Section, plugin_options
-from bouted.planner.terms import SwitchingCosts
+from bouted.planner.terms import SwitchingCosts, UsualStart
 
 HOUR_S = 3600
 
@@ -61,8 +61,8 @@ class ChangeSettings(Section):
     """How willing bouted is to move, how long a move may take, and how long a price is taken to hold.
 
     Without `fetch_gib_per_s`, fetching weights is taken to be part of `start_hours`; without either, starts
-    are taken to last as long as they did here, once there were some. `price_life_hours` is for offers whose
-    prices have no history yet.
+    and fetches are taken to last as long as they did here, once there were some. `price_life_hours` is for
+    offers whose prices have no history yet.
     """
 
     min_payback_minutes: Span = 60.0
@@ -87,19 +87,20 @@ class ChangeSettings(Section):
         """Whether the config says how long starts take; else what they took here is believed."""
         return bool({"start_hours", "fetch_gib_per_s"} & self.model_fields_set)
 
-    def switching(self, learned_h: float | None = None, starts: int = 0) -> SwitchingCosts:
+    def switching(self, usual: UsualStart | None = None) -> SwitchingCosts:
         """What moving costs: a dropped node runs on while its successor starts, then drains.
 
-        `learned_h` is how long starts took here, with the fetching; it counts unless the config says.
+        The `usual` start here counts unless the config says how long starts take.
         """
-        learned = learned_h is not None and not self.start_said
-        start_h = learned_h if learned_h is not None and learned else self.start_hours
-        fetch_h = 0.0 if self.fetch_gib_per_s is None else 1 / (self.fetch_gib_per_s * HOUR_S)
+        if usual is None or self.start_said:
+            fetch_h = 0.0 if self.fetch_gib_per_s is None else 1 / (self.fetch_gib_per_s * HOUR_S)
+            usual = UsualStart(hours=self.start_hours, starts=0, fetch_h_per_gib=fetch_h)
         return SwitchingCosts(
-            start_h=start_h,
-            overlap_h=start_h + self.drain_s / HOUR_S,
-            fetch_h_per_gib=fetch_h,
-            starts=starts if learned else 0,
+            start_h=usual.hours,
+            overlap_h=usual.hours + self.drain_s / HOUR_S,
+            fetch_h_per_gib=usual.fetch_h_per_gib,
+            starts=usual.starts,
+            fetches=usual.fetches,
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bouted.catalog.load import Catalog, load_egress
+from bouted.catalog.precision import Precision
 from bouted.clock import Clock
 from bouted.codec import content_hash
 from bouted.config.catalog import catalog_of
@@ -29,6 +30,7 @@ from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.planner.terms import ModelWeights, PriceLife, SwitchingCosts
 from bouted.quality.evals import declared_quality
+from bouted.store.fetches import usual_gib
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
@@ -99,7 +101,7 @@ class ProblemMaker:
             incumbent=incumbent,
             effort=config.planner.effort(),
             seed=config.planner.seed,
-            weights=_weights(config, catalog),
+            weights=_weights(config, catalog, usual_gib(self.store)),
             egress=Egress(
                 overrides=config.egress_rules(), listed=tuple(fact.rule() for fact in load_egress())
             ),
@@ -114,10 +116,7 @@ class ProblemMaker:
         )
 
     def _switching(self, config: Config) -> SwitchingCosts:
-        usual = usual_start(self.store)
-        if usual is None:
-            return config.changes.switching()
-        return config.changes.switching(usual.seconds / 3600, usual.count)
+        return config.changes.switching(usual_start(self.store))
 
     async def _launchable(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
         why_not = await asyncio.to_thread(self.unlaunchable, offers)
@@ -175,13 +174,18 @@ def _usable(config: Config, catalog: Catalog, offers: tuple[Offer, ...]) -> tupl
     return tuple(sorted(usable, key=lambda offer: offer.id))
 
 
-def _weights(config: Config, catalog: Catalog) -> tuple[ModelWeights, ...]:
+def _weights(
+    config: Config, catalog: Catalog, fetched: Mapping[tuple[str, Precision], float]
+) -> tuple[ModelWeights, ...]:
     """How much each model's weights are, and where they come from."""
     return tuple(
         ModelWeights(
             model=model.name,
             place=parse_place(model.weights_from),
-            gib=download_gib(catalog.model(model.spec), model.precision),
+            gib=fetched.get(
+                (model.name, model.precision), download_gib(catalog.model(model.spec), model.precision)
+            ),
+            measured=(model.name, model.precision) in fetched,
         )
         for model in config.models
     )

@@ -25,7 +25,7 @@ from bouted.reconcile.observe import (
     observe,
 )
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
-from bouted.store.fleet import Refused, load_fleet, move_all, note_versions
+from bouted.store.fleet import Refused, load_fleet, move_all, note_told
 from bouted.store.notices import note_instances
 from bouted.store.open import Store
 from bouted.store.snapshot import Snapshot, load_snapshot, refreshed
@@ -131,7 +131,7 @@ class Sight:
             if self._still(name, before[name]):
                 move_all(self.store, (_set_aside(refused),), now)
         note_instances(self.store, observation.instances)
-        note_versions(self.store, observation.versions)
+        note_told(self.store, observation.told)
         self.bill_times.note(observation.times, fleet.nodes)
 
     def _still(self, name: str, before: NodeStatus | ReplicaStatus) -> bool:

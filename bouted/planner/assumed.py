@@ -71,14 +71,16 @@ class QualityAssumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingAssumed:
-    """Hours of a node's price that starting and dropping it cost, learned from `starts` here (0: declared),
-    and GiB of weights per model."""
+    """Hours of a node's price that starting and dropping it cost, learned from `starts` and `fetches` here
+    (0: declared), and GiB of weights per model, as they were fetched for those that are `measured`."""
 
     start_h: float
     overlap_h: float
     fetch_h_per_gib: float
     weights_gib: tuple[tuple[str, float], ...]
     starts: int = 0
+    fetches: int = 0
+    measured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,8 @@ def assumed(problem: PlanningProblem, plan: Plan) -> Assumed:
             fetch_h_per_gib=problem.switching.fetch_h_per_gib,
             weights_gib=tuple((weights.model, weights.gib) for weights in problem.weights),
             starts=problem.switching.starts,
+            fetches=problem.switching.fetches,
+            measured=tuple(weights.model for weights in problem.weights if weights.measured),
         ),
         scenarios=problem.robustness.scenarios if plan.estimate.judge is Judge.SIMULATED else 0,
         latency_spread=plan.estimate.spread,

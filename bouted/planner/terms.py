@@ -20,12 +20,27 @@ class Budget:
 class SwitchingCosts:
     """What moving costs, in hours of the node's price: started nodes pay `start_h`, dropped ones
     `overlap_h` (both run until the new one is ready). Each GiB of weights that a node fetches adds
-    `fetch_h_per_gib` to its start. It was learned from so many `starts` here; 0: the config says so."""
+    `fetch_h_per_gib` to its start. They were learned from so many `starts` and `fetches` here; 0: the config
+    says so."""
 
     start_h: float
     overlap_h: float
     fetch_h_per_gib: float = 0.0
     starts: int = 0
+    fetches: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsualStart:
+    """What starts took here: medians from asking for a node to its first token, over `starts` of them.
+
+    With some `fetches` known apart, `hours` are without the fetching, which adds `fetch_h_per_gib`.
+    """
+
+    hours: float
+    starts: int
+    fetch_h_per_gib: float = 0.0
+    fetches: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +79,10 @@ class PriceLife:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWeights:
-    """How many GiB a started node fetches for a model, and from where."""
+    """How many GiB a started node fetches for a model, and from where. `measured`: starts here fetched so
+    much; else all of its weights are taken for it."""
 
     model: str
     place: Place
     gib: float
+    measured: bool = False

@@ -59,10 +59,20 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What an engine's start brought to its machine: 0 GiB when all was there or another start brought it.
+    The seconds are of the whole step, with waiting for that other one."""
+
+    gib: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
     """One engine on a node. `position` is its place in the node's template, `incarnation` counts restarts.
 
-    `endpoint` is the base URL once known, `version` the engine's own, "" until known.
+    `endpoint` is the base URL once known, `version` the engine's own, "" until known; `fetched` is None until
+    known, and where the launcher cannot tell.
     """
 
     name: str
@@ -76,6 +86,7 @@ class Replica:
     endpoint: str = ""
     note: str = ""
     version: str = ""
+    fetched: Fetched | None = None
 
     @property
     def live(self) -> bool:

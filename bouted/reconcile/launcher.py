@@ -11,6 +11,7 @@ from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import Engine, ReplicaShape
+from bouted.reconcile.fleet import Fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ class SeenNode:
 class SeenReplica:
     """An engine that runs. `endpoint` is its base URL, "" until it listens; `progress` says in a word or two
     how far its start is. `last_word` is set when it ended although nobody asked: it is listed to say so.
-    `version` is the engine's own, "" where the launcher cannot tell.
+    `version` is the engine's own, "" where the launcher cannot tell; `fetched` is None there, and until its
+    weights are on the machine.
     """
 
     name: str
@@ -91,6 +93,7 @@ class SeenReplica:
     progress: str = ""
     last_word: str = ""
     version: str = ""
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

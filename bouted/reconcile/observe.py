@@ -24,20 +24,31 @@ from bouted.reconcile.observe_node import (
 from bouted.reconcile.observe_replica import (
     Health,
     ReplicaMove,
-    new_versions,
+    Told,
+    newly_told,
     node_ended,
     replica_move,
 )
 from bouted.reconcile.states import NodeStatus
 
-__all__ = ("Health", "NodeMove", "NodeTimes", "Observation", "ReplicaMove", "awaited", "listed", "observe")
+__all__ = (
+    "Health",
+    "NodeMove",
+    "NodeTimes",
+    "Observation",
+    "ReplicaMove",
+    "Told",
+    "awaited",
+    "listed",
+    "observe",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Moves to write, things that run although their row has ended (to be stopped again), names that run
     without a row, nodes that are launching without being seen, the provider's times of nodes, its ids of
-    those whose rows lack them, and engines' versions likewise."""
+    those whose rows lack them, and likewise what engines tell of themselves."""
 
     nodes: tuple[NodeMove, ...]
     replicas: tuple[ReplicaMove, ...]
@@ -47,7 +58,7 @@ class Observation:
     unseen: frozenset[str]
     times: tuple[NodeTimes, ...] = ()
     instances: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Told] = field(default_factory=dict)
 
 
 def observe(
@@ -110,7 +121,7 @@ def observe(
         ),
         times=times_of(fleet.nodes, nodes),
         instances=new_instances(fleet.nodes, nodes),
-        versions=new_versions(fleet.replicas, engines),
+        told=newly_told(fleet.replicas, engines),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bouted.reconcile.actions import Limits
-from bouted.reconcile.fleet import Replica
+from bouted.reconcile.fleet import Fetched, Replica
 from bouted.reconcile.launcher import SeenReplica
 from bouted.reconcile.states import Reason, ReplicaStatus
 
@@ -24,6 +24,14 @@ class Health:
     waiting: int
     failing_since: datetime | None = None
     refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an engine tells of itself: its version, "" until known, and what its start fetched."""
+
+    version: str = ""
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +82,15 @@ def replica_move(
     return None
 
 
-def new_versions(replicas: Iterable[Replica], seen: Mapping[str, SeenReplica]) -> dict[str, str]:
-    """The versions of engines whose rows do not say them yet, by name of the replica."""
-    known = {replica.name: replica.version for replica in replicas}
-    return {
-        name: told
-        for name, before in known.items()
-        if name in seen and (told := seen[name].version) not in ("", before)
+def newly_told(replicas: Iterable[Replica], seen: Mapping[str, SeenReplica]) -> dict[str, Told]:
+    """What engines tell of themselves that their rows do not say yet, by name of the replica."""
+    before = {replica.name: Told(version=replica.version, fetched=replica.fetched) for replica in replicas}
+    after = {
+        name: Told(version=seen[name].version or known.version, fetched=seen[name].fetched or known.fetched)
+        for name, known in before.items()
+        if name in seen
     }
+    return {name: told for name, told in after.items() if told != before[name]}
 
 
 def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: bool) -> ReplicaMove | None:

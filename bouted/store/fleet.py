@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.reconcile.fleet import Node, Replica, Unreadable
-from bouted.reconcile.observe import NodeMove, ReplicaMove
+from bouted.reconcile.observe import NodeMove, ReplicaMove, Told
 from bouted.reconcile.states import (
     NODE_PAID,
     ImpossibleMove,
@@ -37,7 +37,7 @@ __all__ = [
     "move_all",
     "move_node",
     "move_replica",
-    "note_versions",
+    "note_told",
 ]
 
 V = TypeVar("V", Node, Replica)
@@ -154,15 +154,17 @@ def move_replica(
         return _move_replica(session, move, now)
 
 
-def note_versions(store: Store, versions: Mapping[str, str]) -> None:
-    """Keeps which version of their engine these replicas run, by name."""
-    if not versions:
+def note_told(store: Store, told: Mapping[str, Told]) -> None:
+    """Keeps what these replicas told of themselves, by name."""
+    if not told:
         return
     with store.writing() as session:
-        for name, version in versions.items():
+        for name, words in told.items():
             row = session.get(Replicas, name)
             if row is not None:
-                row.version = version
+                row.version = words.version
+                row.fetched_gib = None if words.fetched is None else words.fetched.gib
+                row.fetch_s = None if words.fetched is None else words.fetched.seconds
 
 
 def move_all(store: Store, moves: Sequence[NodeMove | ReplicaMove], now: datetime) -> tuple[Refused, ...]:

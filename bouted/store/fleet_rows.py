@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from bouted.reconcile.fleet import Node, Replica, Unreadable
+from bouted.reconcile.fleet import Fetched, Node, Replica, Unreadable
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.legible import Garbled, garbled_in
 from bouted.store.tables import Nodes, Replicas
@@ -92,7 +92,15 @@ def replica_value(row: Replicas) -> Replica | Unreadable:
         endpoint=row.endpoint,
         note=note,
         version=row.version,
+        fetched=_fetched(row),
     )
+
+
+def _fetched(row: Replicas) -> Fetched | None:
+    """Rows may have been edited by hand."""
+    if not isinstance(row.fetched_gib, float) or not isinstance(row.fetch_s, float):
+        return None
+    return Fetched(gib=row.fetched_gib, seconds=row.fetch_s)
 
 
 def way_out(name: str) -> str:

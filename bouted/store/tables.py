@@ -266,7 +266,8 @@ class Notices(Base):
 
 
 class Replicas(Base):
-    """Every engine ever intended on a node; `took_s` is how long its start took, so far."""
+    """Every engine ever intended on a node; `took_s` is how long its start took, so far, and `fetch_s` how
+    much of that was fetching `fetched_gib`, where it told."""
 
     __tablename__ = "replicas"
 
@@ -282,6 +283,8 @@ class Replicas(Base):
     note: Mapped[str]
     version: Mapped[str]
     took_s: Mapped[float | None]
+    fetched_gib: Mapped[float | None]
+    fetch_s: Mapped[float | None]
 
 
 class SpendAccounts(Base):

@@ -258,6 +258,22 @@ CASES: dict[str, Callable[[], list[str]]] = {
             ),
         )
     ),
+    "why-learned": lambda: why_text(
+        told(
+            gpus=(),
+            assumed=replace(
+                ASSUMED,
+                moving=replace(
+                    ASSUMED.moving,
+                    start_h=0.062,
+                    fetch_h_per_gib=0.0006,
+                    starts=12,
+                    fetches=9,
+                    measured=("small",),
+                ),
+            ),
+        )
+    ),
     "pareto": lambda: pareto_text(drawn()),
 }
 

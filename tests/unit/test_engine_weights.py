@@ -166,6 +166,29 @@ def test_a_repository_is_downloaded_once_and_without_second_formats(machine: Mac
     assert (Path(there) / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("cache", ["", "s3://ours/cache"])
+def test_a_fetch_tells_how_many_bytes_it_brought(machine: Machine, cache: str) -> None:
+    step, folder = fetch("Qwen/Qwen3-8B", cache=cache)
+    told = machine.home / "told"
+    for least in (8, 0):
+        assert machine.run(step, BOUTED_BROUGHT=str(told)).returncode == 0
+        brought = int(told.read_text())
+        assert least <= brought <= least * 10_000, "the files, and what folders take"
+    if cache:
+        shutil.rmtree(folder.replace("{home}", str(machine.home)))
+        assert machine.run(step, BOUTED_BROUGHT=str(told)).returncode == 0
+        assert int(told.read_text()) >= 8, "from the bucket"
+
+
+def test_what_was_cut_off_is_not_counted_twice(machine: Machine) -> None:
+    step, folder = fetch("Qwen/Qwen3-8B")
+    there = Path(folder.replace("{home}", str(machine.home)))
+    there.mkdir(parents=True)
+    (there / "part").write_bytes(bytes(50_000))
+    assert machine.run(step, BOUTED_BROUGHT=str(machine.home / "told")).returncode == 0
+    assert int((machine.home / "told").read_text()) < 50_000
+
+
 def test_replicas_that_start_together_download_once(machine: Machine) -> None:
     step, _ = fetch("Qwen/Qwen3-8B")
     both = [subprocess.Popen(machine.command(step), env=machine.env) for _ in range(2)]

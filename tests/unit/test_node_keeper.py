@@ -359,6 +359,21 @@ def test_an_engine_that_ends_by_itself_has_failed(node: Node, code: str, exit_co
     assert node.client.look().replicas == ()
 
 
+def test_steps_that_tell_what_they_brought_are_counted_as_fetches(node: Node) -> None:
+    def shell(text: str) -> Step:
+        return Step(phase="fetching", argv=("/bin/sh", "-c", text))
+
+    brings = shell('sleep 0.3; echo 1000 >"$BOUTED_BROUGHT"')
+    kept = node.start(node.engine(steps=(brings, shell("sleep 0.3"), shell('echo 24 >"$BOUTED_BROUGHT"'))))
+    assert kept.fetched_bytes == 1024
+    assert kept.fetch_s >= 0.3
+    node.restarts()
+    again = node.reaches("ready")
+    assert (again.fetched_bytes, again.fetch_s) == (1024, kept.fetch_s)
+    silent = node.start(node.engine(name="r2", steps=(shell('echo much >"$BOUTED_BROUGHT"'),)))
+    assert (silent.fetched_bytes, silent.fetch_s) == (None, 0.0)
+
+
 def test_a_step_that_fails_fails_the_start(node: Node) -> None:
     fails = Step(phase="fetching", argv=("/bin/sh", "-c", "echo gated; exit 3"))
     never = Step(phase="installing", argv=("touch", str(node.keeper.root / "installed")))
