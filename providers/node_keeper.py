@@ -27,7 +27,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -227,12 +227,15 @@ class Folder:
         return value if isinstance(value, dict) else {}
 
     def records(self) -> Iterator[Record]:
-        """The replicas on record."""
+        """The replicas on record, also as an older or a newer keeper wrote them down."""
+        needed = {each.name for each in fields(Record) if each.default is MISSING}
+        known = {each.name for each in fields(Record)}
         for path in sorted(glob.glob(os.path.join(glob.escape(self.path), "*.json"))):
             kept = self.read(os.path.basename(path))
-            if set(kept) != {each.name for each in fields(Record)}:
+            if not needed <= set(kept):
                 say(f"{path} is no record of a replica")
                 continue
+            kept = {key: value for key, value in kept.items() if key in known}
             yield Record(**{**kept, "gpu_ids": tuple(kept["gpu_ids"])})
 
     def forget(self, name: str) -> None:

@@ -590,6 +590,18 @@ def test_there_is_one_keeper_per_folder(node: Node) -> None:
     assert second.stdout == f"node keeper: another keeper works in {node.keeper.folder}\n"
 
 
+def test_a_keeper_takes_up_what_an_older_or_a_newer_one_wrote_down(node: Node) -> None:
+    kept = node.start(node.engine())
+    node.keeper.signal(signal.SIGKILL)
+    record = node.keeper.folder / "r1.json"
+    written = json.loads(record.read_text())
+    assert written.pop("fetched_bytes", "") is None
+    record.write_text(json.dumps({**written, "of_tomorrow": 1}))
+    node.keeper.start()
+    again = node.reaches("ready")
+    assert (again.pid, again.started_at) == (kept.pid, kept.started_at)
+
+
 def test_a_file_that_is_no_record_is_left_alone(keeper: KeeperProcess) -> None:
     keeper.folder.mkdir()
     for name, text in (("a.json", "{"), ("b.json", '{"name": "b"}'), ("c.json", "[]")):
