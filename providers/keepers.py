@@ -64,6 +64,7 @@ class _Door:
     way: Way
     client: NodeClient | None = None
     ports: dict[int, int] = field(default_factory=dict)
+    stale: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,6 +117,26 @@ class Keepers(Generic[N]):
         self.words[name] = replace(before, answers=False, silent_since=before.silent_since or now)
 
     def _look(self, record: N) -> NodeLook | None:
+        """What the keeper says, None when it does not; the ways to its engines are found here,
+        too, where nobody waits for one that is slow to fail."""
+        found = self._asked_for_look(record)
+        known = found or self.heard.get(record.name)
+        if known is not None:
+            self._find_ports(record.name, (kept.port for kept in known.replicas if kept.port))
+        return found
+
+    def _find_ports(self, name: str, remote: Iterable[int]) -> None:
+        door = self._doors.get(name)
+        if door is None:
+            return
+        known = {} if door.stale else door.ports
+        try:
+            door.ports = {port: known.get(port) or door.way.port(port) for port in remote}
+            door.stale = False
+        except (Retryable, Gone):  # one that is not reached has no ports
+            door.ports = {}
+
+    def _asked_for_look(self, record: N) -> NodeLook | None:
         try:
             return self.ask(record, NodeClient.look)
         except Gone as error:  # nothing listens there: what ran there does not run
@@ -136,7 +157,7 @@ class Keepers(Generic[N]):
             except Retryable:
                 client.close()
                 if door.client is client:  # nobody else has looked anew meanwhile
-                    door.client, door.ports = None, {}
+                    door.client, door.stale = None, True
         port = door.way.port(self.keeper_port)
         token = self.token(record.name)
         client = NodeClient(f"http://127.0.0.1:{port}", token, node=record.name)
@@ -169,23 +190,17 @@ class Keepers(Generic[N]):
 
     def hold(self, record: N, until: datetime) -> None:
         """Move the lease of a keeper that missed its last renewal, or was not there yet."""
-        look = self.heard.get(record.name)
+        look = self.heard.get(record.name) if self.word(record.name).answers else None
         lacks_s = (until - self.clock.now()).total_seconds()
         if look is not None and lacks_s > look.lease_left_s + LEASE_SLACK_S:
             with suppress(BoutedError):  # the next look finds it lacking again
                 self.ask(record, lambda keeper: keeper.renew(lacks_s))
 
     def endpoint(self, name: str, remote: int) -> str:
-        """Where an engine's port on that node is reached from here; "" while it is not."""
+        """Where an engine's port on that node is reached from here, by the last look; "" while it is not."""
         door = self._doors.get(name)
-        if door is None:
-            return ""
-        try:
-            local = door.ports.get(remote) or door.way.port(remote)
-        except (Retryable, Gone):
-            return ""
-        door.ports[remote] = local
-        return f"http://127.0.0.1:{local}"
+        local = door.ports.get(remote) if door is not None else None
+        return f"http://127.0.0.1:{local}" if local is not None else ""
 
     def close(self) -> None:
         """Ask nobody any more. The ways stay: whoever comes next goes on with them."""

@@ -36,7 +36,7 @@ class SkyApi(Protocol):
         ...
 
     def autodown(self, cluster: str, minutes: int) -> str:
-        """Start the cluster's own clock anew."""
+        """Start the cluster's own clock anew: it ends after so many minutes, below 0: never."""
         ...
 
     def check(self, clouds: Sequence[str]) -> str:

@@ -60,7 +60,10 @@ def refresh(cluster: str) -> str:
 
 
 def autodown(cluster: str, minutes: int) -> str:
-    """Start the cluster's own clock anew: it takes itself down after so many minutes. The request's id."""
+    """Start the cluster's own clock anew: it takes itself down after so many minutes, below 0: never. The
+    request's id."""
+    if minutes < 0:
+        return str(sky.autostop(cluster, minutes))
     return str(sky.autostop(cluster, minutes, wait_for=AutostopWaitFor.NONE, down=True))
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import TimeoutError as TimesUp
 from contextlib import suppress
 from dataclasses import dataclass, field
 from os import SEEK_END
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from bouted.errors import Retryable
 
 from .sky_home import WORKER, SkyHome
-from .sky_wire import RequestState, SkyError, SkyLook, SkyRaised
+from .sky_wire import Late, RequestState, SkyError, SkyLook, SkyRaised
 
 log = logging.getLogger(__name__)
 
@@ -127,10 +127,10 @@ class SkyClient:
                 self._child = None
         try:
             return answer.result(PATIENCE_S)
-        except Late:
+        except TimesUp:
             self.close()
             said = f"SkyPilot did not answer {call} in {PATIENCE_S:.0f} s"
-            raise Retryable(said, after_s=AGAIN_S) from None
+            raise Late(said, after_s=AGAIN_S) from None
 
     def _start(self) -> _Child:
         process = subprocess.Popen(

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bouted.clock import Clock
-from bouted.errors import BoutedError, Gone
+from bouted.errors import BoutedError, Gone, Retryable
 from bouted.testing.keeper import KeeperProcess
 
-from .sky_wire import UNDER_WAY, RequestState, SkyCluster, SkyError, SkyLook, SkyRequest, SshAddress
+from .sky_wire import UNDER_WAY, Late, RequestState, SkyCluster, SkyError, SkyLook, SkyRequest, SshAddress
 
 _LEASE = re.compile(r"--lease-s (\S+)")
 
@@ -30,6 +30,7 @@ class _Cluster:
     known: SkyCluster
     keeper: KeeperProcess
     lost: bool = False
+    cut_off: bool = False
 
     @property
     def ended(self) -> Path:
@@ -43,7 +44,9 @@ class MemorySky:
 
     A launch takes `boot_s`, and its keeper answers from then on. `refused` holds (glob, error): launches of
     matching `cloud/region/type/market` fail with that. `starts` and `trouble` are those of its API server,
-    which is silent while it has trouble.
+    which is silent while it has trouble; while it is `deaf`, until it is ended, it says that it is well and
+    answers nothing: `unheard` are the calls. `clocks` holds the minutes that clusters' own clocks were set to
+    last, which takes `clocks_take_s`; `clocks_fail` is what it fails with.
     """
 
     root: Path
@@ -56,6 +59,11 @@ class MemorySky:
     starts: int = 1
     trouble: str = ""
     cannot: BoutedError | None = None
+    deaf: bool = False
+    unheard: list[str] = field(default_factory=list)
+    clocks: dict[str, int] = field(default_factory=dict)
+    clocks_take_s: float = 0.0
+    clocks_fail: SkyError | None = None
     launches: list[str] = field(default_factory=list)
     _clusters: dict[str, _Cluster] = field(default_factory=dict)
     _requests: dict[str, SkyRequest] = field(default_factory=dict)
@@ -72,13 +80,16 @@ class MemorySky:
         if self.cannot is not None:
             raise self.cannot
         self.launches.append(cluster)
+        self.clocks[cluster] = autodown_min
         request = self._request("launch", cluster, self.boot_s)
         self._tasks[request] = {**task, "secrets": dict(secrets)}
         return request
 
     def run_again(self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
-        """Start the keeper anew on the same folder."""
-        self._clusters[cluster].keeper.start()
+        """Start the keeper anew on the same folder, unless it runs."""
+        process = self._clusters[cluster].keeper.process
+        if process is None or process.poll() is not None:
+            self._clusters[cluster].keeper.start()
         return self._request("exec", cluster, 0.0)
 
     def down(self, cluster: str) -> str:
@@ -102,8 +113,14 @@ class MemorySky:
         return self._request("status", cluster, 0.0)
 
     def autodown(self, cluster: str, minutes: int) -> str:
-        """Nothing here ends by SkyPilot's own clock."""
-        return self._request("autostop", cluster, 0.0)
+        """Nothing here ends by SkyPilot's own clock, but what it was set to is known."""
+        self._hear("autodown")
+        request = self._request("autostop", cluster, self.clocks_take_s)
+        if self.clocks_fail is not None:
+            self._fail(request, self.clocks_fail)
+        else:
+            self.clocks[cluster] = minutes
+        return request
 
     def check(self, clouds: Sequence[str]) -> str:
         """Its log is `checked`, whatever is asked."""
@@ -114,6 +131,7 @@ class MemorySky:
 
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """The requests asked for, and every cluster."""
+        self._hear("look")
         self._proceed()
         asked = [self._requests[one] for one in requests if one in self._requests]
         asked += [one for one in self._requests.values() if one.cluster in unasked and one.state in UNDER_WAY]
@@ -138,7 +156,10 @@ class MemorySky:
         """Nothing to close."""
 
     def stop(self) -> None:
-        """Nothing to end."""
+        """Another one comes at once, which knows of no request; there is no process to end."""
+        if self.deaf:
+            self.deaf, self.starts = False, self.starts + 1
+            self.forget_requests()
 
     def tend(self) -> bool:
         """Whether its API server answers."""
@@ -148,6 +169,8 @@ class MemorySky:
         """The port of a cluster's keeper, on this machine's loopback."""
         if cluster not in self._clusters or self._clusters[cluster].lost:
             raise Gone(f"nothing listens at {cluster}")
+        if self._clusters[cluster].cut_off:
+            raise Retryable(f"{cluster} is not reached", after_s=1.0)
         return self._clusters[cluster].keeper.port
 
     def keeper(self, cluster: str) -> KeeperProcess:
@@ -160,6 +183,15 @@ class MemorySky:
         self._clusters[cluster].lost = True
         self._clusters[cluster].ended.touch()
 
+    def cut_off(self, cluster: str, *, off: bool = True) -> None:
+        """Break the way to a machine that goes on running: SkyPilot does not reach it either."""
+        self._clusters[cluster].cut_off = off
+        process = self._clusters[cluster].keeper.process
+        if process is not None:
+            process.send_signal(signal.SIGSTOP if off else signal.SIGCONT)
+        status = "INIT" if off else "UP"
+        self._clusters[cluster].known = replace(self._clusters[cluster].known, status=status)
+
     def forget_requests(self) -> None:
         """What a server that is killed does."""
         self._requests.clear()
@@ -168,6 +200,11 @@ class MemorySky:
         """End every keeper and engine."""
         for cluster in tuple(self._clusters):
             self._end(cluster)
+
+    def _hear(self, call: str) -> None:
+        if self.deaf:
+            self.unheard.append(call)
+            raise Late(f"SkyPilot did not answer {call} in 60 s", after_s=5.0)
 
     def _request(self, kind: str, cluster: str, takes_s: float) -> str:
         name = f"{kind}-{len(self._done_at)}"
@@ -181,7 +218,10 @@ class MemorySky:
         with self._turn:
             for name, request in tuple(self._requests.items()):
                 if request.state is RequestState.RUNNING and self._done_at[name] <= now:
-                    self._finish(name, request)
+                    if name in self._tasks:
+                        self._finish(name, request)
+                    else:
+                        self._requests[name] = replace(request, state=RequestState.SUCCEEDED)
 
     def _finish(self, name: str, request: SkyRequest) -> None:
         task = self._tasks[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 from bouted.market.offers import Offer
 
 from .engine_choice import Engines
-from .sky_instances import Instance
+from .sky_instances import Instance, Instances
 from .sky_memory import MemorySky
 from .sky_parts import Outside, SkyParts, parts_of
 from .sky_record import NodeRecord
@@ -58,9 +58,15 @@ class PlainNames:
 
 
 def memory_parts(
-    sky: MemorySky, folder: Path, *, deployment: str, lease_s: float, engines: Engines
+    sky: MemorySky,
+    folder: Path,
+    *,
+    deployment: str,
+    lease_s: float,
+    engines: Engines,
+    instances: Instances | None = None,
 ) -> SkyParts:
-    """The parts of a launcher on `sky`, with its records in `folder`."""
+    """The parts of a launcher on `sky`, with its records in `folder`; `instances` is the cloud's own list."""
 
     def way(record: NodeRecord) -> Doorway:
         return Doorway(sky, record.name)
@@ -70,7 +76,7 @@ def memory_parts(
         server=sky,
         api=sky,
         names=PlainNames(),
-        instances=NoInstances(),
+        instances=instances or NoInstances(),
         way=way,
         keeper_port=0,
     )

@@ -16,6 +16,7 @@ from .engine_choice import Engines
 from .keepers import Keepers, Way
 from .node_token import node_token
 from .sky_api import ApiServer, SkyApi
+from .sky_backstop import Backstop
 from .sky_client import SkyClient
 from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
@@ -66,6 +67,7 @@ class SkyParts:
     records: NodeRecords
     keepers: Keepers[NodeRecord]
     turn: SkyTurn
+    backstop: Backstop
     engines: Engines
     names: Names
     instances: Instances
@@ -161,6 +163,9 @@ def parts_of(
         records=records,
         keepers=keepers,
         turn=turn,
+        backstop=Backstop(
+            records=records, server=outside.server, client=outside.api, clock=clock, lease_s=lease_s
+        ),
         engines=engines,
         names=outside.names,
         instances=outside.instances,

@@ -37,8 +37,9 @@ class NodeRecord:
     `since` is when it came into its phase. `request` is the one that it waits for, "" for none. `refused`
     says why it never came up, also while what is left of it is being ended. `tries` counts launches that
     were asked for and lost. `hold_until` is how far its lease was moved last, whether its keeper was reached
-    or not; `autodown_at` is when the backstop behind that takes it down. `start_told` and `end_told`: the
-    cloud itself gave these times, and what it calls the instance.
+    or not; `autodown_at` is when the backstop behind that takes it down at the earliest, None for never, and
+    the request `moving` moves that to `moving_to`. `start_told` and `end_told`: the cloud itself gave these
+    times, and what it calls the instance.
     """
 
     name: str
@@ -53,6 +54,8 @@ class NodeRecord:
     refused: Refused | None = None
     tries: int = 0
     autodown_at: datetime | None = None
+    moving: str = ""
+    moving_to: datetime | None = None
     hold_until: datetime | None = None
     instance_id: str = ""
     start_told: bool = False
@@ -62,6 +65,16 @@ class NodeRecord:
     def to(self, phase: Phase, now: datetime, request: str = "") -> "NodeRecord":
         """The same in another phase."""
         return replace(self, phase=phase, since=now, request=request)
+
+
+_HELD = ("hold_until", "autodown_at", "moving", "moving_to")
+
+
+def _with_held(record: NodeRecord, known: NodeRecord, unless: NodeRecord | None = None) -> NodeRecord:
+    """The record with the lease and the clock as they are `known`, but for what it changed itself."""
+    own = (name for name in _HELD if unless is not None and getattr(record, name) != getattr(unless, name))
+    kept = {name: getattr(known, name) for name in _HELD}
+    return replace(record, **(kept | {name: getattr(record, name) for name in own}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +96,13 @@ class NodeRecords:
         write_whole(self._path(record.name), codec.dump(NodeRecord, record))
 
     def replace(self, before: NodeRecord, after: NodeRecord) -> bool:
-        """Write `after` unless somebody changed the record since it was read as `before`."""
+        """Write `after` unless somebody changed the record since it was read as `before`. Leases and clocks
+        are moved at any time: that alone does not count."""
         with self.alone():
-            if self.read(before.name) != before:
+            known = self.read(before.name)
+            if known is None or _with_held(before, known) != known:
                 return False
-            self.write(after)
+            self.write(_with_held(after, known, unless=before))
             return True
 
     @contextmanager

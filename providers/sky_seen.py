@@ -1,8 +1,11 @@
 """Records as the reconciler sees nodes. Pure."""
 
+from datetime import UTC, datetime
+
 from bouted.reconcile.launcher import SeenNode
 
 from .sky_record import NodeRecord, Phase
+from .sky_wire import SkyCluster
 
 _UP = frozenset({Phase.UP, Phase.CHECKING})
 _PROGRESS = {
@@ -26,6 +29,12 @@ def seen_node(record: NodeRecord) -> SeenNode:
         refused=record.refused if ended else None,
         progress=_progress(record),
     )
+
+
+def seen_cluster(cluster: SkyCluster) -> SeenNode:
+    """A cluster that SkyPilot has and of which nothing is on record."""
+    started = datetime.fromtimestamp(cluster.launched_at_s, UTC) if cluster.launched_at_s else None
+    return SeenNode(name=cluster.name, up=False, started_at=started)
 
 
 def _progress(record: NodeRecord) -> str:

@@ -18,6 +18,7 @@ REACH_S = 180.0  # how long a node that was launched may stay silent before it i
 SILENT_S = 8.0  # how long a keeper is silent before the cloud is asked
 DEAD_S = 30.0  # how long one is silent on a machine that is there before it is started anew
 RECHECK_S = 60.0  # how long after a check that said "it is there" the next one waits
+CUT_OFF_S = 600.0  # how long a machine that is there may be out of reach before it is given up
 MOST_TRIES = 3
 
 
@@ -41,13 +42,14 @@ class Next:
     ask: Ask = Ask.NOTHING
 
 
-def next_step(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> Next:
-    """What follows for one node."""
+def next_step(record: NodeRecord, look: SkyLook, word: Word, now: datetime, *, blind: bool = False) -> Next:
+    """What follows for one node. `blind`: no other node at its cloud answers either, so that what is broken
+    may be our own way there."""
     cluster = look.cluster(record.name)
     record = _with_facts(record, cluster)
     match record.phase:
         case Phase.INTENT:
-            return _intent(record, look, now)
+            return _intent(record, look, word, now)
         case Phase.LAUNCHING:
             return _launching(record, look, word, now)
         case Phase.REACHING:
@@ -55,7 +57,7 @@ def next_step(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> N
         case Phase.UP:
             return _up(record, word, now)
         case Phase.CHECKING:
-            return _checking(record, look, word, now)
+            return _checking(record, look, word, now, blind=blind)
         case Phase.ENDING:
             return _ending(record, look, now)
         case Phase.ENDED:
@@ -89,14 +91,21 @@ def _with_facts(record: NodeRecord, cluster: SkyCluster | None) -> NodeRecord:
     )
 
 
-def _intent(record: NodeRecord, look: SkyLook, now: datetime) -> Next:
-    """Whoever wrote the intent may have died before or after asking: a launch under way is taken up."""
-    running = look.launching(record.name)
+def _intent(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> Next:
+    """Whoever wrote the intent may have died before or after asking: a launch under way is taken up. What is
+    up is never launched again: its keeper is asked first, then started once more."""
+    running, cluster = look.launching(record.name), look.cluster(record.name)
     if running is not None:
         return Next(record=record.to(Phase.LAUNCHING, now, running.id))
+    if word.answers:
+        return Next(record=record.to(Phase.UP, now))
+    if cluster is not None and cluster.status == "UP":
+        if word.silent_since is None and cluster.address is not None:
+            return Next(record=record)
+        return Next(record=record.to(Phase.REACHING, now), ask=Ask.RUN_AGAIN)
     if record.tries >= MOST_TRIES:
         why = Refused(why=Why.BROKEN, detail=f"{record.tries} launches were asked for and lost")
-        return failed(record, why, look.cluster(record.name), now)
+        return failed(record, why, cluster, now)
     return Next(record=record, ask=Ask.LAUNCH)
 
 
@@ -131,7 +140,9 @@ def _up(record: NodeRecord, word: Word, now: datetime) -> Next:
     return Next(record=record)
 
 
-def _checking(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> Next:
+def _checking(record: NodeRecord, look: SkyLook, word: Word, now: datetime, *, blind: bool) -> Next:
+    """SkyPilot's INIT is a machine that the cloud has and that SkyPilot does not reach either: it may come
+    back, and its engines may serve for all we know."""
     if word.answers:
         return Next(record=record.to(Phase.UP, now))
     request = look.request(record.request)
@@ -142,7 +153,9 @@ def _checking(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> N
         return Next(record=record.to(Phase.UP, now))
     if cluster is None:  # SkyPilot forgets what its cloud no longer has
         return Next(record=replace(record.to(Phase.ENDED, now), ended_at=now))
-    if cluster.status != "UP":  # some of it is gone, and none of that comes back by itself
+    if cluster.status == "INIT" and (blind or word.silent_s(now) <= CUT_OFF_S):
+        return Next(record=record.to(Phase.UP, now))
+    if cluster.status != "UP":  # a machine that was stopped does not come back by itself
         return Next(record=record.to(Phase.ENDING, now), ask=Ask.DOWN)
     dead = word.silent_s(now) > DEAD_S
     return Next(record=record.to(Phase.UP, now), ask=Ask.RUN_AGAIN if dead else Ask.NOTHING)

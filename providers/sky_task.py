@@ -52,8 +52,8 @@ def node_task(
 
 def _command(keeper: str, name: str, gpus: int, lease_s: float) -> str:
     """The end command stands last: all that follows `--end` is it."""
-    lease = () if lease_s > LONGEST_LEASE_S else ("--lease-s", f"{lease_s:g}")
-    fixed = ("--node", name, "--port", str(KEEPER_PORT), "--gpus", str(gpus), *lease)
+    lease_s = math.inf if lease_s > LONGEST_LEASE_S else lease_s
+    fixed = ("--node", name, "--port", str(KEEPER_PORT), "--gpus", str(gpus), "--lease-s", f"{lease_s:g}")
     return (
         f"exec python3 {keeper} {shlex.join(fixed)} --folder {_FOLDER} --end {shlex.join(sky_end_command())}"
     )

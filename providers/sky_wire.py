@@ -7,6 +7,8 @@ To the worker `{"id": n, "call": name, "args": {...}}`; back `{"id": n, "answer"
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bouted.errors import Retryable
+
 
 class RequestState(StrEnum):
     """How far SkyPilot is with a request, in its own words."""
@@ -35,6 +37,10 @@ class SkyRaised(Exception):
     def __init__(self, error: SkyError) -> None:
         super().__init__(f"{error.type}: {error.message}")
         self.error = error
+
+
+class Late(Retryable):
+    """A call was not answered in good time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

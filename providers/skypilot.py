@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import isinf
 from pathlib import Path
 
-from bouted.errors import BoutedError, Gone, Misconfigured, NotYet
+from bouted.errors import Gone, Misconfigured, NotYet
 from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
@@ -27,14 +27,12 @@ from .sky_launchable import unlaunchable
 from .sky_learned import with_usual
 from .sky_parts import SkyParts, sky_parts
 from .sky_record import NodeRecord, Phase
-from .sky_seen import seen_node
-from .sky_task import backstop_min
-from .sky_wire import SkyRaised
+from .sky_seen import seen_cluster, seen_node
 
 log = logging.getLogger(__name__)
 
 KEEP_ENDED = timedelta(days=1)
-_REACHED = frozenset({Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
+_REACHED = frozenset({Phase.INTENT, Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
 _OVER = frozenset({Phase.ENDING, Phase.ENDED})
 _THERE = frozenset({Phase.UP, Phase.CHECKING})
 
@@ -92,7 +90,15 @@ class SkyLauncher:
         with self._records.alone():
             known = self._records.read(order.name)
             if known is None or known.phase is Phase.ENDED:
-                self._records.write(NodeRecord(name=order.name, offer=order.offer, asked_at=now, since=now))
+                self._records.write(
+                    NodeRecord(
+                        name=order.name,
+                        offer=order.offer,
+                        asked_at=now,
+                        since=now,
+                        autodown_at=self._parts.backstop.first(now),
+                    )
+                )
         self._take_turn()
 
     def start_replica(self, order: ReplicaOrder) -> None:
@@ -120,11 +126,13 @@ class SkyLauncher:
             if record is not None and record.phase not in _OVER:
                 ending = replace(record.to(Phase.ENDING, now), refused=record.refused)
                 self._records.write(ending)
+            elif record is None and self._parts.turn.clusters.cluster(name) is not None:
+                record = NodeRecord(name=name, offer=None, asked_at=now, since=now, phase=Phase.ENDING)
+                self._records.write(record)
         self._take_turn()
-        if record is None:
-            self._end_orphan(name)
-        elif record.phase is not Phase.ENDED:
+        if record is not None and record.phase is not Phase.ENDED:
             raise NotYet(f"node {name} is ending")
+        self._end_orphan(name)
 
     def seen(self) -> Seen:
         """The nodes on record and the engines that their keepers told of; those that do not answer for now
@@ -144,11 +152,14 @@ class SkyLauncher:
         )
 
     def sweep(self) -> tuple[SeenNode, ...]:
-        """The records, with the cloud's own times, and every instance under our tag that has none."""
+        """The records, with the cloud's own times, and what has none: every instance under our tag, and every
+        cluster that SkyPilot itself lists."""
+        clusters = self._parts.turn.clusters.clusters  # looked at before the records: those come first
         records = {record.name: record for record in self._records.all()}
         found = {instance.node: instance for instance in self._instances()}
         told = [_told(record, found.get(name)) for name, record in records.items()]
         told += [instance.seen() for name, instance in found.items() if name not in records]
+        told += [seen_cluster(one) for one in clusters if one.name not in records | found]
         return tuple(sorted(told, key=lambda node: node.name))
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
@@ -158,8 +169,7 @@ class SkyLauncher:
         try:
             self._keepers.renew(there, for_s)
         finally:
-            for record in there:
-                self._hold_backstop(record, for_s)
+            self._parts.backstop.hold(there, for_s)
 
     def log(self, name: str, node: str, start: int) -> tuple[str, int]:
         """What an engine wrote, by its node's keeper: until it is stopped, also if it failed."""
@@ -237,26 +247,13 @@ class SkyLauncher:
     def _kind(self, record: NodeRecord, replica: SeenReplica) -> str:
         return f"{_cloud(record)}/{self._models.get(replica.name, '')}"
 
-    def _hold_backstop(self, record: NodeRecord, for_s: float) -> None:
-        """SkyPilot's own clock on the node is set anew once it comes near: that takes seconds, so seldom."""
-        minutes, now = backstop_min(for_s), self._clock.now()
-        if not minutes or record.autodown_at is None:
-            return
-        if (record.autodown_at - now).total_seconds() > 1.5 * for_s:
-            return
-        try:
-            self._parts.turn.client.autodown(record.name, minutes)
-        except (BoutedError, SkyRaised) as error:  # the keeper's lease was moved: this comes up again
-            log.warning("%s: its autodown could not be moved: %s", record.name, error)
-            return
-        self._records.replace(record, replace(record, autodown_at=now + timedelta(minutes=minutes)))
-
     def _instances(self) -> tuple[Instance, ...]:
         offers = [record.offer for record in self._records.all() if record.offer is not None]
         return self._parts.instances.list(offers)
 
     def _end_orphan(self, name: str) -> None:
-        """What runs under our tag without a record is unknown to SkyPilot: the cloud itself ends it."""
+        """What runs under our tag and has no record, or one that says it ended, is unknown to SkyPilot: the
+        cloud itself ends it."""
         left = [one for one in self._instances() if one.node == name and not one.ending]
         for instance in left:
             self._parts.instances.end(instance)

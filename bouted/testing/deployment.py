@@ -145,8 +145,13 @@ class Deployment:
 
     def close(self) -> None:
         """Stop the fleet, then every process started here."""
-        if self.config_path.exists() and self.state_dir.exists():
-            self.cli("down", "--yes")
+        try:
+            if self.config_path.exists() and self.state_dir.exists():
+                self.cli("down", "--yes")
+        finally:
+            self._end_processes()
+
+    def _end_processes(self) -> None:
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -199,11 +199,13 @@ class SkyStage(Deployment):
 
     def leave(self) -> None:
         """Stop the fleet and every process of this stage; what the cloud still runs of it is ended there."""
-        self.close()
-        self.server.end()
         assert self.cloud is not None
-        left = self.running()
-        self.cloud.account.terminate(left)
+        try:
+            self.close()
+        finally:
+            self.server.end()
+            left = self.running()
+            self.cloud.account.terminate(left)
         if left:
             self.tell(f"LEFT RUNNING: {[one.tags[NODE_LABEL] for one in left]}")
 

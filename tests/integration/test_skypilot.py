@@ -3,14 +3,15 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from bouted.providers import sky_steps, sky_turn
+from bouted.providers import sky_deaf, sky_steps, sky_turn
 from bouted.providers.engine_choice import Engines
+from bouted.providers.sky_instances import Instance, Instances
 from bouted.providers.sky_memory import MemorySky
 from bouted.providers.sky_memory_parts import memory_parts
 from bouted.providers.sky_record import NodeRecords, Phase
@@ -19,7 +20,9 @@ from bouted.providers.skypilot import SkyLauncher
 
 from bouted.clock import SystemClock
 from bouted.errors import Misconfigured, NotYet, Retryable
+from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Refused, SeenNode, SeenReplica, Why
+from bouted.testing.fleet import START
 from bouted.testing.orders import a_node_order, a_replica_order
 from bouted.testing.processes import until
 
@@ -32,12 +35,20 @@ class Place:
 
     root: Path
     sky: MemorySky
+    instances: Instances | None = None
     opened: list[SkyLauncher] = field(default_factory=list)
 
     def open(self) -> SkyLauncher:
         """A launcher, as after a restart of the daemon."""
         engines = Engines.from_config({"vllm": PACED}, "engines")
-        parts = memory_parts(self.sky, self.root / "ours", deployment="ours", lease_s=3600.0, engines=engines)
+        parts = memory_parts(
+            self.sky,
+            self.root / "ours",
+            deployment="ours",
+            lease_s=3600.0,
+            engines=engines,
+            instances=self.instances,
+        )
         self.opened.append(SkyLauncher(parts))
         return self.opened[-1]
 
@@ -45,6 +56,22 @@ class Place:
     def records(self) -> NodeRecords:
         """What is on disk."""
         return NodeRecords(self.root / "ours" / "nodes")
+
+
+@dataclass
+class Left:
+    """A cloud that still has an instance of node-1."""
+
+    ended: list[str] = field(default_factory=list)
+
+    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+        left = Instance(
+            node="node-1", cloud="aws", id="i-1", started_at=START, ended_at=None, ending=bool(self.ended)
+        )
+        return (left,)
+
+    def end(self, instance: Instance) -> None:
+        self.ended.append(instance.id)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +131,82 @@ def test_a_daemon_that_dies_while_skypilot_launches_takes_that_launch_up(place: 
     after = place.open()
     until(lambda: node(after).up)
     assert place.sky.launches == ["node-1"]
+    held = place.records.read("node-1")
+    assert held is not None
+    assert held.autodown_at is not None, "SkyPilot's own clock runs on it, and has to be moved"
+
+
+def test_a_node_that_came_up_while_nobody_looked_is_not_launched_again(place: Place) -> None:
+    up(place.open())
+    record = place.records.read("node-1")
+    assert record is not None
+    place.records.write(replace(record.to(Phase.INTENT, record.since), address=None))
+    place.sky.forget_requests()
+    after = place.open()
+    until(lambda: node(after).up)
+    assert place.sky.launches == ["node-1"]
+
+
+def test_a_lease_that_is_moved_while_skypilot_is_asked_does_not_lose_the_answer(place: Place) -> None:
+    up(place.open())
+    before = place.records.read("node-1")
+    assert before is not None
+    place.records.write(replace(before, hold_until=before.since))
+    assert place.records.replace(before, replace(before, request="r"))
+    after = place.records.read("node-1")
+    assert after is not None
+    assert (after.request, after.hold_until) == ("r", before.since)
+    assert not place.records.replace(before, replace(before, request="s")), "somebody else went on"
+
+
+def test_a_server_that_does_nothing_any_more_is_replaced_and_the_launch_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sky_deaf, "FAILED_S", 0.5)
+    place.sky.boot_s = 5.0
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    until(lambda: bool(place.sky.launches))
+    place.sky.deaf = True
+    until(lambda: launcher.seen() and not place.sky.deaf)
+    until(lambda: node(launcher).up)
+    assert place.sky.starts == 2
+
+
+def test_a_cluster_without_a_record_is_swept_and_can_be_ended(place: Place) -> None:
+    launcher = place.open()
+    up(launcher)
+    place.records.forget("node-1")
+    (left,) = launcher.sweep()
+    assert (left.name, left.ended_at) == ("node-1", None)
+    assert left.started_at is not None
+    until(lambda: _stopped(launcher))
+    assert place.sky.look((), ()).clusters == ()
+
+
+def test_an_instance_that_outlived_its_cluster_is_ended_at_the_cloud_itself(place: Place) -> None:
+    place.instances = Left()
+    launcher = place.open()
+    up(launcher)
+    until(lambda: _stopped(launcher))
+    assert node(launcher).ended_at is not None
+    assert place.instances.ended == ["i-1"]
+
+
+def test_machines_out_of_reach_are_given_up_only_where_others_answer(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sky_steps, "CUT_OFF_S", 2.0)
+    launcher, names = place.open(), ("node-1", "node-2")
+    for name in names:
+        launcher.launch(a_node_order(name))
+    until(lambda: [one.up for one in launcher.seen().nodes] == [True, True])
+    for name in names:
+        place.sky.cut_off(name)
+    until(lambda: launcher.seen() and all(_silent_s(launcher, name) > 6.0 for name in names))
+    assert [one.up for one in launcher.seen().nodes] == [True, True], "our own way there may be broken"
+    place.sky.cut_off("node-2", off=False)
+    until(lambda: [one.ended_at is None for one in launcher.seen().nodes] == [False, True])
 
 
 def test_a_server_that_dies_while_it_launches_is_asked_again_under_the_same_name(place: Place) -> None:
@@ -238,6 +341,10 @@ def _stopped(launcher: SkyLauncher) -> bool:
         launcher.stop_node("node-1")
         return True
     return False
+
+
+def _silent_s(launcher: SkyLauncher, name: str) -> float:
+    return launcher._keepers.word(name).silent_s(launcher._clock.now())
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bouted.providers.node_look import Word
 from bouted.providers.sky_record import NodeRecord, Phase
-from bouted.providers.sky_steps import MOST_TRIES, REACH_S, RECHECK_S, SILENT_S, Ask, Next, failed, next_step
+from bouted.providers.sky_steps import (
+    CUT_OFF_S,
+    MOST_TRIES,
+    REACH_S,
+    RECHECK_S,
+    SILENT_S,
+    Ask,
+    Next,
+    failed,
+    next_step,
+)
 from bouted.providers.sky_wire import RequestState, SkyCluster, SkyLook, SkyRequest, SshAddress
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +75,12 @@ P, A, DOWN = Phase, Ask, "down"
 STEPS = (
     ("an intent is asked for", INTENT, a_look(), NEVER, P.INTENT, A.LAUNCH),
     ("a launch under way is taken up", INTENT, a_look(request=RUNNING), NEVER, P.LAUNCHING, A.NOTHING),
+    ("what is up is not launched again: its keeper is asked first", INTENT, a_look(cluster="UP"), NEVER,
+     P.INTENT, A.NOTHING),
+    ("then its keeper is started", INTENT, a_look(cluster="UP"), silent(1), P.REACHING, A.RUN_AGAIN),
+    ("unless it answers", INTENT, a_look(cluster="UP"), ANSWERS, P.UP, A.NOTHING),
+    ("what was cut short is launched under its name", INTENT, a_look(cluster="INIT"), silent(1),
+     P.INTENT, A.LAUNCH),
     ("a launch goes on", LAUNCHING, a_look(request=RUNNING), NEVER, P.LAUNCHING, A.NOTHING),
     ("UP before its launch is over proves nothing", LAUNCHING, a_look(cluster="UP", request=RUNNING), NEVER,
      P.LAUNCHING, A.NOTHING),
@@ -84,7 +100,11 @@ STEPS = (
     ("the check goes on", CHECKING, a_look(cluster="UP", request=RUNNING), silent(9), P.CHECKING, A.NOTHING),
     ("it answers meanwhile", CHECKING, a_look(cluster="UP", request=RUNNING), ANSWERS, P.UP, A.NOTHING),
     ("the cloud has it no more", CHECKING, a_look(request=DONE), silent(9), P.ENDED, A.NOTHING),
-    ("the cloud has half of it", CHECKING, a_look(cluster="INIT", request=DONE), silent(9), P.ENDING, A.DOWN),
+    ("SkyPilot does not reach it either", CHECKING, a_look(cluster="INIT", request=DONE), silent(9),
+     P.UP, A.NOTHING),
+    ("and has not for long", CHECKING, a_look(cluster="INIT", request=DONE), silent(CUT_OFF_S + 1),
+     P.ENDING, A.DOWN),
+    ("the cloud stopped it", CHECKING, a_look(cluster="STOPPED", request=DONE), silent(9), P.ENDING, A.DOWN),
     ("the cloud has it", CHECKING, a_look(cluster="UP", request=DONE), silent(9), P.UP, A.NOTHING),
     ("the cloud has it, its keeper is dead", CHECKING, a_look(cluster="UP", request=DONE), silent(31),
      P.UP, A.RUN_AGAIN),
@@ -104,6 +124,14 @@ STEPS = (
 )
 def test_a_step(record: NodeRecord, look: SkyLook, word: Word, phase: Phase, ask: Ask) -> None:
     assert after(record, look, word) == (phase, ask)
+
+
+def test_while_nothing_at_a_cloud_answers_no_machine_is_given_up_for_being_out_of_reach() -> None:
+    look = a_look(cluster="INIT", request=DONE)
+    step = next_step(CHECKING, look, silent(10 * CUT_OFF_S), NOW, blind=True)
+    assert (step.record.phase, step.ask) == (Phase.UP, Ask.NOTHING)
+    stopped = next_step(CHECKING, a_look(cluster="STOPPED", request=DONE), silent(9), NOW, blind=True)
+    assert stopped.ask is Ask.DOWN
 
 
 def test_a_launch_is_asked_for_only_so_often() -> None:
@@ -145,6 +173,7 @@ def test_whatever_is_said_a_node_on_its_way_out_never_comes_back_and_up_is_never
         assert step.record.phase in (Phase.ENDING, Phase.ENDED)
     if step.ask is Ask.LAUNCH:
         assert phase is Phase.INTENT
+        assert cluster != "UP"
     if phase in (Phase.UP, Phase.CHECKING) and step.record.phase is Phase.ENDED:
         assert not cluster
         assert not word.answers
