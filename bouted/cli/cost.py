@@ -36,7 +36,8 @@ def cost(
 ) -> None:
     """Tell what was spent, by model, replica, cloud, market or node.
 
-    The ledger counts quoted price x billed time. Works with the daemon dead.
+    The table counts quoted price x billed time; today and the month count what clouds bill, where --bill
+    found that. Works with the daemon dead.
     """
     if bill is not None:
         _compare(place, bill, as_json)

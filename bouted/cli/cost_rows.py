@@ -20,7 +20,8 @@ _LABEL = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """All that the screen says. `usd_per_hour` is committed now, `usd_per_month` the budget, if any."""
+    """All that the screen says. `usd_per_hour` is committed now, `usd_per_month` the budget, if any. `spend`
+    counts what is billed, `table` what is quoted."""
 
     now: datetime
     since: datetime
@@ -112,6 +113,6 @@ def _notes(told: Told) -> list[str]:
         notes += paragraph(IDLE.ljust(_LABEL), "GPUs of rented nodes that no replica of the plan uses")
     for known in told.factors:
         bills = f"bills {known.factor.normalize():f} times what is quoted, by its bill until"
-        counts = "the ledger counts what is quoted, plans what is billed"
+        counts = "the table counts what is quoted; today, the month and plans what is billed"
         notes += paragraph(known.provider.ljust(_LABEL), f"{bills} {known.until:%Y-%m-%d}; {counts}")
     return ["", *notes] if notes else []

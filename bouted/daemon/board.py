@@ -37,7 +37,7 @@ EVENTS_SHOWN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Dollars: spent today, this month, and what the month comes to at the present rate."""
+    """Dollars as clouds bill them: spent today, this month, and what the month comes to as things stand."""
 
     today_usd: Decimal
     month_usd: Decimal

@@ -1,4 +1,4 @@
-"""What was spent today and this month, and where the month is heading."""
+"""What was spent today and this month, and where the month is heading, at what clouds are known to bill."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bouted.ledger.prices import HOUR_US
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.reconcile.fleet import FleetState
 from bouted.store.open import Store
-from bouted.store.spend import accounts_between, spend_usd
+from bouted.store.spend import billed_accounts_between
 
 SUM_EVERY = timedelta(seconds=60)
 
@@ -27,7 +27,7 @@ def spend_so_far(
 
 def month_so_far_usd(store: Store, now: datetime, rules: tuple[BillingRule, ...] = SHIPPED) -> Decimal:
     """Dollars spent since the UTC month began."""
-    return spend_usd(store, month_of(now).start, now, rules)
+    return _summed(store, now, rules).month_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Purse:
 def _summed(store: Store, now: datetime, rules: tuple[BillingRule, ...]) -> Sums:
     month = month_of(now)
     day_usd, month_usd, usd_per_hour = Fraction(0), Fraction(0), Decimal(0)
-    for account in accounts_between(store, month.start, now):
+    for account in billed_accounts_between(store, month.start, now):
         rule = rule_for(account.provider, rules)
         before = charged_usd(account, rule, month.start, month.day)
         today = charged_usd(account, rule, month.day, now)

@@ -1,6 +1,6 @@
 """One node's account: what is known of its times and prices, and what it was charged in a stretch of time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +29,11 @@ class Account:
     def open(self) -> bool:
         """Whether it still costs, as far as is known."""
         return self.life.noticed_end is None and self.life.said_end is None
+
+    def times(self, factor: Decimal) -> "Account":
+        """The same node at so many times each of its prices."""
+        steps = (replace(step, usd_per_hour=step.usd_per_hour * factor) for step in self.steps)
+        return replace(self, usd_per_hour=self.usd_per_hour * factor, steps=tuple(steps))
 
 
 def charges(account: Account, rule: BillingRule, since: datetime, until: datetime) -> tuple[Piece, ...]:

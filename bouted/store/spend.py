@@ -5,7 +5,7 @@ earliest start and the latest end stand, of two words on a price at one time the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from bouted.ledger.prices import PriceStep
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.ledger.times import Life
 from bouted.market.billed import as_billed
-from bouted.market.offers import Offer
+from bouted.market.offers import Market, Offer
 from bouted.reconcile.observe import NodeTimes
 from bouted.store.billed import read_factors
 from bouted.store.session import Store
@@ -65,6 +65,20 @@ def accounts_between(store: Store, since: datetime, until: datetime) -> tuple[Ac
     """The accounts of all nodes that may have cost from `since` to `until`, by name."""
     with store.reading() as session:
         return read_accounts(session, _may_overlap(since, until))
+
+
+def billed_accounts_between(store: Store, since: datetime, until: datetime) -> tuple[Account, ...]:
+    """The same at what clouds bill, where their bills were read: what caps are compared with."""
+    which = _may_overlap(since, until)
+    with store.reading() as session:
+        accounts, factors = read_accounts(session, which), read_factors(session)
+        own = _machines_of_ones_own(session, which, factors)
+    return tuple(
+        account.times(factors[account.provider])
+        if account.provider in factors and account.node not in own
+        else account
+        for account in accounts
+    )
 
 
 def committed_usd_per_hour(store: Store) -> Decimal:
@@ -219,6 +233,24 @@ def _may_overlap(since: datetime, until: datetime) -> ColumnElement[bool]:
         SpendAccounts.ended_at > cutoff,
     )
     return begun & lasting
+
+
+def _machines_of_ones_own(
+    session: Session, which: ColumnElement[bool], clouds: Collection[str]
+) -> frozenset[str]:
+    """The nodes at these clouds that cost what the config says. An offer that cannot be read is none such."""
+    if not clouds:
+        return frozenset()
+    rented = (
+        select(Nodes.name, Nodes.offer)
+        .join(SpendAccounts, SpendAccounts.node == Nodes.name)
+        .where(which, SpendAccounts.provider.in_(clouds))
+    )
+    return frozenset(
+        name
+        for name, offer in session.execute(rented)
+        if isinstance(offer, Offer) and offer.market is Market.OWNED
+    )
 
 
 def _account(session: Session, node: str) -> SpendAccounts | None:
