@@ -1,7 +1,7 @@
-"""When to plan again: the config changed, capacity was lost, the load moved, or prices did.
+"""When to plan again: the config changed, or what is adopted; capacity was lost; the load or prices moved.
 
-What cannot wait (a new config, lost capacity, more load) is acted on at once. The rest keeps a gap between
-plans, so that a flapping price does not keep the planner busy.
+What cannot wait (a new config, more or less adopted, lost capacity, more load) is acted on at once. The rest
+keeps a gap between plans, so that a flapping price does not keep the planner busy.
 """
 
 from datetime import datetime, timedelta
@@ -49,7 +49,8 @@ class ReplanOnDrift:
         """The most pressing reason to plan again, or None."""
         if previous is None:
             return ReplanReason(trigger=Trigger.FIRST, detail="there is no plan yet")
-        urgent = _config(previous, current) or _capacity_lost(previous, current)
+        urgent = _config(previous, current) or _adopted(previous, current)
+        urgent = urgent or _capacity_lost(previous, current)
         urgent = urgent or self._load(Direction.UP, previous, current, now)
         if urgent or now - previous.at < timedelta(seconds=self.min_gap_s):
             return urgent
@@ -115,6 +116,15 @@ def _config(previous: Situation, current: Situation) -> ReplanReason | None:
     if previous.config_hash == current.config_hash:
         return None
     return ReplanReason(trigger=Trigger.CONFIG, detail="the config changed what plans depend on")
+
+
+def _adopted(previous: Situation, current: Situation) -> ReplanReason | None:
+    """Somebody adopted or let go what costs something, so that plans have less or more to spend."""
+    before, now = previous.adopted_usd_per_hour, current.adopted_usd_per_hour
+    if before == now:
+        return None
+    detail = f"adopted endpoints cost ${now:.2f}/h, planned beside ${before:.2f}/h"
+    return ReplanReason(trigger=Trigger.OPERATOR, detail=detail)
 
 
 def _capacity_lost(previous: Situation, current: Situation) -> ReplanReason | None:

@@ -36,7 +36,8 @@ def adopt(
     """Send queries to an engine that somebody else runs.
 
     URL is a vLLM or SGLang server that is ready. It is routed to and counted like any other replica,
-    leaves the route while it is not well, and is never started, drained or stopped.
+    leaves the route while it is not well, and is never started, drained or stopped. Plans have what its
+    price leaves of the budget; what it can carry they do not reckon with.
     """
     if release is not None:
         _release(place, release)

@@ -40,7 +40,7 @@ def plan(place: Place, as_json: bool) -> int:
         current=made.current,
         frontier=made.frontier,
         targets=config.targets_s(),
-        budget_usd_per_hour=config.budget_value().usd_per_hour,
+        budget_usd_per_hour=made.budget_usd_per_hour,
     )
     text = json.dumps(plan_document(proposed), indent=2) if as_json else "\n".join(plan_text(proposed))
     click.echo(text)

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
@@ -25,14 +26,15 @@ from bouted.store.plans import desired_plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A plan made now, the front it is from, what it would change, and the plan in force (None: there is
-    none)."""
+    """A plan made now, the budget and the front it is from, what it would change, and the plan in force
+    (None: there is none)."""
 
     plan: Plan
     held: bool
     frontier: Frontier
     changes: ChangeSet
     current: Plan | None
+    budget_usd_per_hour: Decimal
 
 
 def propose(config_path: Path, on_progress: Callable[[Progress], None]) -> Proposal:
@@ -109,4 +111,5 @@ def _proposal(store: Store, clock: Clock, result: Made, launcher: str) -> Propos
         frontier=result.frontier,
         changes=diff(wanted, load_fleet(store, clock.now()), launcher),
         current=current,
+        budget_usd_per_hour=result.problem.budget.usd_per_hour,
     )

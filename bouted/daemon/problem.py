@@ -30,6 +30,7 @@ from bouted.planner.problem import PlanningProblem
 from bouted.planner.requests import QualityAnswer, QualityRequest
 from bouted.planner.terms import ModelWeights, PriceLife, SwitchingCosts
 from bouted.quality.evals import declared_quality
+from bouted.reconcile.adopted import adopted_usd_per_hour
 from bouted.store.fetches import usual_gib
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
@@ -87,7 +88,7 @@ class ProblemMaker:
         )
         self.mix = workload
         incumbent = incumbent_of(desired_plan(self.store), usable, fleet)
-        models = quality.quality.models
+        models, adopted = quality.quality.models, adopted_usd_per_hour(fleet)
         return PlanningProblem(
             offers=usable,
             models=config.model_rules(models),
@@ -95,7 +96,7 @@ class ProblemMaker:
             workload=workload,
             quality=quality.quality,
             targets=config.targets_s(),
-            budget=config.budget_value(),
+            budget=config.budget_value().beside(adopted),
             spot=config.supply.spot.rules(),
             switching=self._switching(config),
             incumbent=incumbent,
@@ -106,6 +107,7 @@ class ProblemMaker:
                 overrides=config.egress_rules(), listed=tuple(fact.rule() for fact in load_egress())
             ),
             committed_usd_per_hour=config.committed_usd_per_hour(),
+            adopted_usd_per_hour=adopted,
             quotas=config.quotas(),
             robustness=config.planner.robustness(),
             preference=config.planner.preference(),

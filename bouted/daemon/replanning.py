@@ -16,6 +16,7 @@ from bouted.market.offers import Offer
 from bouted.planner.design import Progress
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.situation import LoadShift, ReplanPolicy, ReplanReason, Situation
+from bouted.reconcile.adopted import adopted_usd_per_hour
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.control import update_control
@@ -100,6 +101,7 @@ class Replanner:
             rate_per_s=plan.rate_per_s,
             out_of_stock=_out_of_stock(fleet),
             lost_nodes=_lost(fleet),
+            adopted_usd_per_hour=problem.adopted_usd_per_hour,
         )
 
     def _recall_failure(self, planned_at: datetime | None) -> None:
@@ -177,6 +179,7 @@ class Replanner:
             load_shift=self.shift,
             out_of_stock=_out_of_stock(fleet),
             lost_nodes=_lost(fleet),
+            adopted_usd_per_hour=adopted_usd_per_hour(fleet),
             targets_met=beliefs.targets_met,
         )
 

@@ -13,6 +13,7 @@ from bouted.errors import Misconfigured
 from bouted.events import Event, EventKind, Severity
 from bouted.perf.verdict import Record, same_mix
 from bouted.planner.plan import Plan, PlanStatus
+from bouted.reconcile.adopted import adopted_usd_per_hour
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.rollback import (
     PROBATION,
@@ -91,7 +92,7 @@ class RollBack:
             worse=self.rollouts.state.worse,
             rate_per_s=beliefs.workload.rate_per_s,
             offers=beliefs.offers,
-            cap_usd_per_hour=config.budget.usd_per_hour,
+            cap_usd_per_hour=config.budget_value().beside(adopted_usd_per_hour(fleet)).usd_per_hour,
             load_step_pct=config.changes.load_step_pct,
         )
 

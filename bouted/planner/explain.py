@@ -103,9 +103,11 @@ def _nearest(problem: PlanningProblem, found: ScoredDesign, near: Reach) -> Infe
     usd, budget = found.design.usd_per_hour, problem.budget.usd_per_hour
     if not broken or (near.usd_per_hour is not None and near.usd_per_hour > budget):
         least = near.usd_per_hour or usd.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
+        adopted = problem.adopted_usd_per_hour
+        beside = f" beside adopted endpoints at ${adopted:.2f}/h" if adopted else ""
         return Infeasible(
-            f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h",
-            hint=f"raise budget.usd_per_hour to at least {least}, or relax a target",
+            f"the cheapest fleet that meets the targets costs ${least}/h, the budget is ${budget}/h{beside}",
+            hint=f"raise budget.usd_per_hour to at least {least + adopted}, or relax a target",
         )
     told = "; ".join(missed(problem, found, name) for name in broken)
     return Infeasible(

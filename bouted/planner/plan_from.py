@@ -37,7 +37,7 @@ def make_plan(
         estimate=choice.estimate,
         objective=problem.targets.objective,
         rate_per_s=problem.workload.rate_per_s,
-        why=(*choice.why, *_declared(problem), *_committed(problem)),
+        why=(*choice.why, *_declared(problem), *_committed(problem), *_adopted(problem)),
         runner_up=choice.runner_up,
         problem_hash=problem_hash,
         config_hash=config_hash,
@@ -51,6 +51,12 @@ def _committed(problem: PlanningProblem) -> tuple[str, ...]:
     """What is paid beside the plan, where it is anything."""
     usd = problem.committed_usd_per_hour
     return (f"committed machines cost ${usd:.2f}/h on top, used or not",) if usd else ()
+
+
+def _adopted(problem: PlanningProblem) -> tuple[str, ...]:
+    """What others' endpoints take of the budget, where it is anything."""
+    usd, left = problem.adopted_usd_per_hour, problem.budget.usd_per_hour
+    return (f"adopted endpoints cost ${usd:.2f}/h of the budget, which leaves ${left:.2f}/h",) if usd else ()
 
 
 def _declared(problem: PlanningProblem) -> tuple[str, ...]:

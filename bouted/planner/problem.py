@@ -38,10 +38,11 @@ class PlanningProblem:
     """All that planning may look at.
 
     `models` are in the order of `quality.models` (least able first). `weights` and `egress` tell what
-    fetching weights adds to a move; `committed_usd_per_hour` is paid whatever is planned. `price_lives`
-    names offers whose prices have a history; other prices are taken to hold `price_life_h`. `groups` is how
-    many equal instances may serve one pipeline together (1: none do). `past` is what the last search
-    simulated.
+    fetching weights adds to a move; `committed_usd_per_hour` is paid whatever is planned and is no part of
+    the budget. `budget` is what is left beside `adopted_usd_per_hour`, the price of what others run for us.
+    `price_lives` names offers whose prices have a history; other prices are taken to hold `price_life_h`.
+    `groups` is how many equal instances may serve one pipeline together (1: none do). `past` is what the last
+    search simulated.
     """
 
     offers: tuple[Offer, ...]
@@ -59,6 +60,7 @@ class PlanningProblem:
     weights: tuple[ModelWeights, ...] = ()
     egress: Egress = FREE
     committed_usd_per_hour: Decimal = Decimal(0)
+    adopted_usd_per_hour: Decimal = Decimal(0)
     quotas: tuple[Quota, ...] = ()
     robustness: Robustness = BY_MEAN
     preference: Preference = BY_COST

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class Situation:
     offer id per node of the fleet. `rate_per_s` is the believed rate: in a plan's own situation it is the
     planned rate. `load_shift` is None while the load fits the plan. `out_of_stock` are ids of wanted offers
     that could not be had, `lost_nodes` names of nodes that failed, vanished or are taken back.
-    `targets_met` is None until measured.
+    `adopted_usd_per_hour` is what others' endpoints cost. `targets_met` is None until measured.
     """
 
     at: datetime
@@ -43,6 +44,7 @@ class Situation:
     load_shift: LoadShift | None = None
     out_of_stock: tuple[str, ...] = ()
     lost_nodes: tuple[str, ...] = ()
+    adopted_usd_per_hour: Decimal = Decimal(0)
     targets_met: bool | None = None
 
 

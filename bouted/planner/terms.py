@@ -15,6 +15,12 @@ class Budget:
     usd_per_hour: Decimal
     surge_usd_per_hour: Decimal
 
+    def beside(self, usd_per_hour: Decimal) -> "Budget":
+        """What is left where so much is paid already, never below nothing; the surge goes last."""
+        left = max(Decimal(0), self.usd_per_hour - usd_per_hour)
+        most = max(Decimal(0), self.usd_per_hour + self.surge_usd_per_hour - usd_per_hour)
+        return Budget(usd_per_hour=left, surge_usd_per_hour=most - left)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchingCosts:

@@ -4,6 +4,7 @@ Such a node exists for as long as its row says so. Pure.
 """
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.launcher import Seen, SeenNode, SeenReplica
@@ -38,6 +39,11 @@ class Address:
 def is_adopted(node: Node) -> bool:
     """Somebody else runs it."""
     return node.launcher == ADOPTED
+
+
+def adopted_usd_per_hour(fleet: FleetState) -> Decimal:
+    """What such nodes cost: it counts against the caps, and no plan can change it."""
+    return sum((node.usd_per_hour for node in fleet.nodes if is_adopted(node) and node.paid), Decimal(0))
 
 
 def with_adopted(seen: Seen, fleet: FleetState) -> Seen:

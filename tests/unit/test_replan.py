@@ -49,6 +49,19 @@ def test_nothing_new_is_no_reason() -> None:
     assert why(PLANNED) is None
 
 
+@pytest.mark.parametrize(("before", "now"), [("0", "2.50"), ("2.50", "0")], ids=["adopted", "let go"])
+def test_what_is_adopted_or_let_go_is_acted_on_at_once(before: str, now: str) -> None:
+    previous = replace(PLANNED, adopted_usd_per_hour=Decimal(before))
+    reason = POLICY.reason(previous, replace(PLANNED, adopted_usd_per_hour=Decimal(now)), NOON)
+    assert reason is not None
+    assert reason.trigger is Trigger.OPERATOR
+    assert (
+        reason.detail
+        == f"adopted endpoints cost ${Decimal(now):.2f}/h, planned beside ${Decimal(before):.2f}/h"
+    )
+    assert POLICY.reason(previous, previous, later(600)) is None
+
+
 def test_a_config_that_plans_depend_on_is_acted_on_at_once() -> None:
     assert why(replace(PLANNED, config_hash="d"), 0) == (
         Trigger.CONFIG, "the config changed what plans depend on",

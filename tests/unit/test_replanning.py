@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bouted.codec import dump
 from bouted.config.change import planning_hash
 from bouted.config.schema import Config, Mode
+from bouted.daemon.adopting import adopt, release
 from bouted.daemon.parts import load, replan_policy_of
 from bouted.daemon.planning import Made, OnProgress, PlanMaker
 from bouted.daemon.profiling import Profiler
@@ -19,10 +21,13 @@ from bouted.daemon.replanning import RETRY_FAILED_S, Beliefs, Replanner
 from bouted.errors import Infeasible, Retryable
 from bouted.events import Event, EventKind, Severity
 from bouted.market.offers import Offer
+from bouted.perf.shapes import Engine
 from bouted.planner.client import PlanningWorker
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import PlanningProblem
+from bouted.reconcile.adopted import Address
+from bouted.reconcile.adopting import Adoption
 from bouted.store.control import load_control, update_control
 from bouted.store.documents import put_document
 from bouted.store.events import add_events, list_events
@@ -267,6 +272,40 @@ def test_an_edit_made_while_it_was_down_is_planned_for(bench: Bench) -> None:
     edit_the_targets(bench)
     bench.consider(restarted)
     assert maker.triggers == [Trigger.CONFIG]
+
+
+def test_an_endpoint_that_is_adopted_is_planned_beside_and_one_let_go_no_more(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2", "p3")
+    bench.consider(replanner)
+    adoption = Adoption(
+        address=Address(base_url="http://10.0.0.5:8000"),
+        engine=Engine.VLLM,
+        model="small",
+        usd_per_hour=Decimal("2.50"),
+    )
+    name = adopt(bench.store, adoption, bench.clock.now()).name
+    for _ in range(2):
+        bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.OPERATOR]
+    assert bench.told(EventKind.REPLAN)[-1].endswith("adopted endpoints cost $2.50/h, planned beside $0.00/h")
+    release(bench.store, name, bench.clock.now())
+    for _ in range(2):
+        bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.OPERATOR, Trigger.OPERATOR]
+
+
+def test_a_restart_knows_what_was_planned_beside(bench: Bench) -> None:
+    planned_beside = replace(PROBLEM, adopted_usd_per_hour=Decimal("2.50"))
+    document = put_document(bench.store, "problem", dump(PlanningProblem, planned_beside))
+    save_plan(
+        bench.store,
+        replace(a_plan(bench.store, "p1", created_at=bench.clock.now()), problem_hash=document),
+        PlanStatus.PROPOSED,
+    )
+    restarted, _ = bench.replanner("p2")
+    restarted.recall(bench.config)
+    assert restarted.previous is not None
+    assert restarted.previous.adopted_usd_per_hour == Decimal("2.50")
 
 
 def test_with_nothing_to_recall_it_makes_the_first_plan(bench: Bench) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from bouted.codec import dump
 from bouted.config.schema import Config
+from bouted.daemon.adopting import adopt
 from bouted.daemon.parts import load
 from bouted.daemon.promises import Promises
 from bouted.daemon.replanning import Beliefs
@@ -21,9 +23,12 @@ from bouted.gateway.table import RouteTable
 from bouted.perf.belief import unlearned
 from bouted.perf.learn import Correction, correction_key
 from bouted.perf.profile import ProfileTable
+from bouted.perf.shapes import Engine
 from bouted.planner.plan import Plan, PlannedShape, PlanStatus
 from bouted.planner.planned import PlannedNode
 from bouted.planner.problem import PlanningProblem
+from bouted.reconcile.adopted import Address
+from bouted.reconcile.adopting import Adoption
 from bouted.reconcile.fleet import FleetState, Node, Replica
 from bouted.reconcile.rollout import RolloutRules, Step, Trial
 from bouted.reconcile.routes import same_routing
@@ -387,6 +392,20 @@ def test_where_there_is_no_way_back_the_canary_is_taken_as_it_is(midway: Bench) 
     midway.judge(workload=replace(MIX, rate_per_s=9.0))
     assert midway.messages(EventKind.ROLLOUT)[-1] == said
     assert len([m for m in midway.messages(EventKind.ROLLOUT) if "it stays" in m]) == 1
+
+
+def test_there_is_no_way_back_to_a_plan_that_costs_more_than_adopted_endpoints_leave(midway: Bench) -> None:
+    slow_canary(midway)
+    theirs = Adoption(
+        address=Address(base_url="http://10.0.0.5:8000"),
+        engine=Engine.VLLM,
+        model="small",
+        usd_per_hour=Decimal("37.50"),
+    )
+    adopt(midway.store, theirs, midway.clock.now())
+    midway.judge()
+    assert midway.statuses()["new"] is PlanStatus.APPLIED
+    assert "it stays: plan old would cost $3.00/h by now" in midway.messages(EventKind.ROLLOUT)[-1]
 
 
 def test_a_plan_that_misses_what_was_met_before_is_rolled_back_after_its_soak(midway: Bench) -> None:
