@@ -216,6 +216,13 @@ def test_a_machine_without_the_download_tool_says_so(machine: Machine) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("scheme", "tool"), [("s3", "aws"), ("gs", "gcloud")])
+def test_a_machine_without_the_buckets_tool_says_so(machine: Machine, scheme: str, tool: str) -> None:
+    step, _ = fetch(f"{scheme}://ours/llama")
+    failed = machine.run(step, PATH="/usr/bin:/bin")
+    assert (failed.returncode, failed.stderr) == (1, f"{tool} is not on this machine\n")
+
+
 @pytest.mark.parametrize("scheme", ["s3", "gs"])
 def test_a_bucket_is_copied_once(machine: Machine, scheme: str) -> None:
     (machine.buckets / "ours" / "llama").mkdir(parents=True)
