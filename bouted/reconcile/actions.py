@@ -26,9 +26,10 @@ class Limits:
     No action may take committed $/h over `cap_usd_per_hour + surge_usd_per_hour`, nor the month's dollars
     over `cap_usd_per_month` (None: no such cap). A drain ends after `drain_s`. A node that is not up after
     `launch_timeout_s`, or a replica that is not ready after `ready_timeout_s`, has failed; what has not ended
-    `stop_timeout_s` after it was asked to needs attention. At most `max_launches` nodes are launching at
-    once, and no model has more than `max_surge_replicas` replicas over what is planned because of a launch
-    (None: dollars alone count). No pass stops more than `max_stop_pct` percent of what serves.
+    `stop_timeout_s` after it was asked to, which a drain is after `drain_s`, needs attention. At most
+    `max_launches` nodes are launching at once, and no model has more than `max_surge_replicas` replicas over
+    what is planned because of a launch (None: dollars alone count). No pass stops more than `max_stop_pct`
+    percent of what serves.
     """
 
     cap_usd_per_hour: Decimal

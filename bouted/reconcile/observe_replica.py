@@ -47,8 +47,7 @@ class ReplicaMove:
 
 def node_ended(replica: Replica) -> ReplicaMove:
     """The end of a replica whose node has ended."""
-    draining = replica.status is ReplicaStatus.DRAINING
-    status = ReplicaStatus.STOPPED if draining else ReplicaStatus.FAILED
+    status = ReplicaStatus.STOPPED if _was_leaving(replica) else ReplicaStatus.FAILED
     return ReplicaMove(name=replica.name, status=status, reason=Reason.NODE_ENDED)
 
 
@@ -64,11 +63,11 @@ def replica_move(
 ) -> ReplicaMove | None:
     """The replica's next status, None to stay. `gone`: its absence from the list is confirmed. `ours`: not
     adopted."""
+    age_s = (now - replica.since).total_seconds()
     if seen is None and replica.status is not ReplicaStatus.PLANNED:
-        return _absent(replica, health, now, gone=gone)
+        return _absent(replica, health, now, gone=gone) or _overdue(replica, limits, age_s)
     if seen is not None and seen.last_word:
         return _died(replica, seen.last_word)
-    age_s = (now - replica.since).total_seconds()
     match replica.status:
         case ReplicaStatus.PLANNED if seen is not None:
             return ReplicaMove(name=replica.name, status=ReplicaStatus.STARTING, reason=Reason.OBSERVED)
@@ -76,6 +75,8 @@ def replica_move(
             return _starting(replica, seen, health, limits, age_s)
         case ReplicaStatus.READY if seen is not None:
             return _ready(replica, seen, health, now, ours=ours)
+        case ReplicaStatus.DRAINING:
+            return _overdue(replica, limits, age_s)
         case ReplicaStatus.NEEDS_ATTENTION if health is not None and health.ok:
             if replica.reason is Reason.UNHEALTHY:
                 return ReplicaMove(name=replica.name, status=ReplicaStatus.READY, reason=Reason.OBSERVED)
@@ -93,12 +94,32 @@ def newly_told(replicas: Iterable[Replica], seen: Mapping[str, SeenReplica]) -> 
     return {name: told for name, told in after.items() if told != before[name]}
 
 
+def _was_leaving(replica: Replica) -> bool:
+    """Its end was asked for, whether it came in time or not."""
+    late = replica.status is ReplicaStatus.NEEDS_ATTENTION and replica.reason is Reason.TIMEOUT
+    return late or replica.status is ReplicaStatus.DRAINING
+
+
+def _overdue(replica: Replica, limits: Limits, age_s: float) -> ReplicaMove | None:
+    """A drain that has had its time, and its engine's end the time for that: nobody waits for it any more."""
+    longest_s = limits.drain_s + limits.stop_timeout_s
+    if replica.status is not ReplicaStatus.DRAINING or age_s <= longest_s:
+        return None
+    note = (
+        f"still there {longest_s:g} s after it began to drain, and asked again to end;"
+        f" look at its node, or: bouted reap {replica.name}"
+    )
+    return ReplicaMove(
+        name=replica.name, status=ReplicaStatus.NEEDS_ATTENTION, reason=Reason.TIMEOUT, note=note
+    )
+
+
 def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: bool) -> ReplicaMove | None:
     """The list lacks it: it is gone once that is confirmed, or at once when nothing listens there either."""
     answers, refused = health is not None and health.ok, health is not None and health.refused
     if answers or not (gone or refused):
         return None
-    if replica.status is ReplicaStatus.DRAINING:
+    if _was_leaving(replica):
         return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
     starting = replica.status in (ReplicaStatus.STARTING, ReplicaStatus.WARMING)
     if starting and (now - replica.since).total_seconds() < START_GRACE_S:
@@ -108,7 +129,7 @@ def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: boo
 
 
 def _died(replica: Replica, last_word: str) -> ReplicaMove:
-    if replica.status is ReplicaStatus.DRAINING:
+    if _was_leaving(replica):
         return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
     return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.LOST, note=last_word)
 

@@ -32,8 +32,9 @@ _ATTENTION = """\
 
 `bouted status` shows such a row with its reason and a hint; a Slack alert goes out where a webhook is set.
 It counts as live, and a node as paid. A node that does not end is asked again and again, and its place is
-filled by another one. Where what is seen makes sense again, the row is taken up again. `bouted reap NAME`
-ends it by hand.
+filled by another one. So is an engine that does not end within `drain_s + stop_timeout_s` of its drain; it
+does not keep a node that nothing else needs. Where what is seen makes sense again, the row is taken up
+again. `bouted reap NAME` ends it by hand.
 """
 
 

@@ -58,7 +58,7 @@ def _overdue(scene: Scene, node: Node) -> bool:
 
 
 def _empty(scene: Scene, node: Node) -> bool:
-    """No replica lives on it, so far as can be read. One that would not end for long does not hold the node
+    """No replica lives on it, so far as can be read. One that did not end in its time does not hold the node
     any more: ending the node ends it, too."""
     if any(row.node == node.name for row in scene.fleet.unreadable):
         return False
@@ -66,5 +66,7 @@ def _empty(scene: Scene, node: Node) -> bool:
 
 
 def _hopeless(scene: Scene, replica: Replica) -> bool:
+    """It had as long to end as that may take: before it became a timeout, or since all is to stop."""
     age_s = (scene.now - replica.since).total_seconds()
-    return _stuck(scene, replica) and age_s >= scene.limits.stop_timeout_s
+    late = replica.reason is Reason.TIMEOUT or age_s >= scene.limits.stop_timeout_s
+    return _stuck(scene, replica) and late

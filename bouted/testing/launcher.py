@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from bouted.clock import Clock
-from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet
+from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet, Retryable
 from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
@@ -72,6 +72,7 @@ class MemoryCloud:
         self._stockouts: set[str] = set()
         self._slow: dict[str, float] = {}
         self._lag: dict[str, float] = {}
+        self._unkillable: set[str] = set()
         self._failures: defaultdict[str, deque[BoutedError]] = defaultdict(deque)
         self._lost_answers: defaultdict[str, deque[BoutedError]] = defaultdict(deque)
 
@@ -110,6 +111,10 @@ class MemoryCloud:
         for node in self._nodes.values():
             node.engines.pop(name, None)
 
+    def never_end(self, engines: str) -> None:
+        """Let engines whose name matches this glob live until their node ends, whoever asks them to end."""
+        self._unkillable.add(engines)
+
     def begin(self, method: str, name: str) -> None:
         """Note a call, and fail it if a failure was scripted."""
         self.calls.append((method, name))
@@ -138,6 +143,10 @@ class MemoryCloud:
             lease_until=self.later(lease_s),
             listed_at=self.later(max(lags, default=0.0)),
         )
+
+    def ends(self, engine: str) -> bool:
+        """Whether an engine of this name ends when it is asked to."""
+        return not any(fnmatchcase(engine, glob) for glob in self._unkillable)
 
     def later(self, seconds: float) -> datetime:
         """This long from now."""
@@ -199,6 +208,8 @@ class MemoryLauncher:
         engine = holder.engines.get(name) if holder else None
         if engine is None:
             return
+        if not self._cloud.ends(name):
+            raise Retryable(f"replica {name} does not end", after_s=1.0)
         engine.ends_at = min(engine.ends_at, self._cloud.later(self._cloud.end_s))
         if self._cloud.clock.now() < engine.ends_at:
             raise NotYet(f"replica {name} is ending")

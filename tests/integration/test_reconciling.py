@@ -147,6 +147,32 @@ def test_what_does_not_end_is_asked_less_and_less_often(tmp_path: Path) -> None:
     assert 4 <= len(asked) <= 9
 
 
+def test_a_node_whose_engine_cannot_be_ended_is_paid_for_no_longer_than_that_may_take(
+    tmp_path: Path,
+) -> None:
+    cloud = MemoryCloud(ManualClock(), boot_s=2, listen_s=2)
+    passes = passes_over(fresh_store(tmp_path), tmp_path, cloud=cloud)
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    cloud.never_end("*")
+    passes.want("p2", planned(L4, 1, small=1))
+    go(passes, 5)
+    (replica,) = [r for r in fleet_of(passes).replicas if r.status is ReplicaStatus.DRAINING]
+    bounds = passes.reconciler.limits()
+    passes.clock.advance(bounds.drain_s + bounds.stop_timeout_s - 10)
+    go(passes, 1)
+    assert [node.status for node in fleet_of(passes).nodes] == [NodeStatus.UP, NodeStatus.UP]
+    go(passes, 15)
+    assert ready(passes, "small") == 1
+    node = next(node for node in fleet_of(passes).nodes if node.name == replica.node)
+    engine = next(r for r in fleet_of(passes).replicas if r.name == replica.name)
+    assert (node.status, engine.status) == (NodeStatus.GONE, ReplicaStatus.STOPPED)
+    assert any(
+        "draining -> needs_attention (timeout): still there 605 s" in event.message
+        for event in told(passes, EventKind.REPLICA_STATUS)
+    )
+
+
 def test_a_node_that_is_taken_with_a_notice_leaves_nobody_unserved(passes: Passes) -> None:
     passes.want("p1", planned(L4, small=1))
     prove(passes)

@@ -98,6 +98,22 @@ def test_stopping_takes_its_time(launcher: MemoryLauncher, clock: ManualClock) -
     assert not _not_yet(lambda: launcher.stop_node("node-1"))
 
 
+def test_an_engine_that_never_ends_goes_with_its_node(
+    cloud: MemoryCloud, launcher: MemoryLauncher, clock: ManualClock
+) -> None:
+    launcher.launch(a_node_order())
+    clock.advance(60)
+    launcher.start_replica(a_replica_order())
+    cloud.never_end("replica-*")
+    with pytest.raises(Retryable):
+        launcher.stop_replica("replica-1", "node-1")
+    clock.advance(3600)
+    assert [replica.name for replica in launcher.seen().replicas] == ["replica-1"]
+    assert _not_yet(lambda: launcher.stop_node("node-1"))
+    clock.advance(5)
+    assert launcher.seen().replicas == ()
+
+
 def test_an_engine_has_the_endpoint_that_the_test_gives_it(clock: ManualClock) -> None:
     cloud = MemoryCloud(clock, boot_s=0, listen_s=0, endpoint=lambda order: "http://127.0.0.1:9")
     launcher = MemoryLauncher(cloud)

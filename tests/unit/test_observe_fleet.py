@@ -142,6 +142,10 @@ REPLICAS = [
     ("a draining engine that one list lacks", R.DRAINING, "missing", True, None, 1.0, None),
     ("a draining engine that ended", R.DRAINING, GONE, True, None, 1.0, R.STOPPED),
     ("a draining engine that refuses", R.DRAINING, REFUSES, True, None, 1.0, R.STOPPED),
+    ("a draining engine within its time", R.DRAINING, "listed", True, None, 630.0, None),
+    ("a draining engine that does not end", R.DRAINING, "listed", True, None, 631.0, R.NEEDS_ATTENTION),
+    ("one that does not end, of a silent node", R.DRAINING, "missing", True, None, 631.0, R.NEEDS_ATTENTION),
+    ("a draining engine that ended late", R.DRAINING, GONE, True, None, 700.0, R.STOPPED),
     ("a doubtful engine that is gone", R.NEEDS_ATTENTION, GONE, True, None, 1.0, R.FAILED),
 ]
 
@@ -183,6 +187,37 @@ def test_replicas_end_with_their_node() -> None:
         (R.FAILED, Reason.NODE_ENDED),
         (R.STOPPED, Reason.NODE_ENDED),
     ]
+
+
+def late(node: Node) -> Replica:
+    """An engine that was asked to end and did not."""
+    replica = replace(a_replica(node), endpoint=URL)
+    return replace(replica, status=R.NEEDS_ATTENTION, reason=Reason.TIMEOUT)
+
+
+def test_a_drain_that_does_not_end_says_so_with_a_hint() -> None:
+    node = replace(a_node(), status=N.UP)
+    replica = replace(a_replica(node), status=R.DRAINING, endpoint=URL)
+    (move,) = look(fleet(node, replica), engines=(replica.name,), later_s=631.0).replicas
+    assert (move.status, move.reason) == (R.NEEDS_ATTENTION, Reason.TIMEOUT)
+    assert move.note.startswith("still there 630 s after it began to drain")
+    assert f"bouted reap {replica.name}" in move.note
+
+
+def test_a_late_engine_does_not_serve_again_because_it_answers() -> None:
+    node = replace(a_node(), status=N.UP)
+    replica = late(node)
+    assert look(fleet(node, replica), engines=(replica.name,), later_s=9000.0).replicas == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "reason"), [("up", Reason.DRAINED), ("gone", Reason.NODE_ENDED)], ids=["alone", "with its node"]
+)
+def test_a_late_engine_that_ends_at_last_has_stopped_and_not_failed(there: str, reason: Reason) -> None:
+    node = replace(a_node(), status=N.UP)
+    replica = late(node)
+    (move,) = look(fleet(node, replica), node=there, gone=(replica.name,)).replicas
+    assert (move.status, move.reason) == (R.STOPPED, reason)
 
 
 def test_what_runs_although_its_row_has_ended_is_stopped_again() -> None:

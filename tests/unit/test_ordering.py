@@ -409,6 +409,37 @@ def test_what_did_not_end_in_time_is_asked_to_end_again_and_nothing_else_is_done
     assert [(type(a), subject(a)) for a in world.decide(wanted)] == [(StopReplica, replica)]
 
 
+def drained_for(world: FleetWorld, name: str, seconds: float) -> None:
+    """A pass so long after this replica began to drain, as far as its own row goes."""
+    world.replicas[name] = replace(world.replicas[name], status=ReplicaStatus.DRAINING, since=world.now)
+    world.now += timedelta(seconds=seconds)
+
+
+def test_an_engine_that_does_not_end_holds_its_node_while_it_drains_and_not_longer() -> None:
+    world = running(planned(L4, 2, small=1))
+    gone, wanted = max(world.nodes), planned(L4, 1, small=1)
+    (name,) = [r.name for r in world.replicas.values() if r.node == gone]
+    drained_for(world, name, 630)
+    assert [(type(a), subject(a)) for a in world.decide(wanted)] == [(StopReplica, name)]
+    world.replicas[name] = replace(
+        world.replicas[name], status=ReplicaStatus.NEEDS_ATTENTION, reason=Reason.TIMEOUT, since=world.now
+    )
+    assert [(type(a), subject(a)) for a in world.decide(wanted)] == [(StopReplica, name), (StopNode, gone)]
+
+
+def test_an_engine_that_does_not_end_is_no_reason_to_end_one_that_still_drains_beside_it() -> None:
+    world = running(planned(L4, 1, small=1) + planned(A100, small=4))
+    (gone,) = [node.name for node in world.nodes.values() if node.offer == A100]
+    stuck, other, *rest = sorted(r.name for r in world.replicas.values() if r.node == gone)
+    for name in rest:
+        world.replicas[name] = replace(world.replicas[name], status=ReplicaStatus.STOPPED)
+    world.replicas[stuck] = replace(
+        world.replicas[stuck], status=ReplicaStatus.NEEDS_ATTENTION, reason=Reason.TIMEOUT
+    )
+    drained_for(world, other, 5)
+    assert not [a for a in world.decide(planned(L4, 1, small=1)) if isinstance(a, StopNode)]
+
+
 def test_a_node_that_needs_attention_is_paid_for_replaced_and_left_alone() -> None:
     world = running(planned(L4, small=1))
     (name,) = world.nodes
