@@ -270,5 +270,6 @@ def _lost(fleet: FleetState) -> tuple[str, ...]:
     """Nodes that vanished, never came up or are taken back; the diff replaces them, planning may find
     something better."""
     ended = (Reason.LOST, Reason.TIMEOUT)
-    failed = (n.name for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in ended)
-    return tuple(sorted({*failed, *(n.name for n in fleet.nodes if n.live and n.leaves_at is not None)}))
+    failed = {n.name for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in ended}
+    failed |= {n.name for n in fleet.nodes if n.reason is Reason.NEVER_UP}
+    return tuple(sorted(failed | {n.name for n in fleet.nodes if n.live and n.leaves_at is not None}))

@@ -10,7 +10,7 @@ from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 FIRST_S = 5.0
 MOST_S = 300.0
 
-_OF_OFFER = frozenset({Reason.NO_CAPACITY, Reason.QUOTA, Reason.ERROR, Reason.TIMEOUT})
+_OF_OFFER = frozenset({Reason.NO_CAPACITY, Reason.QUOTA, Reason.ERROR, Reason.TIMEOUT, Reason.NEVER_UP})
 """Why a launch failed that says something about every other launch of the same offer."""
 
 
@@ -47,7 +47,7 @@ class LaunchWaits:
         of_offer: defaultdict[str, list[Node]] = defaultdict(list)
         for node in fleet.nodes:
             of_offer[node.offer.id].append(node)
-            if node.status is NodeStatus.FAILED:
+            if _failed(node):
                 of_slot[node.slot].append(node.since)
         self._slots: Mapping[str, list[datetime]] = of_slot
         self._failures = {offer: found for offer, nodes in of_offer.items() if (found := _refused(nodes))}
@@ -76,13 +76,16 @@ class LaunchWaits:
         self._probed.add(offer)
 
 
+def _failed(node: Node) -> bool:
+    """It failed, or was given up and is being ended."""
+    return node.status is NodeStatus.FAILED or node.reason is Reason.NEVER_UP
+
+
 def _refused(nodes: Iterable[Node]) -> list[datetime]:
     """When launches of one offer failed since one last came up; those of one moment count once."""
     up = [at for node in nodes if (at := _came_up(node)) is not None]
     cleared = max(up) if up else None
-    failed = sorted(
-        node.since for node in nodes if node.status is NodeStatus.FAILED and node.reason in _OF_OFFER
-    )
+    failed = sorted(node.since for node in nodes if _failed(node) and node.reason in _OF_OFFER)
     episodes: list[datetime] = []
     for at in failed:
         if cleared is not None and at <= cleared:

@@ -254,12 +254,15 @@ class Executor:
             self.launcher.stop_node(node.name)
             move_node(self.store, node.name, NodeStatus.GONE, reason, now)
             return
+        never_up = node.reason is Reason.NEVER_UP  # and stays so: a failed launch, to whoever makes the next
+        status, why = (NodeStatus.FAILED, node.reason) if never_up else (NodeStatus.GONE, reason)
+        note = node.note if never_up else ""
         if node.status not in (NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION, NodeStatus.GONE):
-            move_node(self.store, node.name, NodeStatus.STOPPING, reason, now)
+            move_node(self.store, node.name, NodeStatus.STOPPING, why, now, note=note)
         with suppress(Gone):
             self.launcher.stop_node(node.name)
         if node.status is not NodeStatus.GONE:
-            move_node(self.store, node.name, NodeStatus.GONE, reason, self.clock.now())
+            move_node(self.store, node.name, status, why, self.clock.now(), note=note)
 
     def _move_replica(self, replica: Replica, status: ReplicaStatus, reason: Reason) -> None:
         move_replica(self.store, replica.name, status, reason, self.clock.now())

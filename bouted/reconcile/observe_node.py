@@ -73,7 +73,10 @@ def node_move(
 
 
 def ended_move(node: Node, seen: SeenNode | None) -> NodeMove:
-    """The end of a node that may have cost: as asked, never begun, or lost. `seen` is how it is listed."""
+    """The end of a node that may have cost: given up, as asked, never begun, or lost. `seen` is how it is
+    listed."""
+    if node.reason is Reason.NEVER_UP:
+        return _move(node, NodeStatus.FAILED, Reason.NEVER_UP, seen, node.note)
     asked = node.status is NodeStatus.STOPPING or (
         node.status is NodeStatus.NEEDS_ATTENTION and node.reason is Reason.TIMEOUT
     )
@@ -110,7 +113,9 @@ def _launching(node: Node, seen: SeenNode | None, limits: Limits, now: datetime)
         return _move(node, NodeStatus.UP, Reason.OBSERVED, seen)
     if (now - node.since).total_seconds() <= limits.launch_timeout_s:
         return None
-    return _move(node, NodeStatus.FAILED, Reason.TIMEOUT, seen, f"not up after {limits.launch_timeout_s:g} s")
+    # it may run, and may yet come up: it is ended, and costs until that is seen
+    note = f"not up after {limits.launch_timeout_s:g} s"
+    return _move(node, NodeStatus.STOPPING, Reason.NEVER_UP, seen, note)
 
 
 def _stopping(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) -> NodeMove | None:
@@ -120,6 +125,8 @@ def _stopping(node: Node, seen: SeenNode | None, limits: Limits, now: datetime) 
         f"still there {limits.stop_timeout_s:g} s after it was asked to end, and asked again;"
         f" look at your provider's console, or: bouted reap {node.name}"
     )
+    if node.reason is Reason.NEVER_UP:
+        return _move(node, NodeStatus.NEEDS_ATTENTION, Reason.NEVER_UP, seen, f"{node.note}; {note}")
     return _move(node, NodeStatus.NEEDS_ATTENTION, Reason.TIMEOUT, seen, note)
 
 

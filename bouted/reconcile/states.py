@@ -63,6 +63,7 @@ class Reason(Told):
     QUOTA = "quota", "the account may not rent it"
     BUDGET = "budget", "it would have broken the spend cap"
     TIMEOUT = "timeout", "it took longer than it may"
+    NEVER_UP = "never_up", "it did not come up in its time, and is ended because it may still run"
     ERROR = "error", "the launcher refused"
     DRAINED = "drained", "its streams had finished, or their time was over"
     NODE_ENDED = "node_ended", "the node under it ended"

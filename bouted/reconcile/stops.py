@@ -54,7 +54,8 @@ def _overdue(scene: Scene, node: Node) -> bool:
     """The same for a node."""
     if node.status is not NodeStatus.NEEDS_ATTENTION:
         return False
-    return (node.reason is Reason.TIMEOUT or scene.standing.down) and _empty(scene, node)
+    asked = node.reason in (Reason.TIMEOUT, Reason.NEVER_UP)
+    return (asked or scene.standing.down) and _empty(scene, node)
 
 
 def _empty(scene: Scene, node: Node) -> bool:

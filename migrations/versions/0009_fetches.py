@@ -1,4 +1,7 @@
-"""How many GiB each engine's start fetched, and how long that took."""
+"""How many GiB each engine's start fetched, and how long that took.
+
+Going down, what never came up took too long.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +21,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back to 0008."""
+    nodes = sa.table("nodes", sa.column("reason"))
+    never_up = nodes.c.reason == "never_up"
+    op.get_bind().execute(nodes.update().where(never_up).values(reason="timeout"))
     with op.batch_alter_table("replicas") as replicas:
         replicas.drop_column("fetch_s")
         replicas.drop_column("fetched_gib")

@@ -24,11 +24,12 @@ from bouted.store.notices import keep_notices
 from bouted.store.recut import recut_node
 from bouted.testing.clock import ManualClock
 from bouted.testing.fleet import a_template, an_offer, planned
-from bouted.testing.launcher import MemoryCloud
+from bouted.testing.launcher import MemoryCloud, MemoryLauncher
 from bouted.testing.passes import Passes, passes_over
 from bouted.testing.store import fresh_store
 
 L4 = an_offer(gpu="L4", usd_per_hour="0.80", obtainable=20)
+T4 = an_offer(gpu="T4", usd_per_hour="0.90")
 A100 = an_offer(gpu="A100-80GB", gpu_count=4, usd_per_hour="8.00", obtainable=1)
 
 
@@ -171,6 +172,33 @@ def test_a_node_whose_engine_cannot_be_ended_is_paid_for_no_longer_than_that_may
         "draining -> needs_attention (timeout): still there 605 s" in event.message
         for event in told(passes, EventKind.REPLICA_STATUS)
     )
+
+
+def test_a_launch_that_is_given_up_is_paid_for_until_it_has_ended_and_nothing_takes_its_room(
+    tmp_path: Path,
+) -> None:
+    cloud = MemoryCloud(ManualClock(), boot_s=2, listen_s=2, end_s=20)
+    passes = passes_over(fresh_store(tmp_path), tmp_path, cloud=cloud)
+    cloud.slow_launch("*")
+    roomy = passes.reconciler.limits
+    passes.reconciler.limits = lambda: replace(
+        roomy(), cap_usd_per_hour=Decimal(1), surge_usd_per_hour=Decimal(0), launch_timeout_s=30.0
+    )
+    passes.reconciler.sight.limits = passes.reconciler.limits
+    passes.want("p1", planned(L4, small=1) + planned(T4, small=1))
+    first = None
+    for _ in range(70):
+        go(passes, 1)
+        first = first or passes.launches()[0]
+        seen = MemoryLauncher(cloud, name="local").seen()
+        fleet = fleet_of(passes)
+        prices = {node.name: node.usd_per_hour for node in fleet.nodes}
+        runs = sum((prices[n.name] for n in seen.nodes if n.ended_at is None), Decimal(0))
+        assert runs <= fleet.committed_usd_per_hour() <= 1
+    assert len(set(passes.launches())) == 2
+    (node,) = [node for node in fleet.nodes if node.name == first]
+    assert (node.status, node.reason) == (NodeStatus.FAILED, Reason.NEVER_UP)
+    assert node.note == "not up after 30 s"
 
 
 def test_a_node_that_is_taken_with_a_notice_leaves_nobody_unserved(passes: Passes) -> None:

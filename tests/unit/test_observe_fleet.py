@@ -58,8 +58,8 @@ NODES = [
     ("an intent that was never carried out", N.PLANNED, "missing", 1.0, None, None),
     ("a launch that came up", N.LAUNCHING, "up", 1.0, N.UP, Reason.OBSERVED),
     ("a launch that still boots", N.LAUNCHING, "booting", 1.0, None, None),
-    ("a launch past its time", N.LAUNCHING, "booting", 700.0, N.FAILED, Reason.TIMEOUT),
-    ("a launch past its time that nobody sees", N.LAUNCHING, "missing", 700.0, N.FAILED, Reason.TIMEOUT),
+    ("a launch past its time", N.LAUNCHING, "booting", 700.0, N.STOPPING, Reason.NEVER_UP),
+    ("a launch past its time that nobody sees", N.LAUNCHING, "missing", 700.0, N.STOPPING, Reason.NEVER_UP),
     ("a launch that ended while it booted", N.LAUNCHING, "ended", 1.0, N.FAILED, Reason.LOST),
     ("a node that one list lacks", N.UP, "missing", 1.0, None, None),
     ("a node that lists have lacked for long", N.UP, "gone", 1.0, N.FAILED, Reason.LOST),
@@ -94,6 +94,22 @@ def test_a_row_that_cannot_be_is_set_right_when_its_node_is_seen_up() -> None:
 def test_a_node_that_did_not_stop_in_time_is_gone_once_it_ends() -> None:
     node = replace(a_node(), status=N.NEEDS_ATTENTION, reason=Reason.TIMEOUT)
     assert [move.status for move in look(fleet(node), node="ended").nodes] == [N.GONE]
+
+
+def test_a_launch_that_is_given_up_has_failed_once_it_has_ended_however_long_that_takes() -> None:
+    node = replace(a_node(), status=N.LAUNCHING)
+    (given_up,) = look(fleet(node), node="booting", later_s=601.0).nodes
+    assert given_up.note == "not up after 600 s"
+    node = replace(node, status=N.STOPPING, reason=given_up.reason, note=given_up.note)
+    assert look(fleet(node), node="up").nodes == ()
+    for there in ("ended", "gone"):
+        (ended,) = look(fleet(node), node=there).nodes
+        assert (ended.status, ended.reason, ended.note) == (N.FAILED, Reason.NEVER_UP, node.note)
+    (late,) = look(fleet(node), node="booting", later_s=601.0).nodes
+    assert (late.status, late.reason) == (N.NEEDS_ATTENTION, Reason.NEVER_UP)
+    assert late.note.startswith("not up after 600 s; still there 600 s after it was asked to end")
+    (ended,) = look(fleet(replace(node, status=late.status)), node="ended").nodes
+    assert (ended.status, ended.reason) == (N.FAILED, Reason.NEVER_UP)
 
 
 def test_moves_carry_the_providers_own_times() -> None:

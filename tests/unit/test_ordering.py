@@ -386,6 +386,34 @@ def refuse(world: FleetWorld, name: str) -> None:
     world.nodes[name] = replace(world.nodes[name], reason=Reason.NO_CAPACITY)
 
 
+@pytest.mark.parametrize("status", [NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION, NodeStatus.FAILED])
+def test_an_offer_whose_launch_was_given_up_waits_whatever_has_become_of_that(status: NodeStatus) -> None:
+    world = FleetWorld(limits())
+    wanted = planned(L4, small=1)
+    (launch,) = world.decide(wanted)
+    world.do(launch)
+    name = subject(launch)
+    world.nodes[name] = replace(world.nodes[name], status=status, reason=Reason.NEVER_UP)
+    assert not [a for a in world.decide(wanted) if isinstance(a, LaunchNode)]
+    assert held(world, wanted) == {HeldBy.BACK_OFF}
+    world.now += timedelta(seconds=6)
+    assert [a for a in world.decide(wanted) if isinstance(a, LaunchNode)]
+
+
+@pytest.mark.parametrize("status", [NodeStatus.STOPPING, NodeStatus.NEEDS_ATTENTION])
+def test_a_launch_that_was_given_up_counts_for_the_cap_and_is_asked_to_end_until_it_has(
+    status: NodeStatus,
+) -> None:
+    world = FleetWorld(limits("1", "0"))
+    (launch,) = world.decide(planned(L4, small=1))
+    world.do(launch)
+    name = subject(launch)
+    world.nodes[name] = replace(world.nodes[name], status=status, reason=Reason.NEVER_UP)
+    world.now += timedelta(hours=1)
+    assert [(type(a), subject(a)) for a in world.decide(planned(L4, small=1))] == [(StopNode, name)]
+    assert held(world, planned(L4, small=1)) == {HeldBy.CAP}
+
+
 def test_an_engine_that_runs_on_although_its_row_ended_keeps_its_gpus() -> None:
     world = running(planned(L4, small=1))
     (name,) = world.replicas

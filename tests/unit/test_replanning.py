@@ -28,9 +28,11 @@ from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.problem import PlanningProblem
 from bouted.reconcile.adopted import Address
 from bouted.reconcile.adopting import Adoption
+from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.control import load_control, update_control
 from bouted.store.documents import put_document
 from bouted.store.events import add_events, list_events
+from bouted.store.fleet import add_node, move_node
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan
 from bouted.store.snapshot import Snapshot, load_snapshot
@@ -38,7 +40,7 @@ from bouted.testing.builders import a_problem, a_shape, a_table, a_workload, rul
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
 from bouted.testing.fleet import an_offer, planned
-from bouted.testing.store import a_plan, fresh_store
+from bouted.testing.store import a_node, a_plan, fresh_store
 from bouted.workload.profile import WorkloadProfile
 
 OFFERS = (an_offer(),)
@@ -254,6 +256,19 @@ def test_while_nothing_changes_it_plans_once(bench: Bench) -> None:
         bench.clock.advance(3600)
     assert len(maker.triggers) == 1
     assert bench.told(EventKind.REPLAN) == ["planning again: there is no plan yet"]
+
+
+def test_a_launch_that_is_given_up_is_planned_for_at_once_and_not_again_when_it_has_ended(
+    bench: Bench,
+) -> None:
+    replanner, maker = bench.replanner("p1", "p2", "p3")
+    bench.consider(replanner)
+    add_node(bench.store, replace(a_node(), status=NodeStatus.LAUNCHING, since=bench.clock.now()))
+    for status in (NodeStatus.STOPPING, NodeStatus.FAILED):
+        bench.clock.advance(600)
+        move_node(bench.store, a_node().name, status, Reason.NEVER_UP, bench.clock.now())
+        bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.CAPACITY]
 
 
 def test_after_a_restart_it_recalls_the_last_plan_and_plans_nothing(bench: Bench) -> None:

@@ -93,6 +93,15 @@ def test_a_launch_that_never_came_up_cost_nothing(store: Store) -> None:
     assert spend_usd(store, START, START + YEAR) == 0
 
 
+def test_a_launch_that_is_given_up_may_run_until_it_has_ended_and_cost_nothing(store: Store) -> None:
+    launch(store)
+    move_node(store, "t-1", N.STOPPING, Reason.NEVER_UP, later(10))
+    assert committed_usd_per_hour(store) == Decimal(6)
+    assert spend_usd(store, START, later(20)) == Decimal(2), "it may be running"
+    move_node(store, "t-1", N.FAILED, Reason.NEVER_UP, later(20))
+    assert spend_usd(store, START, START + YEAR) == 0
+
+
 def test_a_failed_node_that_proves_to_run_on_leaves_no_gap(store: Store) -> None:
     launch(store)
     move_node(store, "t-1", N.FAILED, Reason.TIMEOUT, later(10))

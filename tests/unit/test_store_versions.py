@@ -171,9 +171,15 @@ def test_revision_0009_goes_up_and_down_with_replicas_in_the_store(
     with closing(open_store(url)) as store:
         a_fleet(store)
         note_told(store, {REPLICA.name: Told(version="vllm 1", fetched=Fetched(gib=15.0, seconds=9.0))})
+        given_up = replace(
+            a_node(), name="n2", slot="s2", status=NodeStatus.FAILED, reason=Reason.NEVER_UP, since=START
+        )
+        add_node(store, given_up)
         (was,) = load_fleet(store, START).replicas
         assert was.fetched == Fetched(gib=15.0, seconds=9.0)
         store.engine.dispose()
         at_revision(url, "0008", up=False)
         at_revision(url, "0009", up=True)
-        assert load_fleet(store, START).replicas == (replace(was, fetched=None),)
+        fleet = load_fleet(store, START)
+        assert fleet.replicas == (replace(was, fetched=None),)
+        assert replace(given_up, reason=Reason.TIMEOUT) in fleet.nodes
