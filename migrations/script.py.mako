@@ -10,7 +10,8 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """To this revision, rows in place."""
+    """To this revision, rows in place. A daemon of the release before goes on writing: what is added is
+    nullable or keeps its server_default."""
     ${upgrades if upgrades else "pass"}
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bouted.catalog.precision import Precision
@@ -32,6 +32,9 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+LATER = text("''")
+"""Default of a text column that came after its table: a daemon of an older release leaves it out."""
 
 
 class Base(DeclarativeBase):
@@ -226,7 +229,7 @@ class Plans(Base):
     gap: Mapped[float]
     seconds_to_plan: Mapped[float]
     body: Mapped[Plan] = mapped_column(Whole(Plan))
-    frontier_hash: Mapped[str]
+    frontier_hash: Mapped[str] = mapped_column(server_default=LATER)
 
 
 class Nodes(Base):
@@ -249,7 +252,7 @@ class Nodes(Base):
     launched_at: Mapped[datetime | None] = mapped_column(Instant())
     ended_at: Mapped[datetime | None] = mapped_column(Instant(), index=True)
     note: Mapped[str]
-    instance_id: Mapped[str]
+    instance_id: Mapped[str] = mapped_column(server_default=LATER)
     took_s: Mapped[float | None]
 
 
@@ -281,7 +284,7 @@ class Replicas(Base):
     since: Mapped[datetime] = mapped_column(Instant(), index=True)
     endpoint: Mapped[str]
     note: Mapped[str]
-    version: Mapped[str]
+    version: Mapped[str] = mapped_column(server_default=LATER)
     took_s: Mapped[float | None]
     fetched_gib: Mapped[float | None]
     fetch_s: Mapped[float | None]

@@ -7,16 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 
 from bouted.board import Board
-from bouted.store.engine import WRITES, make_engine
 from bouted.store.names import SCHEMA_REVISION
 from bouted.store.open import sqlite_url
-from bouted.store.upgrade import alembic_config, scripts_folder
 from bouted.testing.deployment import Deployment, is_serving
+from bouted.testing.revisions import at_revision
 
-PREVIOUS = "0004"
+PREVIOUS = f"{int(SCHEMA_REVISION) - 1:04}"
 """The schema of the release before."""
 
 
@@ -26,14 +24,6 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     made.write_config()
     yield made
     made.close()
-
-
-def downgraded(state_dir: Path) -> None:
-    """The store as the release before would have left it."""
-    engine = make_engine(sqlite_url(state_dir), migrating=True).execution_options(**{WRITES: True})
-    with engine.begin() as connection:
-        command.downgrade(alembic_config(scripts_folder(), connection), PREVIOUS)
-    engine.dispose()
 
 
 def revision(file: Path) -> str:
@@ -59,7 +49,7 @@ def test_a_running_fleet_is_taken_over_across_a_schema_and_from_a_backup(deploym
 
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
-    downgraded(deployment.state_dir)
+    at_revision(sqlite_url(deployment.state_dir), PREVIOUS, up=False)
     assert revision(file) == PREVIOUS
     daemon = deployment.start("run")
     board = deployment.until(

@@ -16,6 +16,7 @@ from bouted.reconcile.observe import Told
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 from bouted.store.fetches import usual_gib
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica, note_told
+from bouted.store.names import SCHEMA_REVISION
 from bouted.store.open import Store, open_store, sqlite_url
 from bouted.store.starts import usual_start
 from bouted.testing.fleet import START
@@ -158,7 +159,7 @@ def test_revision_0008_goes_up_and_down_with_replicas_in_the_store(
         with store.engine.connect() as connection:
             assert connection.execute(text("SELECT reason FROM replicas")).scalars().all() == ["superseded"]
         store.engine.dispose()
-        at_revision(url, "0009", up=True)
+        at_revision(url, SCHEMA_REVISION, up=True)
         (replica,) = load_fleet(store, START).replicas
         assert replica == replace(was, reason=Reason.SUPERSEDED, version="")
 
@@ -179,7 +180,7 @@ def test_revision_0009_goes_up_and_down_with_replicas_in_the_store(
         assert was.fetched == Fetched(gib=15.0, seconds=9.0)
         store.engine.dispose()
         at_revision(url, "0008", up=False)
-        at_revision(url, "0009", up=True)
+        at_revision(url, SCHEMA_REVISION, up=True)
         fleet = load_fleet(store, START)
         assert fleet.replicas == (replace(was, fetched=None),)
         assert replace(given_up, reason=Reason.TIMEOUT) in fleet.nodes
