@@ -10,12 +10,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from bouted.errors import Misconfigured
+from bouted.store.silence import LINK, STATEMENT_MS
 from bouted.store.urls import shown, sqlite_path
 
 BUSY_MS = 5000
 IDLE_MS = 5000  # well within the daemon's lease
 WAL_TRY_MS = 20
 LOG_BYTES = 64 * 2**20  # what a write-ahead log is cut back to
+_LIBPQ = ("psycopg", "psycopg2")
 _SPELLING = "write sqlite:////folder/bouted.db"
 
 WRITES = "bouted_writes"
@@ -25,7 +27,8 @@ WRITES = "bouted_writes"
 def make_engine(url: str, *, migrating: bool = False) -> Engine:
     """An engine for `url`; nothing is opened yet. Misconfigured when the URL or its driver will not do.
 
-    `migrating` leaves foreign keys unenforced and pools nothing: SQLite rebuilds tables to alter them.
+    `migrating` leaves foreign keys unenforced and pools nothing: SQLite rebuilds tables to alter them. A
+    server may then take the time it needs.
     """
     path = sqlite_path(url)
     if (path is None and url.startswith("sqlite")) or path in (Path(), Path(":memory:")):
@@ -39,19 +42,38 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         raise Misconfigured(shown(url), f"needs the Python package {cause.name}", hint=hint) from cause
     if path is not None:
         _set_up_sqlite(engine, enforce_keys=not migrating)
-    elif engine.dialect.name == "postgresql" and not migrating:
-        _set_up_postgres(engine)
+    elif engine.dialect.name == "postgresql":
+        _limit_silence(engine)
+        if not migrating:
+            _set_up_postgres(engine)
     return engine
+
+
+def _limit_silence(engine: Engine) -> None:
+    """A server whose host has vanished must fail us soon: a daemon that waits for it keeps no lease, and a
+    standby takes none. What the URL says stands."""
+    if engine.driver not in _LIBPQ:
+        return
+
+    @event.listens_for(engine, "do_connect")
+    def on_do_connect(_dialect: object, _record: object, _args: object, named: dict[str, Any]) -> None:
+        for name, value in LINK.items():
+            named.setdefault(name, value)
 
 
 def _set_up_postgres(engine: Engine) -> None:
     """A process that stops inside a transaction, or whose machine is gone, must not keep its locks: the
-    lease would outlive it."""
+    lease would outlive it. Nor must a statement take longer than a lease lasts. What the URL's options say
+    stands."""
+    said = str(engine.url.query.get("options", ""))
+    limits = {"idle_in_transaction_session_timeout": IDLE_MS, "statement_timeout": STATEMENT_MS}
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
+            for name, limit_ms in limits.items():
+                if name not in said:
+                    cursor.execute(f"SET {name} = {limit_ms}")
         connection.commit()
 
 

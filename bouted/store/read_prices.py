@@ -12,6 +12,7 @@ from typing import Any
 from bouted.market.offers import Confidence, Market, Offer
 from bouted.store.names import SCHEMA_REVISION
 from bouted.store.readonly import is_there, read_only, revision_of
+from bouted.store.silence import LINK
 from bouted.store.urls import sqlite_path
 
 _OFFERS = (
@@ -48,10 +49,12 @@ def _from_server(url: str) -> tuple[Offer, ...]:
         return _upgraded(url)
     try:
         import psycopg
+        from psycopg.conninfo import conninfo_to_dict
     except ModuleNotFoundError:
         return _upgraded(url)  # which says what to install
     try:
-        with psycopg.connect(f"postgresql://{rest}") as connection:
+        said = conninfo_to_dict(f"postgresql://{rest}")
+        with psycopg.connect(**{**LINK, **said}) as connection:
             revision = connection.execute(_REVISION).fetchone()
             if revision is not None and revision[0] == SCHEMA_REVISION:
                 return _offers(connection.execute(_OFFERS))
