@@ -47,10 +47,9 @@ def bucket_script(url: str, folder: str) -> tuple[str, ...]:
     """Copy what is under `url` into `folder`."""
     sync, _, _ = _TOOLS[url[:2]]
     tool = sync.split()[0]
-    there = (
-        f'if ! command -v {tool} >/dev/null; then\n  echo "{tool} is not on this machine" >&2\n  exit 1\nfi\n'
-    )
-    return _script(f'{_ALONE}{there}{sync} "$2" "$1"\n{_DONE}', folder, url)
+    lacks = f'echo "{tool} is not on this machine" >&2'
+    check = f"if ! command -v {tool} >/dev/null; then {lacks}; exit 1; fi\n"
+    return _script(f'{_ALONE}{check}{sync} "$2" "$1"\n{_DONE}', folder, url)
 
 
 def hub_script(repository: str, folder: str, bucket: str) -> tuple[str, ...]:
