@@ -23,7 +23,7 @@ from bouted.daemon.publishing import Publisher, status_line
 from bouted.daemon.reconciling import Pass, Reconciler
 from bouted.daemon.replanning import Beliefs, Replanner
 from bouted.daemon.rolling_back import RollBack
-from bouted.daemon.schedule import Job, Schedule
+from bouted.daemon.schedule import Job, Schedule, always
 from bouted.daemon.sight import Prober
 from bouted.daemon.sweeping import Sweeper
 from bouted.daemon.traffic import Traffic
@@ -145,7 +145,7 @@ class Service:
             (self.renew_deadman, min(RENEW_S, deadman_s(self.held.config) / 6)),
             (self.sweep, self.held.config.safety.sweep_s),
         )
-        return tuple(Job(name=job.__name__, do=job, every_s=every_s) for job, every_s in every)
+        return tuple(Job(name=do.__name__, do=do, every_s=always(every_s)) for do, every_s in every)
 
     async def attend(self, job: Job) -> None:
         """Run a job so that what goes wrong in it ends nothing else. A daemon that was overtaken stops."""

@@ -194,7 +194,8 @@ class Daemon:
 def _every_s(job: Job) -> float:
     if job.name == "publish":
         return _BOARD_EVERY_S
-    return job.every_s if job.name in _EACH_TURN or job.every_s >= 100.0 else job.every_s * _SLOWED
+    every_s = job.every_s()
+    return every_s if job.name in _EACH_TURN or every_s >= 100.0 else every_s * _SLOWED
 
 
 def _ask_at_once(source: PriceSource, now: datetime) -> "Future[Outcome]":
