@@ -42,7 +42,7 @@ class ReplanOnDrift:
             direction = Direction.DOWN
         else:
             return None
-        since = before.since if before is not None and before.direction is direction else now
+        since = min(before.since, now) if before is not None and before.direction is direction else now
         return LoadShift(direction=direction, since=since)
 
     def reason(self, previous: Situation | None, current: Situation, now: datetime) -> ReplanReason | None:
@@ -52,7 +52,8 @@ class ReplanOnDrift:
         urgent = _config(previous, current) or _adopted(previous, current)
         urgent = urgent or _capacity_lost(previous, current)
         urgent = urgent or self._load(Direction.UP, previous, current, now)
-        if urgent or now - previous.at < timedelta(seconds=self.min_gap_s):
+        # A plan that was made later than now was so before the clock was set back: no gap is left to keep.
+        if urgent or timedelta(0) <= now - previous.at < timedelta(seconds=self.min_gap_s):
             return urgent
         return (
             self._price(previous, current)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 
 from bouted.clock import Clock
@@ -13,6 +12,7 @@ from bouted.events import Event, EventKind, Severity
 from bouted.market.asking import in_thread
 from bouted.market.notices import Notice, NoticeKind
 from bouted.market.source import Feed, Notices
+from bouted.reconcile.patience import Patience
 from bouted.store.notices import keep_notices, nodes_of
 from bouted.store.open import Store
 
@@ -38,7 +38,7 @@ class NoticeKeeper:
     )
     listening: dict[str, "Future[tuple[Notice, ...]]"] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
-    quiet_until: dict[str, datetime] = field(default_factory=dict)
+    pauses: Patience = field(default_factory=Patience)
 
     def tick(self, feeds: tuple[Feed, ...]) -> tuple[Notice, ...]:
         """Take in what came since the last call, and go on listening. Never waits."""
@@ -54,12 +54,12 @@ class NoticeKeeper:
             self.listening[name] = future
             return ()
         notices = self._taken(source, name, future) if future is not None else ()
-        if self.quiet_until.get(name, self.clock.now()) <= self.clock.now():
+        if not self.pauses.waits(name, self.clock.now()):
             self.listening[name] = self.start(source, name)
         return notices
 
     def _pause(self, name: str, seconds: float) -> None:
-        self.quiet_until[name] = self.clock.now() + timedelta(seconds=seconds)
+        self.pauses.rest(name, self.clock.now(), seconds)
 
     def _taken(self, source: Notices, name: str, future: "Future[tuple[Notice, ...]]") -> tuple[Notice, ...]:
         try:

@@ -161,7 +161,7 @@ class Replanner:
     def _too_soon_after_failure(self, current: Situation) -> bool:
         """An edit since then is planned for at once."""
         waited, same = current.at.timestamp() - self.failed_at, current.config_hash == self.failed_for
-        return bool(self.error) and same and waited < RETRY_FAILED_S
+        return bool(self.error) and same and 0 <= waited < RETRY_FAILED_S
 
     def _situation(self, beliefs: Beliefs, rows: Snapshot) -> Situation:
         now, plan, fleet = self.clock.now(), rows.plan, rows.fleet

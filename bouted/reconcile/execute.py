@@ -136,7 +136,7 @@ class Executor:
         now = self.clock.now()
         self.patience.note(outcome, now)
         if outcome.ok and outcome.action == LaunchNode.__name__:
-            self.patience.rest(key_of(outcome.action, outcome.subject), now + timedelta(seconds=LISTED_S))
+            self.patience.rest(key_of(outcome.action, outcome.subject), now, LISTED_S)
 
     def _guarded(self, actions: tuple[Action, ...], context: Context) -> tuple[Action, ...]:
         if context.agreed or not any(isinstance(action, DrainReplica | StopNode) for action in actions):

@@ -137,3 +137,10 @@ def test_a_failing_source_is_logged_once_until_it_works_again(
         "notices from aws: down",
         "notices from aws: again",
     ]
+
+
+def test_a_clock_that_is_set_back_a_day_ends_the_pause(store: Store) -> None:
+    keeper, source = NoticeKeeper(store=store, clock=ManualClock(NOON)), Telling([(), (TAKEN,)])
+    assert poll(keeper, source) == ()
+    keeper.clock = ManualClock(NOON - timedelta(days=1))
+    assert poll(keeper, source) == (TAKEN,)

@@ -112,6 +112,11 @@ def test_a_price_step_waits_for_the_gap_between_plans() -> None:
     assert why(current, 60) is not None
 
 
+def test_a_plan_made_later_than_now_keeps_no_gap() -> None:
+    current = replace(PLANNED, offers=(at_price(HELD, "2.00"), OTHER))
+    assert why(current, -86_400) is not None
+
+
 @pytest.mark.parametrize(
     ("low", "high", "shift"),
     [
@@ -140,6 +145,11 @@ def test_a_shift_keeps_its_start_until_it_turns_or_ends() -> None:
     turned = POLICY.load_shift(4.0, 1.0, 2.0, shift, later(20))
     assert turned == off(Direction.DOWN, 20)
     assert POLICY.load_shift(4.0, 3.0, 5.0, turned, later(30)) is None
+
+
+def test_a_shift_that_began_later_than_now_begins_now() -> None:
+    shift = POLICY.load_shift(4.0, 6.0, 8.0, off(Direction.UP, 86_400), NOON)
+    assert shift == off(Direction.UP, 0)
 
 
 @pytest.mark.parametrize(

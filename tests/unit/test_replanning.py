@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -376,6 +376,14 @@ def test_a_failure_without_a_plan_is_told_once_and_retried_after_a_while(
     assert bench.told(EventKind.PLAN_FAILED) == [f"planning failed: {error}"]
     assert (replanner.error, replanner.failure) == (str(error), error)
     assert replanner.progress is None
+
+
+def test_a_failure_is_retried_at_once_after_the_clock_was_set_back(bench: Bench) -> None:
+    replanner, maker = bench.replanner(Retryable("the worker died", after_s=1.0))
+    bench.consider(replanner)
+    bench.clock = replanner.clock = ManualClock(bench.clock.now() - timedelta(days=1))
+    bench.consider(replanner)
+    assert len(maker.triggers) == 2
 
 
 def test_a_success_ends_the_failure_and_a_new_one_is_told(bench: Bench) -> None:
