@@ -42,7 +42,7 @@ class DeadMan:
     async def renew(self, nodes: tuple[str, ...], spans: int = 1) -> datetime:
         """Hold the switch of these nodes for so many leases; until when. Never raises for the launcher."""
         now, for_s = self.clock.now(), spans * self.span_s()
-        self.renewed = {name: at for name, at in self.renewed.items() if name in nodes}
+        self.renewed = {name: min(at, now) for name, at in self.renewed.items() if name in nodes}
         failed = await self._move(nodes, for_s) if nodes else {}
         self.renewed |= {name: now for name in nodes if name not in failed}
         self.failing = bool(failed)

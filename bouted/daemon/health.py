@@ -67,7 +67,8 @@ class HealthProber:
         if answer.ok:
             self._failing.pop(answer.replica, None)
             return answer
-        since = self._failing.setdefault(answer.replica, self._clock.now())
+        now = self._clock.now()
+        since = self._failing[answer.replica] = min(self._failing.get(answer.replica, now), now)
         return replace(answer, failing_since=since)
 
     async def _ask(self, replica: SeenReplica) -> Health:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from bouted.clock import Clock
@@ -40,8 +40,14 @@ class _Asking:
     """A source that was asked and has not answered. `given_up`: its time is over, its thread may hang on."""
 
     future: "Future[Outcome]"
-    until: datetime
+    since: datetime
+    for_s: float
     given_up: bool = False
+
+    def left_s(self, now: datetime) -> float:
+        """What is left of its time; all of it from now on once the clock was set back."""
+        self.since = min(self.since, now)
+        return self.for_s - (now - self.since).total_seconds()
 
 
 @dataclass(slots=True)
@@ -76,9 +82,9 @@ class MarketKeeper:
         """Ask every source and wait for all of them, each for as long as it is given."""
         self._start(tuple(feed for feed in self.feeds if not self._waits(feed.source.name)))
         while waited_for := [asking for asking in self.asking.values() if not asking.given_up]:
-            left = min(asking.until for asking in waited_for) - self.clock.now()
+            left_s = min(asking.left_s(self.clock.now()) for asking in waited_for)
             futures = [asking.future for asking in waited_for]
-            await self.in_thread(wait, futures, max(0.0, left.total_seconds()), FIRST_COMPLETED)
+            await self.in_thread(wait, futures, max(0.0, left_s), FIRST_COMPLETED)
             await self._gather(config)
 
     async def tick(self, config: Config) -> None:
@@ -131,8 +137,8 @@ class MarketKeeper:
     def _start(self, feeds: tuple[Feed, ...]) -> None:
         now = self.clock.now()
         for feed in feeds:
-            until = now + timedelta(seconds=feed.timeout_s)
-            self.asking[feed.source.name] = _Asking(future=self.start(feed.source, now), until=until)
+            asking = _Asking(future=self.start(feed.source, now), since=now, for_s=feed.timeout_s)
+            self.asking[feed.source.name] = asking
 
     async def _gather(self, config: Config) -> None:
         """Fold in every answer that came, and "no answer" for each that is late; a later one is ignored."""
@@ -143,7 +149,7 @@ class MarketKeeper:
                 del self.asking[name]
                 if not asking.given_up:
                     heard[name] = asking.future.result()
-            elif not asking.given_up and now >= asking.until:
+            elif not asking.given_up and asking.left_s(now) <= 0:
                 asking.given_up = True
                 heard[name] = NO_ANSWER
         asked = {feed.source.name for feed in self.feeds}

@@ -81,7 +81,7 @@ class Sweeper:
         names = {node.name for node in listed}
         live = frozenset(n.name for n in fleet.nodes if _settled(n.status) and not is_adopted(n))
         self.absence = self.absence.after(live, frozenset(names), now)
-        self.first_seen = {name: self.first_seen.get(name, now) for name in names}
+        self.first_seen = {name: min(self.first_seen.get(name, now), now) for name in names}
         nodes, unreadable = nodes_named(self.store, names | live)
         return sweep(
             listed,

@@ -87,7 +87,7 @@ def settled_price(quote: Quote, claim: Claim | None) -> Decimal:
 def _waiting(quote: Quote, claim: Claim, doubt: Verdict, now: datetime) -> tuple[Claim, Verdict | None]:
     pending = claim.pending
     same = pending is not None and _near(pending.price, quote.price)
-    since, times = (pending.since, pending.times + 1) if pending and same else (now, 1)
+    since, times = (min(pending.since, now), pending.times + 1) if pending and same else (now, 1)
     flips = quote.price in claim.dropped
     needed = FLIP_CONFIRM_AFTER if flips or doubt[0] is Doubt.ABOVE_SIBLINGS else CONFIRM_AFTER
     if times >= CONFIRM_TIMES and now - since >= needed:

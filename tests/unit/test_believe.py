@@ -169,6 +169,15 @@ def test_a_true_step_is_believed_within_six_hours_however_often_it_is_looked_at(
     assert timedelta(hours=5) < (believed_at - 1) * timedelta(minutes=5) <= timedelta(hours=6)
 
 
+def test_a_step_first_seen_later_than_now_is_confirmed_from_now_on() -> None:
+    before = look(on_demand("10"), at=NOON)
+    ahead = look(on_demand("7"), memory=before.memory, at=NOON + timedelta(days=2))
+    back = look(on_demand("7"), memory=ahead.memory, at=NOON + POLL)
+    still = look(on_demand("7"), memory=back.memory, at=NOON + 2 * POLL)
+    after = look(on_demand("7"), memory=still.memory, at=NOON + 3 * POLL)
+    assert [price(one) for one in (ahead, back, still, after)] == [10, 10, 10, 7]
+
+
 def test_a_price_that_comes_and_goes_is_never_believed_and_is_known_as_a_flip_next_time() -> None:
     polls = [
         (on_demand(usd),) for usd in ("3.673", "4.777", "4.777", "3.673", "4.777", "4.777", "4.777", "4.777")

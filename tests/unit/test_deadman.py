@@ -130,3 +130,12 @@ def test_a_clean_stop_may_leave_several_leases(bench: Bench) -> None:
     assert bench.renew(spans=6) == bench.clock.now() + timedelta(seconds=6 * SPAN_S)
     bench.clock.advance(5 * SPAN_S)
     assert bench.running() == ["a", "b"]
+
+
+def test_a_clock_that_is_set_back_hides_no_trouble(bench: Bench) -> None:
+    bench.renew()
+    bench.launcher.bad = frozenset("ab")
+    bench.deadman.clock = bench.clock = ManualClock(bench.clock.now() - timedelta(days=1))
+    bench.renew()
+    bench.renew(later_s=SPAN_S / 3)
+    assert bench.told() == [Severity.PAGE]

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -92,3 +92,14 @@ def test_two_hundred_engines_are_well_at_once() -> None:
 
 def test_who_is_seen_no_more_is_asked_no_more() -> None:
     assert [len(answers) for answers in probed(seen(one=HERE), seen(), seen(one=HERE))] == [1, 0, 1]
+
+
+def test_a_first_failure_later_than_now_was_before_the_clock_was_set_back_and_counts_from_now() -> None:
+    class SetBack(ManualClock):
+        def advance(self, seconds: float) -> datetime:
+            self._now -= timedelta(days=1)
+            return self._now
+
+    first, dead = ManualClock().now(), seen(one=f"http://127.0.0.1:{free_port()}")
+    looks = probed(dead, dead, clock=SetBack())
+    assert [answer.failing_since for (answer,) in looks] == [first, first - timedelta(days=1)]

@@ -135,6 +135,22 @@ def test_a_source_is_asked_again_when_its_turn_comes(store: Store, config: Confi
     assert len(source.asked_at) == 2
 
 
+def test_a_source_that_hangs_is_given_its_time_once_more_after_the_clock_was_set_back_and_then_given_up(
+    store: Store, config: Config, gate: Flag
+) -> None:
+    market = keeper(store, ScriptedPrices(at_the_gate(gate), name="slow"))
+
+    async def steps() -> None:
+        await market.tick(config)
+        market.clock = clock = ManualClock(NOON - timedelta(days=1))
+        for later_s, stale in ((0, ()), (29, ()), (1, ("slow: gave no answer in time",))):
+            clock.advance(later_s)
+            await market.tick(config)
+            assert market.stale() == stale
+
+    asyncio.run(steps())
+
+
 @pytest.mark.parametrize("restarted", [False, True], ids=["in one life", "after a restart"])
 def test_a_source_asked_while_the_clock_was_ahead_is_asked_again_once_it_is_right(
     store: Store, config: Config, restarted: bool

@@ -320,6 +320,15 @@ def test_a_launch_that_came_long_after_its_row_had_failed_is_stopped_again(bench
     assert (bench.node(name).status, bench.node(name).reason) == (NodeStatus.STOPPING, Reason.STRAY)
 
 
+def test_what_was_first_listed_later_than_now_gets_old_from_now_on(bench: Bench) -> None:
+    stray = SeenNode(name=node_name("t", SLOT, 1), up=True, started_at=None)
+    bench.sweeper.find((stray,))
+    bench.sweeper.clock = clock = ManualClock(bench.clock.now() - timedelta(days=1))
+    assert bench.sweeper.find((stray,)).orphans == ()
+    clock.advance(600.0)
+    assert bench.sweeper.find((stray,)).orphans == (stray,)
+
+
 def test_a_row_that_two_sweeps_find_nothing_for_is_lost(bench: Bench) -> None:
     name = bench.start(1, engine=False)
     bench.start(2)
