@@ -20,6 +20,8 @@ from bouted.threads import InThread
 log = logging.getLogger(__name__)
 
 TOLD_AT = 1 / 3  # of the lease
+RENEW_S = 600.0
+RENEWALS = 6  # at least so many in a lease
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +30,9 @@ class DeadMan:
 
     `failing` is how the last renewal went; `trouble` says in one line what is late. After a restart nobody
     knows how much of a lease is left: a renewal that fails then is told at once.
+
+    The config's lease may change: `launched_s` is how long a node's first one lasts, which the launcher was
+    told at the start, and `held_s` the shortest that the last renewals left.
     """
 
     store: Store
@@ -38,6 +43,15 @@ class DeadMan:
     renewed: dict[str, datetime] = field(default_factory=dict)
     failing: bool = False
     trouble: str = ""
+    launched_s: float = field(init=False)
+    held_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.launched_s = self.held_s = self.span_s()
+
+    def every_s(self) -> float:
+        """How often to renew, as of now: the shortest lease that a node may have must not run out between."""
+        return min(RENEW_S, min(self.launched_s, self.held_s, self.span_s()) / RENEWALS)
 
     async def renew(self, nodes: tuple[str, ...], spans: int = 1) -> datetime:
         """Hold the switch of these nodes for so many leases; until when. Never raises for the launcher."""
@@ -46,6 +60,7 @@ class DeadMan:
         failed = await self._move(nodes, for_s) if nodes else {}
         self.renewed |= {name: now for name in nodes if name not in failed}
         self.failing = bool(failed)
+        self.held_s = min(self.held_s, for_s) if failed else for_s
         self._tell(self._late(failed, now), next(iter(failed.values()), ""))
         return now + timedelta(seconds=for_s)
 

@@ -59,6 +59,10 @@ class HeldConfig:
         """How long a list must lack something before it is gone, as of now."""
         return self.config.safety.absent_s
 
+    def sweep_s(self) -> float:
+        """How often the provider's whole list is compared with the rows, as of now."""
+        return self.config.safety.sweep_s
+
     def orphan_grace_s(self) -> float:
         """How old what runs without a row may get, as of now."""
         return self.config.safety.orphan_grace_s

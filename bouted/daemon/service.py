@@ -16,7 +16,6 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner, Observed
 from bouted.daemon.notices import NoticeKeeper
-from bouted.daemon.parts import deadman_s
 from bouted.daemon.past import PastKeeper
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.publishing import Publisher, status_line
@@ -48,7 +47,6 @@ ALERT_S = 10.0
 LEARN_S = 60.0
 KEEP_S = 60.0
 LEASE_S = 15.0
-RENEW_S = 600.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
 
 
@@ -129,8 +127,8 @@ class Service:
             await self.attend(first[name])
 
     def jobs(self) -> tuple[Job, ...]:
-        """What is done, and how often, the lease first; all of it starts at once."""
-        every = (
+        """What is done, and how often, as of now, the lease first; all of it starts at once."""
+        steady = (
             (self.keep_lease, LEASE_S / 3),
             (self.run_pass, PASS_S),
             (self.publish, PASS_S),
@@ -142,10 +140,10 @@ class Service:
             (self.learn_odds, LEARN_S),
             (self.learn_speed, LEARN_S),
             (self.keep_house, KEEP_S),
-            (self.renew_deadman, min(RENEW_S, deadman_s(self.held.config) / 6)),
-            (self.sweep, self.held.config.safety.sweep_s),
         )
-        return tuple(Job(name=do.__name__, do=do, every_s=always(every_s)) for do, every_s in every)
+        by_config = ((self.renew_deadman, self.deadman.every_s), (self.sweep, self.held.sweep_s))
+        jobs = (*((do, always(every_s)) for do, every_s in steady), *by_config)
+        return tuple(Job(name=do.__name__, do=do, every_s=every_s) for do, every_s in jobs)
 
     async def attend(self, job: Job) -> None:
         """Run a job so that what goes wrong in it ends nothing else. A daemon that was overtaken stops."""

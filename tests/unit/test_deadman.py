@@ -44,14 +44,14 @@ class Bench:
     """Two nodes with a lease of an hour."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.clock = store, ManualClock()
+        self.store, self.clock, self.span_s = store, ManualClock(), SPAN_S
         self.launcher = Moody(MemoryCloud(self.clock), deadman_s=SPAN_S)
         for name in ("a", "b"):
             self.launcher.launch(NodeOrder(name=name, offer=an_offer()))
         self.deadman = self.restarted()
 
     def restarted(self) -> DeadMan:
-        return DeadMan(store=self.store, launcher=self.launcher, clock=self.clock, span_s=lambda: SPAN_S)
+        return DeadMan(store=self.store, launcher=self.launcher, clock=self.clock, span_s=lambda: self.span_s)
 
     def renew(self, *, later_s: float = 0.0, spans: int = 1) -> datetime:
         self.clock.advance(later_s)
@@ -139,3 +139,41 @@ def test_a_clock_that_is_set_back_hides_no_trouble(bench: Bench) -> None:
     bench.renew()
     bench.renew(later_s=SPAN_S / 3)
     assert bench.told() == [Severity.PAGE]
+
+
+def test_a_lease_is_renewed_six_times_and_every_ten_minutes_at_least(bench: Bench) -> None:
+    assert bench.deadman.every_s() == 600.0
+    bench.span_s = 12 * SPAN_S
+    assert bench.restarted().every_s() == 600.0
+    bench.span_s = SPAN_S / 2
+    assert bench.restarted().every_s() == 300.0
+
+
+def test_a_lease_that_was_made_shorter_is_renewed_more_often_at_once(bench: Bench) -> None:
+    bench.renew()
+    bench.span_s = 360.0
+    assert bench.deadman.every_s() == 60.0
+
+
+def test_a_lease_that_was_made_longer_is_renewed_as_often_as_before_until_every_node_has_it(
+    bench: Bench,
+) -> None:
+    bench.span_s = 360.0
+    bench.renew()
+    bench.span_s = SPAN_S
+    bench.launcher.bad = frozenset("a")
+    bench.renew()
+    assert bench.deadman.every_s() == 60.0
+    bench.launcher.bad = frozenset()
+    bench.renew()
+    assert bench.deadman.every_s() == 600.0
+
+
+def test_a_node_that_is_launched_has_the_lease_of_the_daemons_start_and_is_renewed_before_its_end(
+    bench: Bench,
+) -> None:
+    bench.span_s = 360.0
+    bench.deadman = bench.restarted()
+    bench.span_s = SPAN_S
+    bench.renew()
+    assert bench.deadman.every_s() == 60.0
