@@ -16,7 +16,8 @@ def failed_starts(fleet: FleetState, specs: Mapping[str, str]) -> dict[str, Refu
     """What failed starts say about layouts, by the replica's name; `specs` is each model's catalog name.
 
     Memory is to blame when the last word says so; the layout when several engines of it ended before they
-    listened and none ever answered. What never came up in time, or was refused by a launcher, says nothing.
+    listened and none ever answered. What never came up in time says nothing, nor does what a launcher refused
+    to start (Reason.ERROR): no engine ran.
     """
     died = [replica for replica in fleet.replicas if _died_starting(replica)]
     counts = Counter(replica.shape for replica in died)
@@ -33,8 +34,7 @@ def failed_starts(fleet: FleetState, specs: Mapping[str, str]) -> dict[str, Refu
 
 
 def _died_starting(replica: Replica) -> bool:
-    ended = replica.reason in (Reason.LOST, Reason.ERROR)
-    return replica.status is ReplicaStatus.FAILED and ended and not replica.endpoint
+    return replica.status is ReplicaStatus.FAILED and replica.reason is Reason.LOST and not replica.endpoint
 
 
 def _start(replica: Replica, spec: str, kind: StartFailure) -> RefusedStart:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bouted.errors import AlreadyRunning
+from bouted.errors import AlreadyRunning, Misconfigured
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
@@ -19,6 +19,7 @@ from bouted.planner.problem import ModelRules
 from bouted.reconcile.actions import Action, DrainReplica, LaunchNode, Limits, StartReplica, StopNode
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
+from bouted.reconcile.failed_starts import ENOUGH, failed_starts
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health, awaited, listed, observe
 from bouted.reconcile.order import order
@@ -254,6 +255,25 @@ def test_a_launch_decided_on_before_its_offer_was_refused_waits_after_all(world:
     assert [call[0] for call in world.cloud.calls].count("launch") == 1
     statuses = {node.name: node.status for node in load_fleet(world.store, START).nodes}
     assert statuses == {first.subject: NodeStatus.FAILED, second.subject: NodeStatus.PLANNED}
+
+
+class NoLicence(MemoryLauncher):
+    """Starts no engine."""
+
+    def start_replica(self, order: ReplicaOrder) -> None:
+        raise Misconfigured("models[].weights", "are gated and there is no token")
+
+
+def test_engines_that_a_launcher_refuses_to_start_say_nothing_about_their_layout(world: World) -> None:
+    launcher = NoLicence(world.cloud, "t", deadman_s=1e9, name="memory")
+    for _ in range(20):
+        world.one_pass(planned(L4, small=1), launcher)
+        world.clock.advance(20)
+    fleet = load_fleet(world.store, world.clock.now())
+    failed = [replica for replica in fleet.replicas if replica.status is ReplicaStatus.FAILED]
+    assert len(failed) > ENOUGH
+    assert {replica.reason for replica in failed} == {Reason.ERROR}
+    assert failed_starts(fleet, {"small": "llama-3.1-8b"}) == {}
 
 
 def test_a_node_that_vanishes_is_replaced_and_its_money_stops(world: World) -> None:

@@ -264,7 +264,9 @@ def test_a_layout_is_to_blame_when_several_engines_of_it_died_and_none_answered(
     assert failed_starts(a_fleet(dead("x"), other), SPECS) == {}
 
 
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.NODE_ENDED, Reason.UNHEALTHY, Reason.QUOTA])
+@pytest.mark.parametrize(
+    "reason", [Reason.TIMEOUT, Reason.NODE_ENDED, Reason.UNHEALTHY, Reason.QUOTA, Reason.ERROR]
+)
 def test_other_ends_say_nothing_about_the_layout(reason: Reason) -> None:
     both = (replace(dead(name), reason=reason) for name in ("x", "y"))
     assert failed_starts(a_fleet(*both), SPECS) == {}
