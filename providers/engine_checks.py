@@ -114,7 +114,7 @@ class OptionChecks:
         return ""
 
     def file(self, key: str) -> str:
-        """The absolute path of a file that can be read; "" unless given."""
+        """The absolute path of a file that can be read and holds some text; "" unless given."""
         value = self._take(key, "")
         if value == "":
             return ""
@@ -122,13 +122,19 @@ class OptionChecks:
             self._wrong(key, f"must be the absolute path of a file, got {value!r}")
             return ""
         try:
-            with open(value, encoding="utf-8"):
-                return value
+            with open(value, encoding="utf-8") as file:
+                empty = not file.read().strip()
         except OSError as error:
             self._wrong(
                 key, f"{value} cannot be read: {error.strerror}", "check the path and who may read it"
             )
             return ""
+        except UnicodeDecodeError:
+            self._wrong(key, f"{value} holds no text")
+            return ""
+        if empty:
+            self._wrong(key, f"{value} is empty")
+        return "" if empty else value
 
     def _take(self, key: str, default: object) -> object:
         self._asked.append(key)

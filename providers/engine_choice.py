@@ -1,19 +1,20 @@
 """The engines of a deployment, as a launcher's options have them: `engines: {vllm: ..., sglang: ...}`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.config.problems import ConfigErrors
 from bouted.errors import Misconfigured
 from bouted.perf.shapes import Engine
-from bouted.reconcile.launcher import ReplicaOrder
+from bouted.reconcile.launcher import ReplicaOrder, ToLoad
 
 from . import sglang, vllm
 from .engine_adapter import TOKEN
 from .engine_checks import OptionChecks
 from .engine_options import EngineOptions, read_engine
 from .engine_start import EngineStart
+from .engine_weights import gated
 
 _ADAPTERS = {Engine.VLLM: vllm.start_of, Engine.SGLANG: sglang.start_of}
 
@@ -39,13 +40,24 @@ class Engines:
 
     def start_of(self, order: ReplicaOrder) -> EngineStart:
         """The start of one replica by its engine's adapter, with the token as its file has it now."""
-        options = {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}[order.shape.engine]
+        options = self._options(order.shape.engine)
         return _ADAPTERS[order.shape.engine](order, options, secrets=self._secrets())
+
+    def require_loadable(self, wanted: Sequence[ToLoad]) -> None:
+        """ConfigErrors with all of these weights that no engine could load as things are now."""
+        token = TOKEN in self._secrets()
+        found = (gated(one.weights, self._options(one.engine), token=token, path=one.path) for one in wanted)
+        problems = tuple(problem for problem in found if problem is not None)
+        if problems:
+            raise ConfigErrors("config", problems)
 
     def versions(self) -> dict[Engine, str]:
         """What a start would bring now, of the engines whose version is chosen here and not by an image."""
-        chosen = {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}
-        return {engine: options.label for engine, options in chosen.items() if options.version_chosen}
+        chosen = ((engine, self._options(engine)) for engine in Engine)
+        return {engine: options.label for engine, options in chosen if options.version_chosen}
+
+    def _options(self, engine: Engine) -> EngineOptions:
+        return {Engine.VLLM: self.vllm, Engine.SGLANG: self.sglang}[engine]
 
     def _secrets(self) -> dict[str, str]:
         if not self.hf_token_file:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bouted.config.problems import Problem
 from bouted.errors import Misconfigured
 
 from .engine_fetch import bucket_script, hub_script
@@ -63,13 +64,21 @@ def weights_for(weights: str, options: EngineOptions, *, token: bool) -> Weights
         folder = f"{root}/{weights.split('://')[1].rstrip('/')}"
         argv = bucket_script(weights.rstrip("/"), folder)
     else:
-        if not token and _GATED.fullmatch(weights):
-            hint = "hf_token_file names a file with a token that may read it"
-            raise Misconfigured("models[].weights", f"{weights} is gated and there is no token", hint=hint)
+        if wrong := gated(weights, options, token=token, path="models[].weights"):
+            raise Misconfigured(wrong.path, wrong.message, hint=wrong.hint)
         folder = f"{root}/{weights}"
         argv = hub_script(weights, folder, f"{options.cache}/{weights}" if cached else "")
     step = Step(phase=PHASE, argv=in_venv(options, argv))
     return Weights(model=folder, steps=(step,), from_hub=kind is Kind.HUB)
+
+
+def gated(weights: str, options: EngineOptions, *, token: bool, path: str) -> Problem | None:
+    """What is wrong with `weights`, which the config has at `path`, when they are to be fetched from the hub,
+    ask for a licence, and there is no `token`."""
+    if token or not options.fetch or not _GATED.fullmatch(weights):
+        return None
+    hint = "hf_token_file names a file with a token that may read it"
+    return Problem(path=path, message=f"{weights} is gated and there is no token", hint=hint)
 
 
 def _is_bucket(place: str) -> bool:

@@ -4,13 +4,13 @@ No cloud, GPU or money is involved: the engines are paced by the same step costs
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, Misconfigured, NotYet
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
+from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, ToLoad
 
 from . import local_replica
 from .local_files import EngineSpec, ReplicaFiles, write_lease
@@ -68,6 +68,14 @@ class LocalLauncher:
             time_scale=asked.time_scale,
             folder=folder,
         )
+
+    @classmethod
+    def check_config(cls, options: Mapping[str, object], wanted: Sequence[ToLoad]) -> None:
+        """ConfigErrors with every problem of the options, or of weights that engines could not load; paced
+        ones load none."""
+        engines = LocalOptions.from_config(options).engines
+        if engines is not None:
+            engines.require_loadable(wanted)
 
     def launch(self, order: NodeOrder) -> None:
         """Create the node. NoCapacity while its offer is on the stock-out list; Misconfigured for a group."""

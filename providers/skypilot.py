@@ -16,7 +16,7 @@ from bouted.errors import Gone, Misconfigured, NotYet
 from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
+from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell, ToLoad
 
 from .kept_seen import runs, seen_replicas
 from .local_files import FOREVER
@@ -25,6 +25,7 @@ from .node_look import READY
 from .sky_instances import Instance
 from .sky_launchable import unlaunchable
 from .sky_learned import with_usual
+from .sky_options import SkyOptions
 from .sky_parts import SkyParts, sky_parts
 from .sky_record import NodeRecord, Phase
 from .sky_seen import seen_cluster, seen_node
@@ -54,6 +55,11 @@ class SkyLauncher:
     ) -> "SkyLauncher":
         """A launcher with these options (see `sky_options`); ConfigErrors with every problem found."""
         return cls(sky_parts(options, state_dir=state_dir, deployment=deployment, deadman_s=deadman_s))
+
+    @classmethod
+    def check_config(cls, options: Mapping[str, object], wanted: Sequence[ToLoad]) -> None:
+        """ConfigErrors with every problem of the options, or of weights that engines could not load."""
+        SkyOptions.from_config(options).engines.require_loadable(wanted)
 
     @property
     def trouble(self) -> str:

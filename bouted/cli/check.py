@@ -21,7 +21,7 @@ def check(place: Place, file: Path | None) -> None:
     from bouted.daemon.parts import feeds_of, load
 
     path = file or place.config_path()
-    loaded = load(path)
+    loaded = load(path, to_rent=True)
     config = loaded.config
     feeds_of(loaded)
     if config.alerts.slack.webhook_file is not None:

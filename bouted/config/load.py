@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bouted import plugins
 from bouted.codec import content_hash
+from bouted.config.engines import Foresees, engine_problems
 from bouted.config.explain import problems_of
 from bouted.config.fields import Surroundings, shown
 from bouted.config.locate import default_state_dir
@@ -24,12 +25,14 @@ def load_config(
     *,
     known_models: tuple[str, ...] | None = None,
     known_gpus: tuple[str, ...] | None = None,
+    foresees: Foresees | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """The config in the file at `path`; ConfigErrors with every problem found, each with its line.
 
-    `known_models` and `known_gpus` are the catalog's names; None leaves those checks out. Relative paths are
-    taken from the file's folder. Plug-ins that the file names must be installed, they are not loaded.
+    `known_models` and `known_gpus` are the catalog's names, `foresees` says whether engines could be started;
+    None leaves those checks out. Relative paths are taken from the file's folder. Plug-ins that the file
+    names must be installed, they are not loaded.
     """
     path = Path(path).absolute()
     try:
@@ -47,10 +50,13 @@ def load_config(
         sources=plugins.names("bouted.prices"),
         launchers=plugins.names("bouted.launchers"),
     )
-    return parse_config(text, around=around, file=path, state_dir=default_state_dir(path, environ))
+    state_dir = default_state_dir(path, environ)
+    return parse_config(text, around=around, file=path, state_dir=state_dir, foresees=foresees)
 
 
-def parse_config(text: str, *, around: Surroundings, file: Path, state_dir: Path) -> Config:
+def parse_config(
+    text: str, *, around: Surroundings, file: Path, state_dir: Path, foresees: Foresees | None = None
+) -> Config:
     """The config in `text`, as if read from `file`; `state_dir` holds where the text names none.
 
     Looks at the disk only to see that the files it names exist. ConfigErrors with every problem found.
@@ -62,6 +68,8 @@ def parse_config(text: str, *, around: Surroundings, file: Path, state_dir: Path
     if around.gpus is not None:
         around = replace(around, gpus=(*_own_gpus(tree), *around.gpus))
     problems = (*tree.problems, *_same_names(tree))
+    if foresees is not None:
+        problems = (*problems, *engine_problems(tree, around, foresees))
     try:
         config = Config.model_validate(values, context=around)
     except ValidationError as error:

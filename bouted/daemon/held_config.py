@@ -78,7 +78,7 @@ class HeldConfig:
     def reload(self) -> Edit:
         """Read the file again; a broken or restart-only edit leaves everything as it was."""
         try:
-            fresh = load(self.loaded.path)
+            fresh = load(self.loaded.path, to_rent=True)
             feeds = feeds_of(fresh)
         except BoutedError as error:
             return self._refused(f"config edit rejected: {error}")

@@ -42,7 +42,7 @@ def propose(config_path: Path, on_progress: Callable[[Progress], None]) -> Propo
 
     Ctrl-C while the search is under way ends it early, with the best so far.
     """
-    loaded = load(config_path)
+    loaded = load(config_path, to_rent=True)
     made(loaded.config.state_dir)
     store = open_store(loaded.config.database_url())
     try:

@@ -38,7 +38,7 @@ def run(config_path: Path) -> int:
 
 def run_with(config_path: Path, brings: Brings) -> int:
     """The same, with another outside: for tests that want a real daemon but no search."""
-    loaded = load(config_path)
+    loaded = load(config_path, to_rent=True)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     for noisy in ("alembic", "apscheduler", "boto3", "botocore", "google", "httpx", "urllib3", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

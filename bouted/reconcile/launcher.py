@@ -132,6 +132,26 @@ class Choosy(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToLoad:
+    """Weights that an engine is to load, and where the config has them, like `models[0].weights`."""
+
+    path: str
+    engine: Engine
+    weights: str
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """A launcher's class that knows from the config alone what it could not start."""
+
+    @classmethod
+    def check_config(cls, options: Mapping[str, object], wanted: Sequence[ToLoad]) -> None:
+        """ConfigErrors with every problem of the options, or of weights that its engines could not load with
+        them. Looks only at this machine, and makes nothing."""
+        ...
+
+
 @runtime_checkable
 class Versioned(Protocol):
     """A launcher that chooses which version of an engine it starts."""

@@ -40,6 +40,88 @@ def test_a_bad_config_is_a_line_for_each_problem(tmp_path: Path, capsys: Capture
     assert any("llama-3.1-9b" in line for line in errors)
 
 
+GATED = "meta-llama/Llama-3.1-8B-Instruct is gated and there is no token"
+HINT = "(hf_token_file names a file with a token that may read it)"
+SKYPILOT = "launcher: {name: skypilot, options: {%s}}\n"
+LOCAL = "launcher: {name: local, options: {%s}}\n"
+
+
+def said_of(text: str, folder: Path, capsys: Captured) -> list[str]:
+    """What is wrong with a config of this text, without "error: "; nothing: it is fine."""
+    file = folder / "bouted.yaml"
+    file.write_text(text)
+    code = run(["check", str(file)])
+    lines = capsys.readouterr().err.splitlines()
+    assert (code == 0) == (not lines)
+    return [line.removeprefix("error: ") for line in lines]
+
+
+@pytest.mark.parametrize("launcher", [SKYPILOT % "", LOCAL % "engines: {}"], ids=["skypilot", "local"])
+def test_weights_with_a_licence_need_a_token_before_anything_is_rented(
+    launcher: str, tmp_path: Path, capsys: Captured
+) -> None:
+    lines = said_of(GOOD + launcher, tmp_path, capsys)
+    assert lines[0] == f"bouted.yaml:6 models[0].weights: {GATED} {HINT}"
+    assert [line.partition(" is gated")[0] for line in lines[1:]] == [
+        "bouted.yaml:7 models[1].weights: meta-llama/Llama-3.1-70B-Instruct"
+    ]
+    (tmp_path / "token").write_text("hf_x\n")
+    token = f"hf_token_file: {tmp_path / 'token'}"
+    with_token = SKYPILOT if launcher.startswith("launcher: {name: skypilot") else LOCAL
+    assert said_of(GOOD + with_token % f"engines: {{{token}}}", tmp_path, capsys) == []
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    ["", LOCAL % "boot_s: 2", LOCAL % "engines: {vllm: {program: [/bin/true]}}"],
+    ids=["no launcher named", "paced engines", "a program that fetches nothing"],
+)
+def test_engines_that_fetch_nothing_need_no_token(launcher: str, tmp_path: Path, capsys: Captured) -> None:
+    assert said_of(GOOD + launcher, tmp_path, capsys) == []
+
+
+def test_weights_of_ones_own_need_no_token_and_each_engine_has_its_own_options(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    text = GOOD.replace("spec: llama-3.1-8b", "spec: llama-3.1-8b, weights: s3://ours/llama")
+    text = text.replace("spec: llama-3.1-70b", "spec: llama-3.1-70b, engine: sglang")
+    assert said_of(text + LOCAL % "engines: {sglang: {program: [/bin/true]}}", tmp_path, capsys) == []
+    (line,) = said_of(text + LOCAL % "engines: {vllm: {program: [/bin/true]}}", tmp_path, capsys)
+    assert line.startswith("bouted.yaml:7 models[1].weights: meta-llama/Llama-3.1-70B-Instruct is gated")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff", "holds no text"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_token_file_without_a_token_is_wrong_by_itself(
+    content: bytes | None, said: str, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    section = f"launcher:\n  name: skypilot\n  options:\n    engines:\n      hf_token_file: {file}\n"
+    (line, *_) = said_of(GOOD + section, tmp_path, capsys)
+    assert line.startswith(f"bouted.yaml:14 launcher.options.engines.hf_token_file: {file} {said}")
+
+
+def test_what_the_launcher_says_comes_together_with_all_other_mistakes(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    text = GOOD.replace("llama-3.1-70b", "llama-3.1-71b").replace("usd_per_hour", "usd_per_hr")
+    lines = said_of(text + SKYPILOT % "", tmp_path, capsys)
+    assert [line.split()[1] for line in lines if line.startswith("bouted.yaml:")] == [
+        "budget.usd_per_hr:", "models[0].weights:", "models[1].spec:",
+    ]  # fmt: skip
+    lines = said_of(text + SKYPILOT % "disk_gb: 9", tmp_path, capsys)
+    assert any("launcher.options.disk_gb: no such option" in line for line in lines)
+
+
 def test_without_a_file_the_config_in_use_is_checked(tmp_path: Path, capsys: Captured) -> None:
     file = tmp_path / "other.yaml"
     file.write_text(GOOD)

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from bouted.config.change import ConfigChange, Scope
+from bouted.config.problems import ConfigErrors
 from bouted.config.schema import Mode
 from bouted.daemon.held_config import Edit, HeldConfig
+from bouted.daemon.once import propose
 from bouted.daemon.parts import load
+from bouted.daemon.run import run
 from bouted.testing.deployment import Deployment
 
 NOTHING = Edit()
@@ -88,6 +91,29 @@ def test_a_broken_edit_keeps_the_last_good_config_and_says_so_once(
     assert held.loaded is before
     assert held.reload() == NOTHING
     assert held.error == edit.rejected
+
+
+def test_an_edit_to_weights_that_the_launcher_could_not_load_is_rejected(deployment: Deployment) -> None:
+    swap(deployment, "{boot_s: 0.2}", "{boot_s: 0.2, engines: {}}")
+    for spec in ("llama-3.1-8b", "llama-3.1-70b"):
+        swap(deployment, f"spec: {spec}", f"spec: {spec}, weights: s3://ours/{spec}")
+    held = HeldConfig(load(deployment.config_path))
+    assert held.reload() == NOTHING
+    swap(deployment, ", weights: s3://ours/llama-3.1-70b", "")
+    rejected = held.reload().rejected
+    assert "models[1].weights: meta-llama/Llama-3.1-70B-Instruct is gated and there is no token" in rejected
+    assert held.config.models[1].weights == "s3://ours/llama-3.1-70b"
+
+
+def test_only_what_plans_or_rents_needs_a_launcher_that_could_start_the_models(
+    deployment: Deployment,
+) -> None:
+    swap(deployment, "{boot_s: 0.2}", "{boot_s: 0.2, engines: {}}")
+    for starts in (run, lambda path: propose(path, lambda progress: None)):
+        with pytest.raises(ConfigErrors, match="is gated and there is no token"):
+            starts(deployment.config_path)
+    assert not deployment.state_dir.exists()
+    assert load(deployment.config_path).config.launcher.options["engines"] == {}, "so `down` goes on"
 
 
 def test_a_config_that_is_gone_is_a_broken_edit(deployment: Deployment, held: HeldConfig) -> None:
