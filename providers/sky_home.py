@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from .local_files import write_whole
+
 LINKED = (
     ".aws",
     ".azure",
@@ -41,18 +43,31 @@ class SkyHome:
     port: int
     user: str
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the folder is there and this process's user keeps it: what another user who looks has for
+        credentials is not what its server is to use."""
+        try:
+            return self.folder.stat().st_uid == os.geteuid()
+        except OSError:
+            return False
+
     def prepare(self, settings: Mapping[str, object], credentials_from: Path) -> None:
-        """Make the folder, write SkyPilot's config from `settings` and link the credentials that exist."""
+        """Make the folder, write SkyPilot's config from `settings` and link the credentials that exist; what
+        was said before goes. A server that runs meanwhile never reads half a file."""
         sky = self.folder / ".sky"
-        sky.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (sky / "user_hash").write_text(self.user, encoding="utf-8")
-        if settings:
-            (sky / "config.yaml").write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
+        sky.mkdir(parents=True, exist_ok=True)
+        for private in (self.folder, sky):  # the keepers' tokens are in there
+            private.chmod(0o700)
+        _keep(sky / "user_hash", self.user)
+        _keep(sky / "config.yaml", yaml.safe_dump(dict(settings)) if settings else "")
         if credentials_from.resolve() != self.folder.resolve():
             for name in LINKED:
                 self._link(credentials_from / name, self.folder / name)
 
     def _link(self, theirs: Path, ours: Path) -> None:
+        if ours.is_symlink() and ours.readlink() != theirs:
+            ours.unlink()
         if theirs.exists() and not ours.is_symlink() and not ours.exists():
             ours.parent.mkdir(parents=True, exist_ok=True)
             ours.symlink_to(theirs)
@@ -91,6 +106,14 @@ class SkyHome:
     def request_log(self, request_id: str) -> Path:
         """What the API server wrote while it worked on a request."""
         return self.folder / ".sky" / "api_server" / "request_logs" / f"{request_id}.log"
+
+
+def _keep(path: Path, text: str) -> None:
+    """Have `text` in a file, and no file for an empty one."""
+    if not text:
+        path.unlink(missing_ok=True)
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_whole(path, text.encode())
 
 
 def user_of(deployment: str) -> str:

@@ -26,9 +26,12 @@ AGAIN_S = 30.0
 
 @contextmanager
 def served(home: SkyHome, options: SkyOptions) -> Iterator[SkyClient]:
-    """The calls of SkyPilot with a server that answers them. Where none runs in `home`, one is started in a
-    folder that is nobody's, and ended: whoever asks may be another user than the daemon."""
+    """The calls of SkyPilot with a server that answers them, and knows the options and credentials of now.
+    Where none runs in `home`, one is started in a folder that is nobody's, and ended: whoever asks may be
+    another user than the daemon."""
     if is_locked(home.server_lock):
+        if home.is_own:
+            home.prepare(options.settings(), options.credentials_from)
         client = SkyClient(home)
         try:
             yield client

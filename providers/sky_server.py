@@ -34,7 +34,8 @@ _LOCK_FD = 3
 @dataclass(slots=True, kw_only=True)
 class SkyServer:
     """Keeps one API server running in `home`; `tend` is called every few seconds. `prepare` furnishes the
-    home before a server starts.
+    home: before a server starts, and once for one that was found running, which may be older than the config
+    and the credentials of now.
 
     `trouble` says in one line why there is none; "" while it answers.
     """
@@ -48,10 +49,14 @@ class SkyServer:
     _answered: bool = field(default=False, init=False)
     _ended: int = field(default=0, init=False)
     _next_at: datetime | None = field(default=None, init=False)
+    _prepared: bool = field(default=False, init=False)
 
     def tend(self) -> bool:
         """Whether it answers now. Starts one where none lives; ends and replaces one that is silent."""
         now = self.clock.now()
+        if not self._prepared and self.home.is_own:
+            self.prepare()
+        self._prepared = True
         answers = self._answers()
         if answers and not is_locked(self._lock):
             self.trouble = f"port {self.home.port} is taken by another server; set launcher.options.port"

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,20 @@ def test_the_server_that_runs_is_asked_and_left_alone(
         assert client.home == home
     os.close(held)
     assert (servers.tended, servers.stopped) == ([], [])
+
+
+def test_the_server_that_runs_is_asked_with_the_credentials_and_options_of_now(
+    home: SkyHome, options: SkyOptions, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = take_lock(home.server_lock)
+    assert held is not None
+    with served(home, replace(options, clouds=("aws",))):
+        assert (home.folder / ".aws").is_symlink()
+        assert "aws" in (home.folder / ".sky" / "config.yaml").read_text()
+    monkeypatch.setattr(os, "geteuid", lambda: home.folder.stat().st_uid + 1)
+    with served(home, options):
+        assert (home.folder / ".sky" / "config.yaml").exists()
+    os.close(held)
 
 
 def test_where_none_runs_one_is_started_elsewhere_and_nothing_of_it_stays(
