@@ -6,6 +6,7 @@ One story in order, since a launch takes most of a minute: each test goes on whe
 import json
 import shutil
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -152,11 +153,23 @@ def test_a_nodes_cost_begins_when_its_cloud_says_so(story: Story) -> None:
     assert {node.name: node.started_at for node in story.launcher.sweep()}["rl-a"] == machine.launched_at
 
 
-def test_no_secret_is_anywhere_in_the_state_folder_or_in_a_command(story: Story) -> None:
+def test_no_secret_is_plain_anywhere_in_the_state_folder_or_in_a_command(story: Story) -> None:
     keys = [node_token(story.state / "sky" / "node.key", name) for name in ("rl-a", "rl-b")]
     secrets = [secret.encode() for secret in (*keys, HF_TOKEN)]
     assert [str(path) for path in _files(story.state) if _holds(path, secrets)] == []
     assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if _holds(path, secrets)] == []
+
+
+def test_in_base64_skypilots_own_requests_alone_have_keepers_tokens_and_nobody_else_reads_them(
+    story: Story,
+) -> None:
+    keys = [node_token(story.state / "sky" / "node.key", name) for name in ("rl-a", "rl-b")]
+    coded = [form for key in keys for form in _in_base64(key.encode())]
+    holding = {path.name.partition("-")[0] for path in _files(story.state) if _holds(path, coded)}
+    assert holding <= {"requests.db"}
+    hub = [*_in_base64(HF_TOKEN.encode())]
+    assert [str(path) for path in _files(story.state) if _holds(path, hub)] == []
+    assert (story.state / "sky" / "home").stat().st_mode & 0o077 == 0
 
 
 def test_a_launcher_that_comes_after_finds_the_same_nodes_engines_and_ways(story: Story) -> None:
@@ -220,6 +233,13 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         if path.name != "hf.token" and path.is_file() and not path.is_symlink():
             yield path
+
+
+def _in_base64(secret: bytes) -> Iterator[bytes]:
+    """How it reads within a longer text in base64, wherever it begins there."""
+    for before in range(3):
+        form = b64encode(bytes(before) + secret)
+        yield form[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]
 
 
 def _holds(path: Path, secrets: list[bytes]) -> bool:
