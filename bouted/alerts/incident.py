@@ -155,6 +155,12 @@ def launcher_failing(trouble: str, plan_id: str) -> Alert | None:
     return _standing("launcher_failing", Severity.WARNING, trouble, did, plan_id)
 
 
+def routes_failing(trouble: str, plan_id: str) -> Alert | None:
+    """The gateways cannot be given a new route table; `trouble` is "" while they can."""
+    did = "tries again every second; goes on to launch and start"
+    return _standing("routes_failing", Severity.PAGE, trouble, did, plan_id)
+
+
 def rows_lost(trouble: str, plan_id: str) -> Alert | None:
     """More runs without a row than may be ended by itself; `trouble` is "" otherwise."""
     return _standing("rows_lost", Severity.PAGE, trouble, "leaves all of it running", plan_id)

@@ -16,7 +16,7 @@ FORGET = timedelta(minutes=10)
 """What comes back within this time is the same thing, and was told."""
 
 _MONEY = frozenset({HeldBy.CAP, HeldBy.MONTH, HeldBy.SHEDDING})
-_WARNINGS = frozenset({HeldBy.NO_PLAN, HeldBy.SHEDDING, HeldBy.MASS_STOP, HeldBy.FLOOR})
+_WARNINGS = frozenset({HeldBy.NO_PLAN, HeldBy.SHEDDING, HeldBy.MASS_STOP, HeldBy.FLOOR, HeldBy.ROUTES})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,9 +6,11 @@ from bouted.alerts.incident import (
     launcher_failing,
     list_failing,
     needs_attention,
+    routes_failing,
     rows_lost,
 )
 from bouted.daemon.deadman import DeadMan
+from bouted.daemon.routing import Routing
 from bouted.daemon.sight import Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.reconcile.fleet import FleetState
@@ -17,11 +19,12 @@ from bouted.reconcile.states import NodeStatus, ReplicaStatus
 
 
 def standing_incidents(
-    fleet: FleetState, plan_id: str, *, deadman: DeadMan, sight: Sight, sweeper: Sweeper
+    fleet: FleetState, plan_id: str, *, deadman: DeadMan, routing: Routing, sight: Sight, sweeper: Sweeper
 ) -> tuple[Alert, ...]:
     """Every incident that holds now."""
     found = (
         deadman_failing(deadman.trouble, plan_id),
+        routes_failing(routing.trouble, plan_id),
         list_failing(sight.blindness.trouble, plan_id),
         rows_lost(sweeper.trouble, plan_id),
         launcher_failing(_worry(sweeper.launcher), plan_id),

@@ -79,6 +79,7 @@ class Publisher:
             last.fleet,
             last.plan.id if last.plan is not None else "",
             deadman=self.deadman,
+            routing=self.reconciler.routing,
             sight=self.reconciler.sight,
             sweeper=self.sweeper,
         )

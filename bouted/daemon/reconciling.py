@@ -27,6 +27,7 @@ from bouted.reconcile.order import order
 from bouted.reconcile.serving import Serving
 from bouted.reconcile.standing import Decision, Held, HeldBy, Standing
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
+from bouted.reconcile.unpublished import without_cuts
 from bouted.reconcile.upgrade import nodes_behind, outdated, with_upgrade
 from bouted.store.control import Control
 from bouted.store.events import newest_event
@@ -99,8 +100,11 @@ class Reconciler:
             self.routing.publish(plan, fleet, self.rollouts.look(plan, fleet))
         changes = self._changes(wanted, fleet)
         decision = self._decide(changes, fleet, plan, control, look)
+        decision = replace(decision, actions=(*_stray_actions(look.observation), *decision.actions))
+        if not control.down_requested:  # what is to end altogether answers nobody, whatever gateways follow
+            decision = self._without_cuts(decision, fleet)
         self.explainer.tell(decision.held)
-        outcomes = await self._act(_stray_actions(look.observation), decision, plan, control)
+        outcomes = await self._act(decision, plan, control)
         after = refreshed(self.store, self.clock.now(), rows)
         return Pass(
             fleet=after.fleet,
@@ -141,6 +145,15 @@ class Reconciler:
             decision = order(changes, fleet, limits, now, replace(standing, agreed=True))
         return decision
 
+    def _without_cuts(self, decision: Decision, fleet: FleetState) -> Decision:
+        """The decision without what must wait for gateways that follow the present route table."""
+        reached = self.routing.reached(fleet, self.limits().drain_s)
+        decision = replace(decision, actions=without_cuts(decision.actions, fleet, reached))
+        if not self.routing.trouble:
+            return decision
+        waits = Held(by=HeldBy.ROUTES, subject="", message=self.routing.trouble)
+        return replace(decision, held=(*decision.held, waits))
+
     def _standing(self, fleet: FleetState, plan: Plan | None, control: Control, look: Look) -> Standing:
         monthly = self.limits().cap_usd_per_month is not None
         return Standing(
@@ -174,9 +187,7 @@ class Reconciler:
             h.replica for h in health if h.ok and h.running + h.waiting == 0 and h.replica in settled
         )
 
-    async def _act(
-        self, strays: tuple[Action, ...], decision: Decision, plan: Plan | None, control: Control
-    ) -> tuple[Outcome, ...]:
+    async def _act(self, decision: Decision, plan: Plan | None, control: Control) -> tuple[Outcome, ...]:
         monthly = self.limits().cap_usd_per_month is not None
         context = Context(
             plan_id=plan.id if plan is not None else "",
@@ -187,7 +198,7 @@ class Reconciler:
             month_usd=self.month_usd if monthly else lambda: Decimal(0),
             agreed=decision.agreed or control.down_requested,
         )
-        outcomes = await self.executor.carry_out((*strays, *decision.actions), context, wait_s=ACTION_WAIT_S)
+        outcomes = await self.executor.carry_out(decision.actions, context, wait_s=ACTION_WAIT_S)
         for outcome in outcomes:
             if not outcome.ok:
                 log.warning("%s %s: %s", outcome.action, outcome.subject, outcome.detail)

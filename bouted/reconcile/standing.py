@@ -51,6 +51,7 @@ class HeldBy(StrEnum):
     MASS_STOP = "mass_stop"
     SHEDDING = "shedding"
     FOREIGN = "foreign"
+    ROUTES = "routes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

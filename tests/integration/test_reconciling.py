@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bouted.alerts.incident import Alert
 from bouted.cli.accept import agree
+from bouted.daemon.deadman import DeadMan
+from bouted.daemon.incidents import standing_incidents
+from bouted.daemon.sweeping import Sweeper
 from bouted.errors import Misconfigured
 from bouted.events import Event, EventKind
 from bouted.market.notices import Notice, NoticeKind
@@ -199,6 +203,113 @@ def test_a_launch_that_is_given_up_is_paid_for_until_it_has_ended_and_nothing_ta
     (node,) = [node for node in fleet.nodes if node.name == first]
     assert (node.status, node.reason) == (NodeStatus.FAILED, Reason.NEVER_UP)
     assert node.note == "not up after 30 s"
+
+
+def block(passes: Passes) -> None:
+    """From now on no route table can be written: a folder lies in the way."""
+    passes.reconciler.routing.path.unlink(missing_ok=True)
+    passes.reconciler.routing.path.mkdir()
+
+
+def unblock(passes: Passes) -> None:
+    passes.reconciler.routing.path.rmdir()
+
+
+def incidents(passes: Passes) -> tuple[Alert, ...]:
+    """What is wrong outside the daemon now."""
+    store, clock, launcher = passes.store, passes.clock, passes.reconciler.sight.launcher
+    return standing_incidents(
+        fleet_of(passes),
+        "p",
+        deadman=DeadMan(store=store, launcher=launcher, clock=clock, span_s=lambda: 3600.0),
+        routing=passes.reconciler.routing,
+        sight=passes.reconciler.sight,
+        sweeper=Sweeper(
+            store=store, launcher=launcher, clock=clock, deployment="test", grace_s=lambda: 600.0
+        ),
+    )
+
+
+def stopped(passes: Passes) -> list[str]:
+    """What the launcher was asked to end."""
+    return [name for method, name in passes.cloud.calls if method in ("stop_replica", "stop_node")]
+
+
+def test_while_no_route_table_can_be_written_new_ones_start_and_none_that_gateways_know_is_stopped(
+    passes: Passes, caplog: pytest.LogCaptureFixture
+) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    block(passes)
+    passes.want("p2", planned(T4, 2, small=1))
+    prove(passes)
+    assert (len(passes.launches()), ready(passes, "small"), stopped(passes)) == (4, 4, [])
+    trouble = passes.reconciler.routing.trouble
+    assert trouble.startswith(f"the route table {passes.reconciler.routing.path} cannot be written: ")
+    assert "let bouted write there" in trouble
+    assert trouble in {event.message for event in told(passes, EventKind.HELD)}
+    assert [(alert.key, alert.what) for alert in incidents(passes)] == [("routes_failing", f"T{trouble[1:]}")]
+    assert not [record for record in caplog.records if record.exc_info]
+    unblock(passes)
+    go(passes, 60)
+    assert incidents(passes) == ()
+    assert {node.offer.id for node in fleet_of(passes).nodes if node.live} == {T4.id}
+
+
+def test_a_replica_that_drains_by_a_table_that_comes_late_has_its_time_from_then_on(
+    passes: Passes,
+) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    passes.want("p2", planned(L4, 1, small=1))
+    go(passes, 1)
+    (leaving,) = [r for r in fleet_of(passes).replicas if r.status is ReplicaStatus.DRAINING]
+    block(passes)
+    go(passes, 1000)  # longer than a drain and an end may take together
+    assert stopped(passes) == []
+    unblock(passes)
+    drain_s = int(passes.reconciler.limits().drain_s)
+    go(passes, drain_s)
+    assert stopped(passes) == []
+    go(passes, 2)
+    assert stopped(passes) == [leaving.name, leaving.node]
+
+
+def test_what_had_left_the_last_table_ends_although_no_other_can_be_written(passes: Passes) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    passes.want("p2", planned(L4, 1, small=1))
+    passes.cloud.end_s = 3.0
+    while not stopped(passes):
+        go(passes, 1)
+    block(passes)
+    go(passes, 30)
+    assert [node.status for node in fleet_of(passes).nodes if node.live] == [NodeStatus.UP]
+    assert ready(passes, "small") == 1
+
+
+def test_a_daemon_that_finds_no_table_that_can_be_read_ends_nothing_that_has_an_address(
+    passes: Passes, tmp_path: Path
+) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    block(passes)
+    passes.want("p2", planned(L4, 1, small=1))
+    after = passes_over(passes.store, tmp_path, cloud=passes.cloud)
+    go(after, 60)
+    assert stopped(after) == []
+    unblock(after)
+    go(after, 60)
+    assert len(stopped(after)) == 2
+
+
+def test_a_fleet_that_is_to_end_altogether_ends_without_a_route_table(passes: Passes) -> None:
+    passes.want("p1", planned(L4, 2, small=1))
+    prove(passes)
+    block(passes)
+    update_control(passes.store, passes.clock.now(), "ana@host", down_requested=True)
+    go(passes, 60)
+    assert not [node for node in fleet_of(passes).nodes if node.live]
 
 
 def test_a_node_that_is_taken_with_a_notice_leaves_nobody_unserved(passes: Passes) -> None:
