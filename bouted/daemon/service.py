@@ -160,13 +160,18 @@ class Service:
             log.exception("%s failed", job.name)
 
     async def run_pass(self) -> None:
-        """One pass of the reconciler; feeds the watchdog."""
+        """One pass of the reconciler; feeds the watchdog, which is for passes that hang. One that waits for a
+        database or for room on a disk is alive: to be killed would not help it."""
         if self.stop.is_set():
             return
         if self.reload_wanted:
             self.reload_wanted = False
             self.reload()
-        self.last = await self.reconciler.run_pass()
+        try:
+            self.last = await self.reconciler.run_pass()
+        except Retryable as later:
+            notify("WATCHDOG=1", f"STATUS=waits: {later}")
+            raise
         notify("WATCHDOG=1", f"STATUS={status_line(self.last)}")
 
     async def keep_lease(self) -> None:

@@ -101,6 +101,8 @@ def _refusing(url: str) -> Iterator[None]:
     except OperationalError as cause:
         raise refuse.interrupted(url, cause.orig or cause) from cause
     except DatabaseError as cause:
+        if cause.connection_invalidated:  # as when the server ended a session that idled in a transaction
+            raise refuse.interrupted(url, cause.orig or cause) from cause
         if type(cause) is not DatabaseError:
             raise
         raise refuse.unusable(url, cause.orig or cause) from cause

@@ -138,4 +138,5 @@ def _count_writes(engine: Engine, steps: Steps) -> None:
 
     @event.listens_for(engine, "rollback")
     def on_rollback(connection: Connection) -> None:
-        connection.info.pop(_OPEN, None)
+        if not connection.invalidated:
+            connection.info.pop(_OPEN, None)

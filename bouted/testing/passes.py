@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from bouted.daemon.compose import Outside, reconciler_of
+from bouted.daemon.compose import Outside, compose, reconciler_of
 from bouted.daemon.held_config import HeldConfig
-from bouted.daemon.parts import load, selection_of
+from bouted.daemon.parts import Loaded, load, selection_of
 from bouted.daemon.planning import PlanMaker
 from bouted.daemon.reconciling import Pass, Reconciler
+from bouted.daemon.service import Service
 from bouted.daemon.traffic import Traffic
 from bouted.planner.client import PlanningWorker
 from bouted.planner.plan import PlannedShape, PlanStatus
@@ -109,17 +110,33 @@ def passes_over(
     clock = cloud.clock if cloud is not None else ManualClock()
     assert isinstance(clock, ManualClock)
     cloud = cloud or MemoryCloud(clock, boot_s=2, listen_s=2)
+    loaded = _loaded(folder)
+    outside = _outside(store, loaded, clock, seen_through(MemoryLauncher(cloud, name="local")))
+    reconciler = reconciler_of(HeldConfig(loaded), outside)
+    return Passes(store=outside.store, clock=clock, cloud=cloud, reconciler=reconciler)
+
+
+def service_over(store: Store, folder: Path) -> Service:
+    """The whole daemon over this store and an empty cloud; nothing of it runs by itself."""
+    clock, loaded = ManualClock(), _loaded(folder)
+    return compose(loaded, _outside(store, loaded, clock, MemoryLauncher(MemoryCloud(clock), name="local")))
+
+
+def _loaded(folder: Path) -> Loaded:
     config = folder / "passes.yaml"
     config.write_text(_CONFIG, encoding="utf-8")
     (folder / "state").mkdir(exist_ok=True)
-    loaded = load(config)
+    return load(config)
+
+
+def _outside(store: Store, loaded: Loaded, clock: ManualClock, launcher: Launcher) -> Outside:
     token = take_lease(store, DAEMON_LEASE, "passes", clock.now(), 3600)
     fenced = store.fenced(DAEMON_LEASE, token)
-    outside = Outside(
+    return Outside(
         store=fenced,
         token=token,
         clock=clock,
-        launcher=seen_through(MemoryLauncher(cloud, name="local")),
+        launcher=launcher,
         prober=HealthyEngines(),
         traffic=Traffic("http://127.0.0.1:9"),
         feeds=(),
@@ -128,5 +145,3 @@ def passes_over(
         ),
         in_thread=at_once,
     )
-    reconciler = reconciler_of(HeldConfig(loaded), outside)
-    return Passes(store=fenced, clock=clock, cloud=cloud, reconciler=reconciler)

@@ -113,6 +113,15 @@ class Pair:
         """Who waits, as `bouted status` says."""
         return read_status(self.url).waiting(datetime.now(UTC))
 
+    def until_acting(self, daemon: Daemon) -> None:
+        """Wait until `daemon` is through its start: it wrote the board."""
+
+        def acts() -> bool:
+            board = read_status(self.url).board
+            return board is not None and board.pid == daemon.pid
+
+        until(acts, PATIENCE_S)
+
     def until_settled(self) -> None:
         """Wait until rows, launcher and plan agree."""
         until(lambda: is_settled(self.store, self.seen(), datetime.now(UTC)), PATIENCE_S)

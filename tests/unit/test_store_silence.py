@@ -15,6 +15,7 @@ from bouted.store.open import Store, open_store
 from bouted.store.read_prices import read_offers
 from bouted.store.silence import LINK, STATEMENT_MS
 from bouted.testing.postgres import Postgres
+from bouted.testing.processes import until
 
 
 @pytest.fixture
@@ -74,6 +75,33 @@ def test_a_statement_that_takes_too_long_is_worth_another_try(postgres_server: P
             session.execute(text("SELECT pg_sleep(60)"))
         with store.reading() as session:
             assert session.execute(text("SELECT 1")).scalar() == 1
+
+
+def idle_until_ended(store: Store, others: Engine) -> None:
+    """Reads, waits until the server has ended the session, and reads on."""
+    with store.reading() as session:
+        pid = session.execute(text("SELECT pg_backend_pid()")).scalar()
+        until(lambda: not is_there(others, pid))
+        session.execute(text("SELECT 1"))
+
+
+def is_there(engine: Engine, pid: object) -> bool:
+    with engine.connect() as connection:
+        found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        return bool(connection.execute(found, {"pid": pid}).scalar())
+
+
+def test_a_session_that_the_server_ended_while_it_idled_is_worth_another_try(
+    postgres_server: Postgres,
+) -> None:
+    url = f"{postgres_server.url}&options=-c%20idle_in_transaction_session_timeout%3D20"
+    others = make_engine(postgres_server.url)
+    with closing(Store(engine=make_engine(url), url=url)) as store:
+        with pytest.raises(Retryable, match="idle-in-transaction"):
+            idle_until_ended(store, others)
+        with store.reading() as session:
+            assert session.execute(text("SELECT 1")).scalar() == 1
+    others.dispose()
 
 
 def test_a_server_that_never_answers_is_given_up_soon(silent: str) -> None:

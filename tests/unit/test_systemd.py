@@ -46,6 +46,14 @@ def test_stopping_the_daemon_signals_the_daemon_only() -> None:
     assert _Unit("bouted.service")["Service"]["KillMode"] == "process"
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_started_again_however_often_it_failed(name: str) -> None:
+    unit = _Unit(name)
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] in ("always", "on-failure")
+    assert int(unit["Service"]["RestartSec"]) > 0
+
+
 def test_the_gateway_does_not_fall_with_the_daemon() -> None:
     unit = _Unit("bouted-gateway.service")["Unit"]
     ties = {"Requires", "BindsTo", "PartOf", "Requisite"}
