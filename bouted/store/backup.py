@@ -12,7 +12,9 @@ from bouted.store.open import check_store
 from bouted.store.urls import quoted, shown, sqlite_path
 
 PAGES_AT_ONCE = 2000  # 8 MB between two chances for a writer
+LOCK_S = 5.0  # how long whoever still reads the store is waited for
 _BESIDE = ("-wal", "-shm")
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 
 def back_up(url: str, target: Path) -> None:
@@ -55,6 +57,7 @@ def restore(url: str, source: Path, now: datetime) -> Path | None:
         _synced(arriving)
         aside = _set_aside(path, now)
         arriving.replace(path)
+        _synced(path.parent)
         return aside
     except sqlite3.Error as cause:
         raise refuse.unusable(url, cause) from cause
@@ -81,21 +84,45 @@ def _file(url: str, on_a_server: str, file: Path) -> Path:
 
 
 def _set_aside(path: Path, now: datetime) -> Path | None:
-    """Keeps the store under another name, its log with it: without the log it would be an older one. It also
-    stays where it is until another takes its place: a daemon must never find none."""
-    if not path.exists():
-        return None
+    """Keeps the store under another name. It also stays where it is until another takes its place: a daemon
+    must never find none.
+
+    Whoever dies amid this leaves it whole: its log is written into it before that goes, and goes before
+    another store comes, which it would spoil. A log that is no longer readable is kept beside what is kept.
+    """
+    was_there = path.exists()
+    if was_there:
+        _fold_log(path)
     aside = path.with_name(f"{path.name}.before-restore-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
-    os.link(path, aside)
-    for ending in _BESIDE:
+    for ending in ("", "-wal"):
         with suppress(FileNotFoundError):
-            path.with_name(path.name + ending).replace(aside.with_name(aside.name + ending))
-    return aside
+            os.link(path.with_name(path.name + ending), aside.with_name(aside.name + ending))
+    for ending in _BESIDE:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    _synced(path.parent)
+    return aside if was_there else None
 
 
-def _synced(file: Path) -> None:
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
+def _fold_log(path: Path) -> None:
+    """Writes the log into the store, unless that is damaged; sqlite3.Error while somebody else uses it."""
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_S)) as connection:
+            busy = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]
+    except sqlite3.Error as cause:
+        if cause.sqlite_errorcode & 0xFF not in _DAMAGED:
+            raise
+        return
+    if busy:
+        raise sqlite3.OperationalError("database is locked")
+
+
+def _synced(path: Path) -> None:
+    """What a file holds, or which files a folder holds, is on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _forgotten(file: Path) -> None:

@@ -6,9 +6,11 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from sqlalchemy import event
 
 from bouted.errors import BoutedError, Misconfigured, Retryable
 from bouted.reconcile.states import NodeStatus, ReplicaStatus
+from bouted.store import backup
 from bouted.store.actions import begin_action, list_actions
 from bouted.store.backup import back_up, restore
 from bouted.store.fleet import add_node, load_fleet
@@ -183,6 +186,95 @@ def test_what_was_launched_after_the_backup_is_found_by_its_name(tmp_path: Path)
     assert sorted(node.name for node in last.fleet.nodes) == launched
     assert [node.status for node in last.fleet.nodes] == [NodeStatus.UP] * 2
     assert len(passes.cloud.nodes("test")) == 2, "nothing was rented twice"
+
+
+STEPS = {"os.link", "os.remove", "os.rename"}
+
+
+def restored_until_step(url: str, source: Path, step: int) -> int:
+    """Restores in a child that dies, as by kill -9, just before its next step on files; its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        left = count(step, -1)
+
+        def dies(name: str, _arguments: object) -> None:
+            if name in STEPS and next(left) == 0:
+                os._exit(9)
+
+        sys.addaudithook(dies)
+        try:
+            restore(url, source, START)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def names(url: str) -> list[str]:
+    """The nodes that a daemon finds which starts now."""
+    check_left_log(url)
+    with closing(open_store(url)) as store:
+        return sorted(node.name for node in load_fleet(store, START).nodes)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_whoever_dies_while_restoring_leaves_the_old_store_whole_or_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "backed").mkdir()
+    with closing(fresh_store(tmp_path / "backed")) as store:
+        add_node(store, a_node("kept"))
+        back_up(store.url, tmp_path / "copy")
+    left = killed(tmp_path).parent
+    found: list[list[str]] = []
+    for step in count():
+        folder = shutil.copytree(left, tmp_path / f"dies at {step}")
+        url = sqlite_url(folder)
+        code = restored_until_step(url, tmp_path / "copy", step)
+        assert code in (0, 9)
+        assert (folder / "bouted.db").exists(), "a daemon must never find none"
+        found.append(names(url))
+        restore(url, tmp_path / "copy", START + timedelta(hours=1))
+        assert names(url) == ["kept"], "what was interrupted can be done again"
+        if code == 0:
+            break
+    old, new = [f"t-{number:02}" for number in range(40)], ["kept"]
+    assert all(state in (old, new) for state in found), [len(state) for state in found]
+    assert (found[0], found[-1]) == (old, new)
+
+
+def test_a_restore_keeps_the_store_that_stood_there_with_what_was_in_its_log(tmp_path: Path) -> None:
+    file = killed(tmp_path)
+    with closing(fresh_store(tmp_path)) as store:
+        back_up(store.url, tmp_path / "copy")
+    aside = restore(sqlite_url(file.parent), tmp_path / "copy", START)
+    assert aside is not None
+    restore(sqlite_url(file.parent), aside, START + timedelta(hours=1))
+    assert len(names(sqlite_url(file.parent))) == 40
+
+
+def test_a_log_that_was_left_without_its_store_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    file = killed(tmp_path)
+    with closing(fresh_store(tmp_path)) as store:
+        add_node(store, a_node("kept"))
+        back_up(store.url, tmp_path / "copy")
+    file.unlink()
+    assert restore(sqlite_url(file.parent), tmp_path / "copy", START) is None
+    assert names(sqlite_url(file.parent)) == ["kept"]
+
+
+def test_a_store_that_somebody_reads_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "LOCK_S", 0.05)
+    file = killed(tmp_path)
+    with closing(fresh_store(tmp_path)) as store:
+        back_up(store.url, tmp_path / "copy")
+    with closing(sqlite3.connect(file)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM nodes").fetchone()
+        with closing(sqlite3.connect(file)) as writer, writer:
+            writer.execute("UPDATE nodes SET note = 'later'")
+        with pytest.raises(Retryable, match="locked"):
+            restore(sqlite_url(file.parent), tmp_path / "copy", START)
+    assert len(names(sqlite_url(file.parent))) == 40
+    assert not list(file.parent.glob("*restor*"))
 
 
 @pytest.mark.parametrize("write", ["text", "none", "future"])
