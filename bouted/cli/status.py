@@ -51,7 +51,7 @@ def _text(url: str, state_dir: Path, as_json: bool) -> str:
 
 
 def _who(stored: StoredStatus, now: datetime) -> dict[str, str]:
-    """The active daemon and the one that waits to take over, as HOST:FOLDER; "" for nobody."""
+    """The active daemon and the one that waits to take over, as HOST:FOLDER#MARK; "" for nobody."""
     active = stored.holder if stored.daemon_alive(now) else ""
     return {"active": active, "standby": stored.waiting(now)}
 

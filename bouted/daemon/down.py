@@ -11,6 +11,7 @@ from bouted.config.locate import Located
 from bouted.daemon.compose import ROUTES
 from bouted.daemon.explaining import Explainer
 from bouted.daemon.health import HealthProber
+from bouted.daemon.identity import lease_name
 from bouted.daemon.lock import StateLock
 from bouted.daemon.money import month_so_far_usd
 from bouted.daemon.parts import Loaded, launcher_of, load
@@ -18,7 +19,6 @@ from bouted.daemon.promises import Promises
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.rollouts import Rollouts
 from bouted.daemon.routing import Routing
-from bouted.daemon.service import lease_name
 from bouted.daemon.serving import serving_of
 from bouted.daemon.sight import Sight
 from bouted.errors import AlreadyRunning, Misconfigured

@@ -9,10 +9,11 @@ from pathlib import Path
 from bouted.clock import SystemClock
 from bouted.daemon.compose import Outside, compose
 from bouted.daemon.health import HealthProber
+from bouted.daemon.identity import lease_name
 from bouted.daemon.lock import StateLock
 from bouted.daemon.parts import Loaded, feeds_of, launcher_of, load, selection_of, unlaunchable_by
 from bouted.daemon.planning import PlanMaker
-from bouted.daemon.service import LEASE_S, lease_name
+from bouted.daemon.service import LEASE_S
 from bouted.daemon.standby import Standby
 from bouted.daemon.traffic import Traffic
 from bouted.errors import Misconfigured

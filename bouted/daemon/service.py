@@ -4,15 +4,14 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bouted.clock import Clock
 from bouted.daemon.alerting import Alerter
 from bouted.daemon.deadman import DeadMan
 from bouted.daemon.held_config import HeldConfig
+from bouted.daemon.identity import lease_name
 from bouted.daemon.keeping import HouseKeeper
 from bouted.daemon.learning import Learner, Observed
 from bouted.daemon.notices import NoticeKeeper
@@ -48,11 +47,6 @@ LEARN_S = 60.0
 KEEP_S = 60.0
 LEASE_S = 15.0
 STOP_RENEWAL_FACTOR = 6  # a clean stop leaves the fleet six dead-man spans to be picked up again
-
-
-def lease_name(state_dir: Path) -> str:
-    """The lease holder's name. The folder's lock makes it one process; a restart keeps the lease."""
-    return f"{socket.gethostname()}:{state_dir}"
 
 
 @dataclass(slots=True)

@@ -12,8 +12,9 @@ from time import monotonic, sleep
 
 from crash_real_deaths import CONFIG, FIRST, SECOND, a_given_plan
 
+from bouted.daemon.identity import lease_name
 from bouted.daemon.parts import launcher_of, load
-from bouted.daemon.service import LEASE_S, lease_name
+from bouted.daemon.service import LEASE_S
 from bouted.planner.plan import PlanStatus
 from bouted.reconcile.launcher import Launcher, Seen
 from bouted.store.lease import DAEMON_LEASE, lease_holder, lease_now

@@ -14,8 +14,9 @@ from crash_speed import Timed
 from bouted.clock import SystemClock
 from bouted.daemon.compose import Outside, compose
 from bouted.daemon.health import HealthProber
+from bouted.daemon.identity import lease_name
 from bouted.daemon.parts import Loaded, launcher_of, load
-from bouted.daemon.service import LEASE_S, Service, lease_name
+from bouted.daemon.service import LEASE_S, Service
 from bouted.daemon.traffic import Traffic
 from bouted.errors import Retryable
 from bouted.planner.plan import PlanStatus

@@ -9,7 +9,7 @@ import pytest
 from bouted.clock import SystemClock
 from bouted.config.locate import locate
 from bouted.daemon import down
-from bouted.daemon.service import lease_name
+from bouted.daemon.identity import lease_name
 from bouted.store.control import load_control
 from bouted.store.fleet import add_node
 from bouted.store.lease import DAEMON_LEASE, take_lease

@@ -8,9 +8,10 @@ from datetime import datetime
 from random import Random
 
 from bouted.daemon.compose import Outside, compose
+from bouted.daemon.identity import lease_name
 from bouted.daemon.parts import Loaded
 from bouted.daemon.schedule import Job
-from bouted.daemon.service import LEASE_S, Service, lease_name
+from bouted.daemon.service import LEASE_S, Service
 from bouted.errors import AlreadyRunning, BoutedError
 from bouted.market.asking import Outcome, ask
 from bouted.market.notices import Notice
