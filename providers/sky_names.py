@@ -9,6 +9,7 @@ from pathlib import Path
 from bouted.market.offers import Offer
 
 from .aws_client import AwsClient
+from .sky_images import Images
 from .sky_places import ZoneNames
 from .sky_resources import SkyNames
 from .sky_zones import zone_names
@@ -19,11 +20,12 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True, kw_only=True)
 class NameBook:
     """Asks AWS for the account's zones, region by region, and remembers them in the file `kept`. `owned` says
-    where own machines are, by their names."""
+    where own machines are, by their names, and `images` what machines boot."""
 
     client: AwsClient
     kept: Path
     owned: Mapping[str, str]
+    images: Images
     _zones: ZoneNames = field(default_factory=ZoneNames, init=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -36,4 +38,4 @@ class NameBook:
                 self._zones = told.zones
                 for problem in told.problems:
                     log.warning("zone names: %s", problem)
-            return SkyNames(zones=self._zones, owned=self.owned)
+            return SkyNames(zones=self._zones, owned=self.owned, images=self.images)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bouted.config.problems import ConfigErrors, Problem
+from bouted.perf.shapes import Engine
 
 from .engine_checks import OptionChecks
 from .engine_choice import Engines
+from .sky_images import LIKE, Images, read_images
 
 PATH = "launcher.options"
 PORT = 46590  # beside SkyPilot's own default, so that a user's API server is not met
@@ -19,15 +21,16 @@ class SkyOptions:
     """How the launcher is set up.
 
     `clouds` are those that SkyPilot may look at (all that have credentials unless given). `infra` says where
-    own machines are, by their names: an SSH pool or a Kubernetes context, as SkyPilot writes it. `sky` is
-    merged into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home folder with the clouds'
-    credentials, this process's own unless given.
+    own machines are, by their names: an SSH pool or a Kubernetes context, as SkyPilot writes it. `images` are
+    what machines boot. `sky` is merged into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home
+    folder with the clouds' credentials, this process's own unless given.
     """
 
     port: int
     disk_gib: int
     clouds: tuple[str, ...]
     infra: Mapping[str, str]
+    images: Images
     sky: Mapping[str, object]
     credentials_from: Path
     engines: Engines
@@ -42,7 +45,8 @@ class SkyOptions:
         infra, infra_wrong = _infra(asked.section("infra"))
         sky, sky_wrong = _sky(asked.section("sky"))
         engines, engines_wrong = _engines(asked.section("engines"))
-        problems = (*asked.problems(), *infra_wrong, *sky_wrong, *engines_wrong)
+        images, images_wrong = _images(asked.section("image"), engines)
+        problems = (*asked.problems(), *infra_wrong, *sky_wrong, *engines_wrong, *images_wrong)
         if problems or engines is None:
             raise ConfigErrors("config", problems)
         return cls(
@@ -50,6 +54,7 @@ class SkyOptions:
             disk_gib=disk_gib,
             clouds=clouds,
             infra=infra,
+            images=images,
             sky=sky,
             credentials_from=Path(home) if home else Path.home(),
             engines=engines,
@@ -80,6 +85,20 @@ def _infra(section: object) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
         hint="like {rack1: ssh/rack1, pods: k8s/CONTEXT}",
     )
     return {}, (wrong,)
+
+
+def _images(section: object, engines: Engines | None) -> tuple[Images, tuple[Problem, ...]]:
+    """An engine that only an image can bring needs one: SkyPilot's own have none."""
+    named, wrong = read_images(section, f"{PATH}.image")
+    brought = [engine for engine in Engine if engines is not None and engine not in engines.versions()]
+    if not named and brought:
+        missing = Problem(
+            path=f"{PATH}.image",
+            message=f"must name one: SkyPilot's own have no {' and no '.join(brought)} (set_up: image)",
+            hint=f"{LIKE}; or give the engine a program, or set_up: pip",
+        )
+        return Images(), (missing,)
+    return Images(named=named, needed=bool(brought)), wrong
 
 
 def _engines(section: object) -> tuple[Engines | None, tuple[Problem, ...]]:

@@ -94,7 +94,7 @@ def sky_parts(
             home=home, clock=clock, prepare=lambda: home.prepare(asked.settings(), asked.credentials_from)
         ),
         api=SkyClient(home),
-        names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra),
+        names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra, images=asked.images),
         instances=EachCloud(
             made_by={
                 "aws": lambda: AwsInstances(client=aws, deployment=deployment),

@@ -5,11 +5,12 @@ choose. docs/skypilot.md has the tables.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bouted.config.supply import OWNED
 from bouted.market.offers import Market, Offer
 
+from .sky_images import Images
 from .sky_places import ZoneNames, aws_place, azure_place, gcp_place, lambda_place, runpod_place
 from .sky_types import NotLaunchable, gpu_at_sky, in_gcp, on_azure, on_runpod
 from .sky_types_vast import VastMachines
@@ -22,29 +23,47 @@ class SkyNames:
     """What the names depend on besides the offer.
 
     `zones` are the AWS account's. `owned` has the infra, like ssh/rack1 or k8s/CONTEXT, of own machines by
-    the instance type of their offers. `vast` is what SkyPilot lists at Vast, and None while its search there
-    does not hold.
+    the instance type of their offers. `images` are those that the config names. `vast` is what SkyPilot lists
+    at Vast, and None while its search there does not hold.
     """
 
     zones: ZoneNames = field(default_factory=ZoneNames)
     owned: Mapping[str, str] = field(default_factory=dict)
+    images: Images = field(default_factory=Images)
     vast: VastMachines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyChoice:
     """The resources, pinned. `accelerators` is like T4:1 where they hang on a machine, "" where the instance
-    type brings its own. `instance_type` is "" on Kubernetes and SSH pools, which have none."""
+    type brings its own. `instance_type` is "" on Kubernetes and SSH pools, which have none. `image` is "" for
+    SkyPilot's own."""
 
     infra: str
     instance_type: str
     use_spot: bool
     accelerators: str = ""
+    image: str = ""
 
 
 def choice_of(offer: Offer, names: SkyNames) -> SkyChoice | NotLaunchable:
     """The resources that rent this offer and no other. A machine that is reserved at a cloud is rented there
     on demand: the cloud itself sets it off against the reservation."""
+    choice = _without_image(offer, names)
+    if isinstance(choice, NotLaunchable):
+        return choice
+    image = names.images.of(choice.infra)
+    if image is None:
+        return NotLaunchable(reason=f"launcher.options.image names none for {_region(choice.infra)}")
+    return replace(choice, image=image)
+
+
+def _region(infra: str) -> str:
+    """A place without its zone; a Kubernetes context is one name, slashes and all."""
+    return infra if infra.startswith("k8s/") else "/".join(infra.split("/")[:2])
+
+
+def _without_image(offer: Offer, names: SkyNames) -> SkyChoice | NotLaunchable:
     if offer.provider == OWNED:
         return _owned(offer, names)
     cloud = _CLOUDS.get(offer.provider)
@@ -62,6 +81,8 @@ def resources_config(choice: SkyChoice, labels: Mapping[str, str]) -> dict[str, 
         config["instance_type"] = choice.instance_type
     if choice.accelerators:
         config["accelerators"] = choice.accelerators
+    if choice.image:
+        config["image_id"] = choice.image
     if labels:
         config["labels"] = dict(labels)
     return config

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import sky
+from sky import clouds
 from sky.utils.infra_utils import InfraInfo
 
 
@@ -20,7 +21,8 @@ def asked(config: dict[str, Any]) -> dict[str, Any]:
             (read,) = read
         if config["infra"].partition("/")[0] in ("k8s", "ssh"):  # which are asked themselves, and not here
             where = InfraInfo.from_str(config["infra"])
-            return {"cloud": where.cloud, "region": where.region, "accelerators": read.accelerators}
+            told = {"cloud": where.cloud, "region": where.region, "accelerators": read.accelerators}
+            return {**told, "images": list((read.image_id or {}).values())}
         read.validate()
         places = read.get_valid_regions_for_launchable()
         return {
@@ -29,6 +31,8 @@ def asked(config: dict[str, Any]) -> dict[str, Any]:
             "instance_type": read.instance_type,
             "use_spot": read.use_spot,
             "accelerators": read.accelerators,
+            "images": list((read.image_id or {}).values()),
+            "container": read.extract_docker_image(),
             "usd_per_hour": read.get_cost(3600),
             "places": sorted(f"{r.name}/{zone.name}" for r in places for zone in r.zones or ()),
             "regions": sorted(r.name for r in places),
@@ -37,4 +41,6 @@ def asked(config: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+for cloud in (clouds.AWS, clouds.GCP):  # the images themselves are at the clouds, which are not asked
+    cloud.get_image_size = classmethod(lambda cls, image_id, region: 50.0)
 json.dump([asked(config) for config in json.load(sys.stdin)], sys.stdout)

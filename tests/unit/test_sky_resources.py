@@ -16,6 +16,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from bouted.providers.sky_images import Images, read_images
 from bouted.providers.sky_places import ZoneNames, runpod_place
 from bouted.providers.sky_resources import SkyChoice, SkyNames, choice_of, resources_config
 from bouted.providers.sky_types import RUNPOD, NotLaunchable
@@ -210,13 +211,34 @@ OWNED = {
         "cloud": "ssh",
         "region": "ssh-rack1",
         "accelerators": {"H100": 8},
+        "images": [],
     },
     "owned;local;;pods;A100-40GB;4;own;0": {
         "cloud": "kubernetes",
         "region": "arn:aws:eks:us-east-1:1:cluster/gpu",
         "accelerators": {"A100": 4},
+        "images": [],
     },
 }
+
+AMI, GCP_IMAGE = "ami-0729d913a335efca7", "projects/deeplearning/global/images/vllm-1"
+VLLM = "docker:vllm/vllm-openai:v0.32.0"
+# An offer that boots an image of its own, as a config names that; SkyPilot takes it for this one.
+IMAGED: dict[str, tuple[str, object]] = {
+    "aws;us-east-1;us-east-1c;g6.4xlarge;L4;1;spot;0.6855": (AMI, {"aws": {"us-east-1": AMI}}),
+    "aws;us-east-2;use2-az3;g6.4xlarge;L4;1;spot;0.5281": (AMI, {"aws": AMI}),
+    "gcp;us-central1;us-central1-a;n1-standard-8;T4;1;od;0.729998": (GCP_IMAGE, {"gcp": GCP_IMAGE}),
+    "gcp;us-central1;;g2-standard-4;L4;1;spot;0.281836": (VLLM, VLLM),
+    "lambda;any;;gpu_1x_a10;A10;1;od;1.29": (VLLM, VLLM),
+    "runpod;US;;4x_A40;A40;4;od;1.76": (VLLM, {"runpod": {"US": VLLM}}),
+    "owned;local;;pods;A100-40GB;4;own;0": (VLLM, {"k8s": VLLM.removeprefix("docker:")}),
+}
+
+
+def with_images(said: object) -> SkyNames:
+    named, problems = read_images(said, "image")
+    assert problems == ()
+    return replace(NAMES, images=Images(named=named))
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +246,9 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Sky:
     """SkyPilot with the small catalogs, no credentials and no network, asked about all at once."""
     home = tmp_path_factory.mktemp("home")
     copytree(CATALOGS, home / ".sky" / "catalogs" / "v8")
-    texts = [*LAUNCHED, *OWNED]
-    choices = [choice_of(offer(text), NAMES) for text in texts]
+    texts = [*LAUNCHED, *OWNED, *(f"{text} with an image" for text in IMAGED)]
+    choices = [choice_of(offer(text), NAMES) for text in (*LAUNCHED, *OWNED)]
+    choices += [choice_of(offer(text), with_images(said)) for text, (_, said) in IMAGED.items()]
     configs = [resources_config(one, {"bouted": "t"}) for one in choices if isinstance(one, SkyChoice)]
     assert len(configs) == len(texts)
     environment = {
@@ -278,6 +301,15 @@ def test_skypilot_reads_the_infra_of_own_machines(
     sky: Sky, text: str, understood: Mapping[str, object]
 ) -> None:
     assert sky.answers[text] == understood
+
+
+@pytest.mark.parametrize(("text", "image"), [(text, image) for text, (image, _) in IMAGED.items()])
+def test_skypilot_boots_the_image_that_is_named_for_the_place(sky: Sky, text: str, image: str) -> None:
+    answer = sky.answers[f"{text} with an image"]
+    assert "error" not in answer, answer
+    assert answer["images"] == [image]
+    if "container" in answer:
+        assert (answer["container"] or "") == (image.removeprefix("docker:") if image == VLLM else "")
 
 
 def of_skypilot(file: str, name: str) -> Any:
