@@ -1,6 +1,7 @@
 """What the SkyPilot launcher asks of SkyPilot: the SDK's calls, and a server that answers them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from .sky_wire import RequestState, SkyError, SkyLook
@@ -16,7 +17,8 @@ class SkyApi(Protocol):
         self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str], autodown_min: int
     ) -> str:
         """Rent the instance that `task` pins, and run it there. Without word the cluster takes itself down
-        after `autodown_min` minutes, whatever runs on it (0: never)."""
+        after `autodown_min` minutes, whatever runs on it (0: never). What SkyPilot does not even take up, for
+        a reason that is known, is a request that failed."""
         ...
 
     def run_again(self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
@@ -57,6 +59,11 @@ class SkyApi(Protocol):
 
     def log(self, request_id: str) -> str:
         """The end of what SkyPilot wrote while it worked on a request."""
+        ...
+
+    def launch_log(self, request_id: str, cluster: str, since: datetime) -> str:
+        """The same for a launch that was asked for at `since`; where that says nothing of why it failed, with
+        what the detailed log says."""
         ...
 
     def close(self) -> None:

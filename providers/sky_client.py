@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimesUp
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from os import SEEK_END
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,11 +21,13 @@ from pydantic import TypeAdapter
 from bouted.errors import Retryable
 
 from .sky_home import WORKER, SkyHome
-from .sky_wire import Late, RequestState, SkyError, SkyLook, SkyRaised
+from .sky_refusals import causes, tells_why
+from .sky_wire import Late, RequestState, SkyError, SkyLook, SkyRaised, SkyRequest
 
 log = logging.getLogger(__name__)
 
 LOG_BYTES = 400_000
+REFUSED = "refused-"
 PATIENCE_S = 60.0
 AGAIN_S = 5.0
 _WORKERS = {WORKER.partition("=")[0]: "1", "SKYPILOT_DISABLE_LOCAL_API_SERVER": "1"}
@@ -47,12 +51,22 @@ class SkyClient:
     _child: _Child | None = field(default=None, init=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
     _count: int = field(default=0, init=False)
+    _refused: dict[str, SkyError] = field(default_factory=dict, init=False)
 
     def launch(
         self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str], autodown_min: int
     ) -> str:
-        """See `sky_calls.launch`."""
-        return self._text("launch", cluster=cluster, task=task, secrets=secrets, autodown_min=autodown_min)
+        """See `sky_calls.launch`. SkyPilot checks a task before it makes a request of it; what it refuses
+        then it would refuse again, so that is told as a request which failed at once."""
+        asked = {"cluster": cluster, "task": task, "secrets": secrets, "autodown_min": autodown_min}
+        try:
+            return self._text("launch", **asked)
+        except SkyRaised as raised:
+            if not tells_why(raised.error.message):
+                raise
+            request_id = f"{REFUSED}{cluster}"
+            self._refused[request_id] = raised.error
+            return request_id
 
     def run_again(self, cluster: str, task: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
         """See `sky_calls.run_again`."""
@@ -80,7 +94,10 @@ class SkyClient:
 
     def look(self, requests: Sequence[str], unasked: Sequence[str]) -> SkyLook:
         """See `sky_calls.look`."""
-        return _LOOK.validate_python(self._ask("look", {"requests": requests, "unasked": unasked}))
+        self._refused = {one: self._refused[one] for one in requests if one in self._refused}
+        asked = [one for one in requests if one not in self._refused]
+        said = _LOOK.validate_python(self._ask("look", {"requests": asked, "unasked": unasked}))
+        return replace(said, requests=(*said.requests, *map(_failed, self._refused)))
 
     def state(self, request_id: str) -> RequestState | None:
         """See `sky_calls.state`."""
@@ -89,17 +106,23 @@ class SkyClient:
 
     def error(self, request_id: str) -> SkyError | None:
         """See `sky_calls.error`."""
+        if request_id in self._refused:
+            return self._refused[request_id]
         said = self._ask("error", {"request_id": request_id})
         return None if said is None else SkyError(**said)
 
     def log(self, request_id: str) -> str:
         """The end of what the API server wrote about a request; "" where it wrote nothing."""
-        try:
-            with self.home.request_log(request_id).open("rb") as said:
-                said.seek(max(0, said.seek(0, SEEK_END) - LOG_BYTES))
-                return said.read().decode(errors="replace")
-        except OSError:
-            return ""
+        return _end_of(self.home.request_log(request_id))
+
+    def launch_log(self, request_id: str, cluster: str, since: datetime) -> str:
+        """The same for a launch; without a word of why it failed, with what ended it by its provision.log:
+        SkyPilot keeps most of what clouds say for that one."""
+        said = self.log(request_id)
+        if tells_why(said):
+            return said
+        ended_by = (causes(_end_of(path), cluster) for path in self.home.provision_logs(since))
+        return f"{said}\n{next(filter(None, ended_by), '')}".strip()
 
     def close(self) -> None:
         """End the worker; the next call starts another, which knows nothing of the server before."""
@@ -167,6 +190,20 @@ class SkyClient:
                 self._child = None
         for waiting in list(child.waiting.values()):
             waiting.set_exception(Retryable("SkyPilot's worker ended", after_s=AGAIN_S))
+
+
+def _end_of(log: Path) -> str:
+    try:
+        with log.open("rb") as said:
+            said.seek(max(0, said.seek(0, SEEK_END) - LOG_BYTES))
+            return said.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _failed(request_id: str) -> SkyRequest:
+    cluster = request_id.removeprefix(REFUSED)
+    return SkyRequest(id=request_id, kind="launch", cluster=cluster, state=RequestState.FAILED)
 
 
 _ELSEWHERE = re.compile(r"host='(?!127\.|localhost)([^']+)'")

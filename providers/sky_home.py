@@ -7,7 +7,9 @@ credentials under HOME; those of the user are linked into it.
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -106,6 +108,16 @@ class SkyHome:
     def request_log(self, request_id: str) -> Path:
         """What the API server wrote while it worked on a request."""
         return self.folder / ".sky" / "api_server" / "request_logs" / f"{request_id}.log"
+
+    def provision_logs(self, since: datetime) -> tuple[Path, ...]:
+        """What the API server wrote in all detail about launches, a file for each; those that were written to
+        since then, the newest first."""
+        at = {}
+        for path in self.folder.glob("sky_logs/sky-*/provision.log"):
+            with suppress(FileNotFoundError):  # SkyPilot clears old ones away
+                at[path] = path.stat().st_mtime
+        new = [path for path in at if at[path] >= since.timestamp()]
+        return tuple(sorted(new, key=lambda path: at[path], reverse=True))
 
 
 def _keep(path: Path, text: str) -> None:

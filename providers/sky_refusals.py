@@ -1,6 +1,7 @@
 """Why a launch failed, sorted by what to do next: the cloud's own code is only in SkyPilot's logs. Pure."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bouted.reconcile.launcher import Refused, Why
@@ -25,11 +26,26 @@ def _sign(why: Why, *words: str, hint: str = "") -> _Sign:
 _SIGNS = (
     _sign(
         Why.MISCONFIGURED,
-        r"No image found in catalog",
+        r"No image found (in catalog )?for region",
+        hint="SkyPilot's catalog names no image for this region",
+    ),
+    _sign(
+        Why.MISCONFIGURED,
         r"InvalidAMIID",
         r"The image id .* does not exist",
         r"image '?[^ ]*'? (was )?not found",
-        hint="SkyPilot's catalog names no image for this region",
+        r"image not found",
+        r"/(images|machineImages)/\S+ was not found",
+        r"Not able to access the image",
+        hint="no such image, or no right to see it: see launcher.options.image",
+    ),
+    _sign(
+        Why.MISCONFIGURED,
+        r"Image tag \S+ is not valid",
+        r"larger than the specified disk_size",
+        r"only supports Docker images",
+        r"image_id is only supported",
+        hint="this image cannot be booted there: see launcher.options.image",
     ),
     _sign(
         Why.MISCONFIGURED,
@@ -114,6 +130,39 @@ def raced(log: str) -> bool:
     return _RACED.search(log) is not None and _known(log) is None
 
 
+def tells_why(text: str) -> bool:
+    """Does it hold a word of SkyPilot's or a cloud's that is known here?"""
+    return _known(text) is not None
+
+
+def causes(provision_log: str, cluster: str) -> str:
+    """What ended the launch of a cluster, from SkyPilot's detailed log of it; "" where nothing did.
+
+    Much of what such a log says is no reason: settings, tries that were made again, and what went wrong
+    while the rest was taken down. So only the exceptions count that SkyPilot says ended the launch: of those
+    that came from one another, the last one that tells why.
+    """
+    said = "\n".join(_stacktraces(provision_log, f"bulk_provision for {cluster!r} failed."))
+    raised = said.split(_TRACEBACK)
+    return next((one for one in reversed(raised) if tells_why(one)), said.replace(_TRACEBACK, "")).strip()
+
+
+def _stacktraces(log: str, title: str) -> Iterator[str]:
+    """The lines below this title that are not code. SkyPilot writes the same prefix before each line of what
+    it says at once, so another prefix ends it."""
+    ours = ""
+    for line in log.splitlines():
+        found = _PREFIX.match(line)
+        prefix = found[0] if found else ""
+        text = line[len(prefix) :]
+        if text.startswith(title):
+            ours = prefix
+        elif prefix != ours:
+            ours = ""
+        elif ours and text[:1].strip():
+            yield text
+
+
 def _known(text: str) -> Refused | None:
     for sign in _SIGNS:
         found = sign.pattern.search(text)
@@ -122,6 +171,7 @@ def _known(text: str) -> Refused | None:
     return None
 
 
+_TRACEBACK = "Traceback (most recent call last):"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PREFIX = re.compile(r"^[DEIW] [\d-]+ [\d:.]+ (PID=\d+ )?\S+:\d+\] ")  # of SkyPilot's own log lines
 

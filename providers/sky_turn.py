@@ -192,7 +192,7 @@ class SkyTurn:
         cluster = self.clusters.cluster(record.name)
         if error is None:  # it did succeed meanwhile
             return Next(record=record.to(Phase.REACHING, now))
-        said = self.client.log(record.request)
+        said = self.client.launch_log(record.request, record.name, record.since)
         if raced(said) and record.tries < MOST_TRIES:
             log.info("%s: another launch prepared the same region at that moment; once more", record.name)
             return asked_again(record, now)
