@@ -278,10 +278,12 @@ def test_a_node_that_is_not_wanted_any_more_while_it_is_launched_is_cancelled_an
     assert place.sky.look((), ()).clusters == ()
 
 
-def test_a_quota_that_is_exceeded_is_told_with_the_clouds_own_word(place: Place) -> None:
+@pytest.mark.parametrize("log", ["logs", "details"])
+def test_a_quota_that_is_exceeded_is_told_with_the_clouds_own_word(place: Place, log: str) -> None:
     error = SkyError(type="ResourcesUnavailableError", message="Failed to acquire resources in us-east-1a")
     place.sky.refused.append(("*", error))
-    place.sky.logs["launch-0"] = "(MaxSpotInstanceCountExceeded) when calling RunInstances: Max spot\n"
+    said = "(MaxSpotInstanceCountExceeded) when calling RunInstances: Max spot\n"
+    getattr(place.sky, log)["launch-0" if log == "logs" else "node-1"] = said
     launcher = place.open()
     launcher.launch(a_node_order())
     until(lambda: node(launcher).refused is not None)
