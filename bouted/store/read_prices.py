@@ -49,12 +49,12 @@ def _from_server(url: str) -> tuple[Offer, ...]:
         return _upgraded(url)
     try:
         import psycopg
-        from psycopg.conninfo import conninfo_to_dict
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
     except ModuleNotFoundError:
         return _upgraded(url)  # which says what to install
     try:
         said = conninfo_to_dict(f"postgresql://{rest}")
-        with psycopg.connect(**{**LINK, **said}) as connection:
+        with psycopg.connect(make_conninfo("", **{**LINK, **said})) as connection:
             revision = connection.execute(_REVISION).fetchone()
             if revision is not None and revision[0] == SCHEMA_REVISION:
                 return _offers(connection.execute(_OFFERS))
