@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bouted.daemon.schedule import Job
+from bouted.daemon.schedule import Job, always
 from bouted.daemon.service import Service
 from bouted.errors import Misconfigured, Retryable
 from bouted.testing.passes import service_over
@@ -59,7 +59,7 @@ def heard(manager: socket.socket) -> list[str]:
 
 def turn(service: Service) -> None:
     """One turn of the job that makes passes, as the schedule gives it; one that hangs is left."""
-    job = Job(name="run_pass", do=service.run_pass, every_s=1.0)
+    job = Job(name="run_pass", do=service.run_pass, every_s=always(1.0))
 
     async def briefly() -> None:
         await asyncio.wait({asyncio.ensure_future(service.attend(job))}, timeout=0.05)
