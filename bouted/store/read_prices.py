@@ -53,8 +53,9 @@ def _from_server(url: str) -> tuple[Offer, ...]:
     except ModuleNotFoundError:
         return _upgraded(url)  # which says what to install
     try:
-        said = conninfo_to_dict(f"postgresql://{rest}")
-        with psycopg.connect(make_conninfo("", **{**LINK, **said})) as connection:
+        said = f"postgresql://{rest}"
+        limits = {name: value for name, value in LINK.items() if name not in conninfo_to_dict(said)}
+        with psycopg.connect(make_conninfo(said, **limits)) as connection:
             revision = connection.execute(_REVISION).fetchone()
             if revision is not None and revision[0] == SCHEMA_REVISION:
                 return _offers(connection.execute(_OFFERS))
