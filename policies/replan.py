@@ -130,14 +130,17 @@ def _adopted(previous: Situation, current: Situation) -> ReplanReason | None:
 
 def _capacity_lost(previous: Situation, current: Situation) -> ReplanReason | None:
     refused = sorted(set(current.out_of_stock) - set(previous.out_of_stock))
+    failing = sorted(set(current.not_launching) - set(previous.not_launching))
     lost = sorted(set(current.lost_nodes) - set(previous.lost_nodes))
     parts = [f"out of stock: {', '.join(refused)}"] if refused else []
+    parts += [f"launches fail of {offer}: {current.not_launching[offer]}" for offer in failing]
     parts += [f"lost: {', '.join(lost)}"] if lost else []
     return ReplanReason(trigger=Trigger.CAPACITY, detail="; ".join(parts)) if parts else None
 
 
 def _capacity_back(previous: Situation, current: Situation) -> ReplanReason | None:
-    back = sorted(set(previous.out_of_stock) - set(current.out_of_stock))
+    refused = {*previous.out_of_stock, *previous.not_launching}
+    back = sorted(refused - {*current.out_of_stock, *current.not_launching})
     if not back:
         return None
     return ReplanReason(trigger=Trigger.CAPACITY, detail=f"worth another try: {', '.join(back)}")

@@ -47,12 +47,16 @@ class Selects(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A plan that was made and stored. When `held`, the plan in force stands and `plan` records why."""
+    """A plan that was made and stored. When `held`, the plan in force stands and `plan` records why.
+
+    `anyway`: nothing else met the targets, so offers whose launches fail again and again were planned with.
+    """
 
     plan: Plan
     held: bool
     frontier: Frontier
     problem: PlanningProblem
+    anyway: bool = False
 
 
 @dataclass(slots=True)
@@ -132,6 +136,12 @@ class PlanMaker:
         problem = await self.problems.problem(config, offers, workload, self.taught)
         require_sound(problem)
         frontier = await self.worker.propose(problem, on_progress)
+        anyway = False
+        if not frontier.designs:
+            more = await self.problems.problem(config, offers, workload, self.taught, anyway=True)
+            anyway = more.offers != problem.offers
+        if anyway:
+            problem, frontier = more, await self.worker.propose(more, on_progress)
         if not frontier.designs:
             # scipy takes two seconds to import: the daemon pays that only when there is bad news to explain.
             from bouted.planner.explain import explain_infeasible
@@ -151,4 +161,4 @@ class PlanMaker:
         )
         status = PlanStatus.HELD if choice.held else PlanStatus.PROPOSED
         save_plan(self.store, plan, status)
-        return Made(plan=plan, held=choice.held, frontier=frontier, problem=problem)
+        return Made(plan=plan, held=choice.held, frontier=frontier, problem=problem, anyway=anyway)

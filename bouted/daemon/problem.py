@@ -73,12 +73,15 @@ class ProblemMaker:
         offers: tuple[Offer, ...],
         workload: WorkloadProfile,
         taught: Taught,
+        *,
+        anyway: bool = False,
     ) -> PlanningProblem:
         """What is believed now, as a planning problem. Misconfigured where it cannot be one; Retryable when
-        the worker is late or dies."""
+        the worker is late or dies. `anyway`: also with offers whose launches fail again and again."""
         fleet = load_fleet(self.store, self.clock.now())
         catalog = catalog_of(config, self.catalog)
-        usable = without_refused(await self._launchable(_usable(config, catalog, offers)), fleet)
+        launchable = await self._launchable(_usable(config, catalog, offers))
+        usable = without_refused(launchable, fleet, anyway=anyway)
         workload = steady_mix(self.mix, workload)
         quality = await self._quality(config)
         gpus = tuple(catalog.gpu(gpu) for gpu in sorted({offer.gpu for offer in usable}))
@@ -87,7 +90,7 @@ class ProblemMaker:
             wanted, gpus, workload, config.planner.seed, config.planner.groups
         )
         self.mix = workload
-        incumbent = incumbent_of(desired_plan(self.store), usable, fleet)
+        incumbent = incumbent_of(desired_plan(self.store), usable, fleet, anyway=anyway)
         models, adopted = quality.quality.models, adopted_usd_per_hour(fleet)
         return PlanningProblem(
             offers=usable,

@@ -18,6 +18,7 @@ from bouted.planner.plan import Plan, PlanStatus, Trigger
 from bouted.planner.situation import LoadShift, ReplanPolicy, ReplanReason, Situation
 from bouted.reconcile.adopted import adopted_usd_per_hour
 from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.refusals import not_launching, sold_out
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.control import update_control
 from bouted.store.events import add_events, newest_event
@@ -99,7 +100,8 @@ class Replanner:
             offers=problem.offers,
             held=tuple(node.offer.id for node in plan.design.nodes),
             rate_per_s=plan.rate_per_s,
-            out_of_stock=_out_of_stock(fleet),
+            out_of_stock=tuple(sorted(sold_out(fleet))),
+            not_launching=_not_launching(fleet),
             lost_nodes=_lost(fleet),
             adopted_usd_per_hour=problem.adopted_usd_per_hour,
         )
@@ -177,7 +179,8 @@ class Replanner:
             held=tuple(node.offer.id for node in plan.design.nodes) if plan is not None else (),
             rate_per_s=load.rate_per_s,
             load_shift=self.shift,
-            out_of_stock=_out_of_stock(fleet),
+            out_of_stock=tuple(sorted(sold_out(fleet))),
+            not_launching=_not_launching(fleet),
             lost_nodes=_lost(fleet),
             adopted_usd_per_hour=adopted_usd_per_hour(fleet),
             targets_met=beliefs.targets_met,
@@ -210,6 +213,9 @@ class Replanner:
             self._tell(EventKind.PLAN_RECOVERED, Severity.INFO, "", "planning works again")
         self.error, self.failure, self.previous, self.shift = "", None, current, None
         self.progress = None
+        if made.anyway and current.not_launching:
+            told = f"launches of {', '.join(current.not_launching)} fail, and nothing else meets the targets:"
+            self._tell(EventKind.REPLAN, Severity.WARNING, made.plan.id, f"{told} planned with all the same")
         self._settle(made, reason)
 
     def _note_progress(self, progress: Progress) -> None:
@@ -259,11 +265,8 @@ class Replanner:
         return Event(at=self.clock.now(), kind=kind, severity=severity, subject=subject, message=message)
 
 
-def _out_of_stock(fleet: FleetState) -> tuple[str, ...]:
-    refused = (Reason.NO_CAPACITY, Reason.QUOTA)
-    return tuple(
-        sorted({n.offer.id for n in fleet.nodes if n.status is NodeStatus.FAILED and n.reason in refused})
-    )
+def _not_launching(fleet: FleetState) -> dict[str, str]:
+    return {offer: node.note for offer, node in not_launching(fleet).items()}
 
 
 def _lost(fleet: FleetState) -> tuple[str, ...]:

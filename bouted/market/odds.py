@@ -33,7 +33,8 @@ class Odds:
     """What happened with one offer, each count with the weight it had at `as_of`.
 
     `hours` were lived through on its machines, `losses` of which ended. Of launches, `granted` came and
-    `refused` did not; `refused_in_row` since the last that came, the latest at `refused_at`.
+    `refused` did not. For want of stock or quota `refused_in_row` did not since the last that came, the
+    latest at `refused_at`.
     """
 
     as_of: datetime
@@ -86,6 +87,12 @@ def refused(odds: Odds | None, at: datetime, half_life: timedelta = HALF_LIFE) -
         refused_in_row=before.refused_in_row + 1,
         refused_at=max(at, before.refused_at or at),
     )
+
+
+def failed(odds: Odds | None, at: datetime, half_life: timedelta = HALF_LIFE) -> Odds:
+    """After a launch that was refused for another reason: no right, no image. That is no stock-out."""
+    before, weight = _open(odds, at, half_life)
+    return replace(before, refused=before.refused + weight)
 
 
 def lost(odds: Odds | None, at: datetime, half_life: timedelta = HALF_LIFE) -> Odds:

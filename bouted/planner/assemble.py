@@ -1,32 +1,36 @@
 """Puts a planning problem together from what is believed now. Pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 
 from bouted.market.offers import Offer
 from bouted.planner.plan import Plan
 from bouted.planner.planned import Incumbent, ModelShare, PlannedNode
 from bouted.reconcile.fleet import FleetState
-from bouted.reconcile.states import NodeStatus, Reason
+from bouted.reconcile.refusals import not_to_be_had
+from bouted.reconcile.states import NodeStatus
 from bouted.workload.profile import RequestLength, WorkloadProfile
 
 LENGTH_DRIFT = 0.15
 BURST_DRIFT = 0.5
 
-_REFUSED = frozenset({Reason.NO_CAPACITY, Reason.QUOTA})
 _ASKED_FOR = frozenset({NodeStatus.PLANNED, NodeStatus.LAUNCHING})
 
 
-def incumbent_of(plan: Plan | None, offers: tuple[Offer, ...], fleet: FleetState) -> Incumbent | None:
+def incumbent_of(
+    plan: Plan | None, offers: tuple[Offer, ...], fleet: FleetState, *, anyway: bool = False
+) -> Incumbent | None:
     """The plan in force at today's prices; an offer no longer listed keeps its last price.
 
-    What it wants and was refused lately is left out: it cannot be held to what is not there.
+    What it wants and was refused lately is left out: it cannot be held to what is not there. `anyway` as in
+    `without_refused`.
     """
     if plan is None:
         return None
     now = {offer.id: offer for offer in offers}
-    left = Counter(_held_of_refused(fleet))
+    wanted = (node.offer for node in plan.design.nodes)
+    left = Counter(_held_of_refused(fleet, wanted, anyway))
     nodes = []
     for node in plan.design.nodes:
         if node.offer.id in left:
@@ -39,21 +43,21 @@ def incumbent_of(plan: Plan | None, offers: tuple[Offer, ...], fleet: FleetState
     return Incumbent(plan_id=plan.id, nodes=tuple(nodes), shares=shares)
 
 
-def without_refused(offers: tuple[Offer, ...], fleet: FleetState) -> tuple[Offer, ...]:
+def without_refused(
+    offers: tuple[Offer, ...], fleet: FleetState, *, anyway: bool = False
+) -> tuple[Offer, ...]:
     """Offers with what was refused lately taken off: no more of them than are held now.
 
-    `fleet` remembers an hour of ended nodes, so a stock-out is forgotten after an hour.
+    `fleet` remembers an hour of ended nodes, so a stock-out is forgotten after an hour. `anyway` leaves in
+    what may be there, and was refused again and again for other reasons.
     """
-    held = _held_of_refused(fleet)
+    held = _held_of_refused(fleet, offers, anyway)
     return tuple(replace(offer, obtainable=held[offer.id]) if offer.id in held else offer for offer in offers)
 
 
-def _held_of_refused(fleet: FleetState) -> dict[str, int]:
+def _held_of_refused(fleet: FleetState, offers: Iterable[Offer], anyway: bool) -> dict[str, int]:
     """How many are held of each offer that was refused lately; what was asked for since is not."""
-    refused_at: dict[str, datetime] = {}
-    for node in fleet.nodes:
-        if node.status is NodeStatus.FAILED and node.reason in _REFUSED:
-            refused_at[node.offer.id] = max(node.since, refused_at.get(node.offer.id, node.since))
+    refused_at = not_to_be_had(fleet, offers, anyway=anyway)
     held = dict.fromkeys(sorted(refused_at), 0)
     for node in fleet.nodes:
         at = refused_at.get(node.offer.id)

@@ -1,6 +1,7 @@
 """What a plan was made for, to be compared with what is true now."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -32,7 +33,8 @@ class Situation:
     `config_hash` is the `planning_hash` of the config. `offers` are the allowed offers as priced, `held` one
     offer id per node of the fleet. `rate_per_s` is the believed rate: in a plan's own situation it is the
     planned rate. `load_shift` is None while the load fits the plan. `out_of_stock` are ids of wanted offers
-    that could not be had, `lost_nodes` names of nodes that failed, vanished or are taken back.
+    that could not be had, `not_launching` has those whose launches fail again and again for other reasons,
+    with what was said last. `lost_nodes` are names of nodes that failed, vanished or are taken back.
     `adopted_usd_per_hour` is what others' endpoints cost. `targets_met` is None until measured.
     """
 
@@ -43,6 +45,7 @@ class Situation:
     rate_per_s: float
     load_shift: LoadShift | None = None
     out_of_stock: tuple[str, ...] = ()
+    not_launching: Mapping[str, str] = field(default_factory=dict)
     lost_nodes: tuple[str, ...] = ()
     adopted_usd_per_hour: Decimal = Decimal(0)
     targets_met: bool | None = None

@@ -1,7 +1,7 @@
 """How long to wait before trying again what failed. Pure, and derived from rows, so a restart keeps it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bouted.reconcile.fleet import FleetState, Node, Replica
@@ -12,6 +12,10 @@ MOST_S = 300.0
 
 _OF_OFFER = frozenset({Reason.NO_CAPACITY, Reason.QUOTA, Reason.ERROR, Reason.TIMEOUT, Reason.NEVER_UP})
 """Why a launch failed that says something about every other launch of the same offer."""
+
+
+_NEVER_UP = frozenset({Reason.ERROR, Reason.TIMEOUT})
+"""Why only an instance fails that was still being launched."""
 
 
 def pause_s(times: int) -> float:
@@ -50,7 +54,8 @@ class LaunchWaits:
             if _failed(node):
                 of_slot[node.slot].append(node.since)
         self._slots: Mapping[str, list[datetime]] = of_slot
-        self._failures = {offer: found for offer, nodes in of_offer.items() if (found := _refused(nodes))}
+        failures = {offer: failed_launches(nodes, _OF_OFFER) for offer, nodes in of_offer.items()}
+        self._failures = {offer: found for offer, found in failures.items() if found}
         self._probed = {
             offer
             for offer, nodes in of_offer.items()
@@ -81,11 +86,12 @@ def _failed(node: Node) -> bool:
     return node.status is NodeStatus.FAILED or node.reason is Reason.NEVER_UP
 
 
-def _refused(nodes: Iterable[Node]) -> list[datetime]:
-    """When launches of one offer failed since one last came up; those of one moment count once."""
-    up = [at for node in nodes if (at := _came_up(node)) is not None]
+def failed_launches(nodes: Iterable[Node], reasons: Collection[Reason]) -> list[datetime]:
+    """When launches of one offer failed so since one last came up; those of one moment count once."""
+    nodes = tuple(nodes)
+    up = [at for node in nodes if (at := came_up(node)) is not None]
     cleared = max(up) if up else None
-    failed = sorted(node.since for node in nodes if _failed(node) and node.reason in _OF_OFFER)
+    failed = sorted(node.since for node in nodes if _failed(node) and node.reason in reasons)
     episodes: list[datetime] = []
     for at in failed:
         if cleared is not None and at <= cleared:
@@ -97,7 +103,10 @@ def _refused(nodes: Iterable[Node]) -> list[datetime]:
     return episodes
 
 
-def _came_up(node: Node) -> datetime | None:
+def came_up(node: Node) -> datetime | None:
+    """When this instance came up, None if it never did: that its bill began is not enough."""
+    if node.status is NodeStatus.FAILED and node.reason in _NEVER_UP:
+        return None
     if node.status is NodeStatus.UP:
         return max(node.since, node.launched_at) if node.launched_at is not None else node.since
     return node.launched_at

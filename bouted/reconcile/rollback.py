@@ -19,6 +19,7 @@ from bouted.perf.verdict import Record, later_than, p95_s
 from bouted.planner.goals import Targets
 from bouted.planner.plan import Plan
 from bouted.reconcile.fleet import FleetState
+from bouted.reconcile.refusals import not_to_be_had
 from bouted.reconcile.rollout import RolloutRules
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
 
@@ -29,7 +30,6 @@ LOAD_ROOM = 1.1  # measured load over the planned one that still counts as plann
 CRASHES = 3  # engines of one kind that ended or never got ready, with none that serves
 
 _BROKEN = frozenset({Reason.TIMEOUT, Reason.LOST, Reason.ERROR, Reason.UNHEALTHY})
-_REFUSED = frozenset({Reason.NO_CAPACITY, Reason.QUOTA})
 
 
 class Call(StrEnum):
@@ -193,13 +193,13 @@ def _obstacle(case: Case) -> str:
     if usd > case.cap_usd_per_hour:
         return f"plan {previous.id} would cost ${usd:.2f}/h by now"
     gone = sorted(_missing(case, previous))
-    return f"plan {previous.id} needs what is out of stock: {', '.join(gone)}" if gone else ""
+    return f"plan {previous.id} needs what cannot be had: {', '.join(gone)}" if gone else ""
 
 
 def _missing(case: Case, previous: Plan) -> Iterable[str]:
     """Ids of offers that the plan before needs more of than there are."""
     obtainable = {offer.id: offer.obtainable for offer in case.offers}
-    refused = {n.offer.id for n in case.fleet.nodes if n.status is NodeStatus.FAILED and n.reason in _REFUSED}
+    refused = not_to_be_had(case.fleet, (node.offer for node in previous.design.nodes))
     need = Counter[str]()
     for planned in previous.design.nodes:
         need[planned.offer.id] += planned.template.instances

@@ -64,7 +64,7 @@ class Reason(Told):
     BUDGET = "budget", "it would have broken the spend cap"
     TIMEOUT = "timeout", "it took longer than it may"
     NEVER_UP = "never_up", "it did not come up in its time, and is ended because it may still run"
-    ERROR = "error", "the launcher refused"
+    ERROR = "error", "the launcher or its cloud refused: no right, no image, or it broke on the way up"
     DRAINED = "drained", "its streams had finished, or their time was over"
     NODE_ENDED = "node_ended", "the node under it ended"
     STRAY = "stray", "found running after it had ended, and stopped again"

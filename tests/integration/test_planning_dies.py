@@ -23,7 +23,9 @@ from bouted.market.offers import Market, Offer
 from bouted.planner.client import OnProgress, PlanningWorker
 from bouted.planner.design import Frontier, Progress
 from bouted.planner.problem import PlanningProblem
+from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.events import list_events
+from bouted.store.fleet import add_node, move_node
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
 from bouted.store.snapshot import load_snapshot
@@ -31,12 +33,13 @@ from bouted.testing.builders import a_problem, a_shape, a_table, rules
 from bouted.testing.clock import ManualClock
 from bouted.testing.deployment import Deployment
 from bouted.testing.fleet import an_offer
-from bouted.testing.store import fresh_store
+from bouted.testing.store import a_node, fresh_store
 
 PATIENT_S, HURRIED_S, MARGIN_S = 60.0, 3.0, 2.0  # a fresh worker takes seconds to start
 OFFERS = tuple(
     an_offer("own", gpu="L40S", gpu_count=n, usd_per_hour=f"{n}.00", market=Market.ON_DEMAND) for n in (1, 4)
 )
+ELSEWHERE = tuple(replace(offer, provider="else", usd_per_hour=offer.usd_per_hour * 2) for offer in OFFERS)
 Harm = Callable[[int], object]
 
 
@@ -104,6 +107,22 @@ class Daemon:
         fresh = Replanner(store=self.store, maker=maker, policy=replan_policy_of, clock=self.clock)
         fresh.recall(self.loaded.config)
         return fresh
+
+    def launches_fail(self, offers: tuple[Offer, ...]) -> None:
+        """Two launches of each are refused, a minute apart."""
+        for attempt in range(2):
+            for offer in offers:
+                name, now = f"{offer.provider}-{offer.gpu_count}-{attempt}", self.clock.now()
+                add_node(self.store, replace(a_node(name), offer=offer))
+                move_node(self.store, name, NodeStatus.LAUNCHING, Reason.PLAN, now)
+                move_node(self.store, name, NodeStatus.FAILED, Reason.ERROR, now, note="AccessDenied")
+            self.clock.advance(60)
+
+    def providers(self) -> set[str]:
+        """Where the plan in force has its nodes."""
+        plan = desired_plan(self.store)
+        assert plan is not None, self.replanner.error
+        return {node.offer.provider for node in plan.design.nodes}
 
     def told(self, kind: EventKind) -> list[str]:
         return [event.message for event in reversed(list_events(self.store)) if event.kind is kind]
@@ -185,6 +204,34 @@ def test_a_search_starts_from_what_the_last_one_taught_about_the_same_models(dae
             latest = daemon.worker.found
             assert latest is not None
             assert daemon.restarted().maker.taught.judged == latest.judged != ()
+        finally:
+            await daemon.worker.close()
+
+    asyncio.run(life())
+
+
+def test_where_launches_fail_again_and_again_planning_goes_elsewhere_and_comes_back_where_all_of_them_do(
+    daemon: Daemon,
+) -> None:
+    async def life() -> None:
+        try:
+            everywhere = (*OFFERS, *ELSEWHERE)
+            await daemon.plan(0.70, offers=everywhere)
+            assert daemon.providers() == {"own"}
+            daemon.launches_fail(OFFERS)
+            await daemon.plan(0.70, offers=everywhere)
+            assert daemon.providers() == {"else"}
+            assert daemon.told(EventKind.REPLAN)[-1] == "planning again: " + "; ".join(
+                f"launches fail of {offer.id}: AccessDenied" for offer in OFFERS
+            )
+            daemon.launches_fail(ELSEWHERE)
+            await daemon.plan(0.70, offers=everywhere)
+            assert daemon.replanner.error == ""
+            assert daemon.providers() == {"own"}, "as if nothing had failed"
+            failing = ", ".join(sorted(offer.id for offer in everywhere))
+            assert daemon.told(EventKind.REPLAN)[-1] == (
+                f"launches of {failing} fail, and nothing else meets the targets: planned with all the same"
+            )
         finally:
             await daemon.worker.close()
 

@@ -182,6 +182,16 @@ def test_lost_capacity_is_acted_on_at_once_and_once() -> None:
     assert POLICY.reason(current, current, later(600)) is None
 
 
+def test_an_offer_whose_launches_fail_is_a_reason_at_once_and_once_whatever_is_said_next() -> None:
+    current = replace(PLANNED, not_launching={HELD.id: "UnauthorizedOperation"})
+    assert why(current, 0) == (Trigger.CAPACITY, f"launches fail of {HELD.id}: UnauthorizedOperation")
+    again = replace(current, not_launching={HELD.id: "UnauthorizedOperation, once more"})
+    assert POLICY.reason(current, again, later(600)) is None
+    back = POLICY.reason(current, PLANNED, later(90))
+    assert back is not None
+    assert back.detail == f"worth another try: {HELD.id}"
+
+
 def test_stock_that_may_be_back_is_tried_after_the_gap() -> None:
     planned = replace(PLANNED, out_of_stock=(OTHER.id,))
     assert POLICY.reason(planned, PLANNED, later(30)) is None

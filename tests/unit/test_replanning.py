@@ -249,6 +249,23 @@ def test_a_rollback_is_answered_by_planning_once_also_by_the_next_daemon(bench: 
     assert bench.told(EventKind.REPLAN)[-1] == "planning again: plan bad was rolled back"
 
 
+def test_launches_that_fail_again_and_again_are_a_reason_once_also_after_a_restart(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2")
+    bench.consider(replanner)
+    for name in ("n-1", "n-2", "n-3"):
+        bench.clock.advance(60)
+        add_node(bench.store, replace(a_node(name), offer=OFFERS[0]))
+        move_node(bench.store, name, NodeStatus.LAUNCHING, Reason.PLAN, bench.clock.now())
+        move_node(bench.store, name, NodeStatus.FAILED, Reason.ERROR, bench.clock.now(), note="no right")
+        bench.consider(replanner)
+    assert maker.triggers == [Trigger.FIRST, Trigger.CAPACITY]
+    assert bench.told(EventKind.REPLAN)[-1] == f"planning again: launches fail of {OFFERS[0].id}: no right"
+    restarted, maker = bench.replanner("p3")
+    restarted.recall(bench.config)
+    bench.consider(restarted)
+    assert maker.triggers == []
+
+
 def test_while_nothing_changes_it_plans_once(bench: Bench) -> None:
     replanner, maker = bench.replanner("p1", "p2")
     for _ in range(3):

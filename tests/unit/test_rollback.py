@@ -170,14 +170,14 @@ OBSTACLES: list[tuple[str, dict[str, Any], str]] = [
     ("no plan before", {"previous": None}, "there is no plan to go back to"),
     ("more load than it can carry", {"rate_per_s": 2.7}, "the load has left what plan old can carry: 2.7"),
     ("dearer than the cap by now", {"cap_usd_per_hour": Decimal(5)}, "plan old would cost $6.00/h by now"),
-    ("no longer offered", {"offers": (NEW_OFFER,)}, f"plan old needs what is out of stock: {OLD_OFFER.id}"),
-    ("too few left", {"offers": (replace(OLD_OFFER, obtainable=1),)}, "plan old needs what is out of stock"),
-    ("refused just now", {"fleet": a_fleet(FAILED_OLD)}, "plan old needs what is out of stock"),
+    ("no longer offered", {"offers": (NEW_OFFER,)}, f"plan old needs what cannot be had: {OLD_OFFER.id}"),
+    ("too few left", {"offers": (replace(OLD_OFFER, obtainable=1),)}, "plan old needs what cannot be had"),
+    ("refused just now", {"fleet": a_fleet(FAILED_OLD)}, "plan old needs what cannot be had"),
     ("it still stands", {"fleet": a_fleet(FAILED_OLD, *STANDING), "offers": ()}, ""),
     (
         "half of it stands",
         {"fleet": a_fleet(STANDING[0]), "offers": ()},
-        "plan old needs what is out of stock",
+        "plan old needs what cannot be had",
     ),
 ]
 

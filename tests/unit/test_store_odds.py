@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bouted.market.odds import Odds
+from bouted.market.odds import PRIOR_REFUSED, Odds, learned, refusal_odds
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NODE_MOVES, NodeStatus, Reason
 from bouted.store.fleet import add_node, load_fleet, move_node
@@ -67,12 +67,22 @@ def test_a_refused_launch_counts_once(reason: Reason, store: Store) -> None:
     assert (odds.refused, odds.granted, odds.refused_in_row, odds.hours) == (1.0, 0.0, 1, 0.0)
 
 
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.ERROR, Reason.BUDGET])
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.BUDGET])
 def test_other_failures_to_launch_say_nothing_about_the_offer(reason: Reason, store: Store) -> None:
     launch(store)
     move_node(store, "t-1", N.FAILED, reason, later(0.1))
     look(store, 0.1)
     assert load_odds(store) == {}
+
+
+def test_a_launch_that_was_refused_for_another_reason_counts_once_and_is_no_stock_out(store: Store) -> None:
+    launch(store)
+    move_node(store, "t-1", N.FAILED, Reason.ERROR, later(0.1))
+    for _ in range(3):
+        odds = look(store, 0.1)
+    assert (odds.refused, odds.granted, odds.refused_in_row) == (1.0, 0.0, 0)
+    assert refusal_odds(odds, later(0.1)) > PRIOR_REFUSED
+    assert learned(a_node().offer, odds, later(0.1)).obtainable == a_node().offer.obtainable
 
 
 def test_a_launch_that_came_up_counts_once_and_its_hours_by_the_piece(store: Store) -> None:
