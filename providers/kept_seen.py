@@ -18,12 +18,20 @@ def seen_replicas(look: NodeLook, endpoint: Callable[[int], str]) -> tuple[SeenR
             endpoint=endpoint(kept.port) if kept.phase == READY and kept.port else "",
             pid=kept.pid,
             progress="" if kept.phase == READY else kept.phase,
-            last_word=(kept.last_word or f"exit code {kept.exit_code}") if kept.phase == FAILED else "",
+            last_word=_last_word(kept),
+            unprepared=bool(kept.failed_in),
             version=kept.version,
             fetched=_fetched(kept),
         )
         for kept in look.replicas
     )
+
+
+def _last_word(kept: KeptReplica) -> str:
+    if kept.phase != FAILED:
+        return ""
+    word = kept.last_word or f"exit code {kept.exit_code}"
+    return f"{kept.failed_in}: {word}" if kept.failed_in else word
 
 
 def _fetched(kept: KeptReplica) -> Fetched | None:

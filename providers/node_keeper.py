@@ -101,7 +101,8 @@ def order_in(asked: dict[str, Any]) -> Order:
 class Record:
     """One replica as it is kept on disk. `run` marks the environment of its processes, `pid` leads them.
 
-    Steps that told how many bytes they brought took `fetch_s` together; None when no step told.
+    Steps that told how many bytes they brought took `fetch_s` together; None when no step told. `failed_in`
+    is the step that failed, "" when the engine itself did.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Record:
     version: str = ""
     fetched_bytes: int | None = None
     fetch_s: float = 0.0
+    failed_in: str = ""
 
     def told(self) -> dict[str, Any]:
         """What the daemon is told of it."""
@@ -426,7 +428,7 @@ class Replica:
         """Wait for a step to end; False when the start failed with it."""
         while self._lives():
             self._pause()
-        return (self._child is not None and self._child.returncode == 0) or self._fail()
+        return (self._child is not None and self._child.returncode == 0) or self._fail(step=self.record.phase)
 
     def _count_brought(self, took_s: float) -> None:
         count = self._folder.take_brought(self.record.name)
@@ -472,15 +474,16 @@ class Replica:
         finally:
             connection.close()
 
-    def _fail(self, word: str = "") -> bool:
+    def _fail(self, word: str = "", step: str = "") -> bool:
         """Always False. What the leader of a run left behind goes with it."""
         kill_groups(processes_of(self.record))
         if word:
-            self._move(FAILED, last_word=word)
+            self._move(FAILED, last_word=word, failed_in=step)
             return False
         with contextlib.suppress(OSError):
             word = last_word(self._folder.log_from(self.record.name, -(2**16))[0])
-        self._move(FAILED, exit_code=self._child.poll() if self._child else None, last_word=word)
+        code = self._child.poll() if self._child else None
+        self._move(FAILED, exit_code=code, last_word=word, failed_in=step)
         return False
 
     def _end(self, gone: Callable[[str], None]) -> None:

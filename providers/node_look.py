@@ -19,7 +19,7 @@ READY, FAILED, ENDING = "ready", "failed", "ending"
 class KeptReplica:
     """One engine. `pid` and `exit_code` are those of the step or the engine that ran last; `last_word` says
     why it failed, or why it makes no token yet. Its steps fetched `fetched_bytes` in `fetch_s`; None when
-    none of them was there to fetch."""
+    none of them was there to fetch. `failed_in` is the step that failed, "" when the engine itself did."""
 
     name: str
     pid: int | None
@@ -33,6 +33,7 @@ class KeptReplica:
     version: str = ""  # keepers that were started by an older bouted do not say, nor what was fetched
     fetched_bytes: int | None = None
     fetch_s: float = 0.0
+    failed_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,7 @@ MOST_S = 300.0
 _OF_OFFER = frozenset({Reason.NO_CAPACITY, Reason.QUOTA, Reason.ERROR, Reason.TIMEOUT, Reason.NEVER_UP})
 """Why a launch failed that says something about every other launch of the same offer."""
 
-
-_NEVER_UP = frozenset({Reason.ERROR, Reason.TIMEOUT})
+_NEVER_UP = frozenset({Reason.ERROR, Reason.TIMEOUT, Reason.NEVER_UP})
 """Why only an instance fails that was still being launched."""
 
 
@@ -105,7 +104,7 @@ def failed_launches(nodes: Iterable[Node], reasons: Collection[Reason]) -> list[
 
 def came_up(node: Node) -> datetime | None:
     """When this instance came up, None if it never did: that its bill began is not enough."""
-    if node.status is NodeStatus.FAILED and node.reason in _NEVER_UP:
+    if _failed(node) and node.reason in _NEVER_UP:
         return None
     if node.status is NodeStatus.UP:
         return max(node.since, node.launched_at) if node.launched_at is not None else node.since

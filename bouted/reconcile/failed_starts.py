@@ -17,7 +17,7 @@ def failed_starts(fleet: FleetState, specs: Mapping[str, str]) -> dict[str, Refu
 
     Memory is to blame when the last word says so; the layout when several engines of it ended before they
     listened and none ever answered. What never came up in time says nothing, nor does what a launcher refused
-    to start (Reason.ERROR): no engine ran.
+    to start or could not install or fetch (Reason.ERROR): no engine ran.
     """
     died = [replica for replica in fleet.replicas if _died_starting(replica)]
     counts = Counter(replica.shape for replica in died)

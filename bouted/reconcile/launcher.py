@@ -81,7 +81,8 @@ class SeenNode:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenReplica:
     """An engine that runs. `endpoint` is its base URL, "" until it listens; `progress` says in a word or two
-    how far its start is. `last_word` is set when it ended although nobody asked: it is listed to say so.
+    how far its start is. `last_word` is set when it ended although nobody asked: it is listed to say so, and
+    `unprepared` when that was before its engine began, in a step that installs or fetches.
     `version` is the engine's own, "" where the launcher cannot tell; `fetched` is None there, and until its
     weights are on the machine.
     """
@@ -92,6 +93,7 @@ class SeenReplica:
     pid: int | None = None
     progress: str = ""
     last_word: str = ""
+    unprepared: bool = False
     version: str = ""
     fetched: Fetched | None = None
 

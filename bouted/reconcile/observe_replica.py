@@ -67,7 +67,7 @@ def replica_move(
     if seen is None and replica.status is not ReplicaStatus.PLANNED:
         return _absent(replica, health, now, gone=gone) or _overdue(replica, limits, age_s)
     if seen is not None and seen.last_word:
-        return _died(replica, seen.last_word)
+        return _died(replica, seen)
     match replica.status:
         case ReplicaStatus.PLANNED if seen is not None:
             return ReplicaMove(name=replica.name, status=ReplicaStatus.STARTING, reason=Reason.OBSERVED)
@@ -128,10 +128,12 @@ def _absent(replica: Replica, health: Health | None, now: datetime, *, gone: boo
     return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.LOST, note=note)
 
 
-def _died(replica: Replica, last_word: str) -> ReplicaMove:
+def _died(replica: Replica, seen: SeenReplica) -> ReplicaMove:
+    """An engine that never began says nothing about its layout."""
     if _was_leaving(replica):
         return ReplicaMove(name=replica.name, status=ReplicaStatus.STOPPED, reason=Reason.DRAINED)
-    return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=Reason.LOST, note=last_word)
+    reason = Reason.ERROR if seen.unprepared else Reason.LOST
+    return ReplicaMove(name=replica.name, status=ReplicaStatus.FAILED, reason=reason, note=seen.last_word)
 
 
 def _starting(

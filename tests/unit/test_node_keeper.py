@@ -18,6 +18,7 @@ import httpx
 import pytest
 from bouted.providers import node_keeper
 from bouted.providers.engine_start import EngineStart, Step
+from bouted.providers.kept_seen import seen_replicas
 from bouted.providers.node_client import NodeClient
 from bouted.providers.node_look import KeptReplica
 
@@ -378,7 +379,9 @@ def test_a_step_that_fails_fails_the_start(node: Node) -> None:
     fails = Step(phase="fetching", argv=("/bin/sh", "-c", "echo gated; exit 3"))
     never = Step(phase="installing", argv=("touch", str(node.keeper.root / "installed")))
     kept = node.start(node.engine(steps=(fails, never)), "failed")
-    assert (kept.exit_code, kept.last_word) == (3, "gated")
+    assert (kept.exit_code, kept.last_word, kept.failed_in) == (3, "gated", "fetching")
+    (seen,) = seen_replicas(node.client.look(), lambda port: "")
+    assert (seen.last_word, seen.unprepared) == ("fetching: gated", True)
     assert not (node.keeper.root / "installed").exists()
     node.client.stop("r1")
     assert node.replica() is None

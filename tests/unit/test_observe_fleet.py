@@ -236,6 +236,19 @@ def test_a_late_engine_that_ends_at_last_has_stopped_and_not_failed(there: str, 
     assert (move.status, move.reason) == (R.STOPPED, reason)
 
 
+@pytest.mark.parametrize(("unprepared", "reason"), [(False, Reason.LOST), (True, Reason.ERROR)])
+def test_an_engine_that_never_began_is_told_apart_from_one_that_died(unprepared: bool, reason: Reason) -> None:
+    node = replace(a_node(), status=NodeStatus.UP)
+    row = replace(a_replica(node), status=ReplicaStatus.STARTING)
+    told = SeenReplica(
+        name=row.name, node=node.name, endpoint="", last_word="fetching: 401", unprepared=unprepared
+    )
+    listing = SeenNode(name=node.name, up=True, started_at=START)
+    observed = observe(fleet(node, row), Seen(nodes=(listing,), replicas=(told,)), (), limits(), START)
+    (move,) = observed.replicas
+    assert (move.status, move.reason, move.note) == (ReplicaStatus.FAILED, reason, "fetching: 401")
+
+
 def test_what_runs_although_its_row_has_ended_is_stopped_again() -> None:
     node = replace(a_node(), status=N.FAILED)
     replica = replace(a_replica(node), status=R.FAILED)
