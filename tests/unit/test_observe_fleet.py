@@ -237,7 +237,9 @@ def test_a_late_engine_that_ends_at_last_has_stopped_and_not_failed(there: str, 
 
 
 @pytest.mark.parametrize(("unprepared", "reason"), [(False, Reason.LOST), (True, Reason.ERROR)])
-def test_an_engine_that_never_began_is_told_apart_from_one_that_died(unprepared: bool, reason: Reason) -> None:
+def test_an_engine_that_never_began_is_told_apart_from_one_that_died(
+    unprepared: bool, reason: Reason
+) -> None:
     node = replace(a_node(), status=NodeStatus.UP)
     row = replace(a_replica(node), status=ReplicaStatus.STARTING)
     told = SeenReplica(
