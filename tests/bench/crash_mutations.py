@@ -11,6 +11,7 @@ from bouted.daemon.held_config import HeldConfig
 from bouted.daemon.prices import MarketKeeper
 from bouted.daemon.reconciling import Reconciler
 from bouted.daemon.service import Service
+from bouted.daemon.sweeping import Sweeper
 from bouted.ledger.prices import pieces
 from bouted.ledger.times import Life
 from bouted.reconcile.actions import Action, DrainReplica, Limits, StartReplica, StopNode, StopReplica
@@ -20,6 +21,7 @@ from bouted.reconcile.fleet import Node
 from bouted.reconcile.launcher import NodeOrder
 from bouted.reconcile.order import _starts
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.reconcile.sweep import Findings
 from bouted.store.control import update_control
 from bouted.store.fleet import move_node
 from bouted.store.open import Store
@@ -75,6 +77,10 @@ def _none(*_: object) -> tuple[()]:
     return ()
 
 
+def _lets(*_: object) -> None:
+    return None
+
+
 def _nobody(*_: object) -> dict[Any, Any]:
     return {}
 
@@ -111,6 +117,12 @@ def _first_twice(*given: Any, **named: Any) -> tuple[Any, ...]:
     return (*found, *(found[:1] if len(found) > 1 else ()))
 
 
+def _end_unwritten(self: Sweeper, found: Findings) -> None:
+    """What runs without a row ends, and nobody ever knows what it cost."""
+    for node in found.orphans:
+        self.launcher.stop_node(node.name)
+
+
 _KEPT = frozenset({NodeStatus.UP})
 _NOTICED = property(lambda life: life.noticed_end)
 
@@ -127,7 +139,10 @@ MUTATIONS: tuple[Mutation, ...] = tuple(
         ("double-count an interval", lambda: patch("bouted.ledger.charge.pieces", _first_twice)),
         ("do not reprice", lambda: patch.object(MarketKeeper, "_reprice", lambda *_: None)),
         ("ignore the cap", lambda: patch.object(HeldConfig, "limits", _dear_limits)),
+        ("no guard before spending", lambda: patch("bouted.reconcile.execute.refuse_launch", _lets)),
+        ("no guard before stopping much", lambda: patch("bouted.reconcile.execute.refuse_mass_stop", _lets)),
         ("reuse an incarnation", lambda: patch("bouted.store.read_fleet._incarnations", _none)),
+        ("end orphans without a row", lambda: patch.object(Sweeper, "end", _end_unwritten)),
         ("skip the sweep", lambda: patch.object(Service, "sweep", _nothing)),
         ("forget back-off of offers", lambda: _no_backoff()),
         ("lose the plan in force at a restart", lambda: patch.object(Reconciler, "begin", _forget_plan)),

@@ -16,6 +16,7 @@ T = TypeVar("T")
 LEAST_BILLED = timedelta(seconds=60)  # as both providers say
 LISTED_FOR = timedelta(hours=2)
 SWEPT_FOR = timedelta(hours=48)
+GIVEN_BACK = "given back"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Engine:
 @dataclass(slots=True, kw_only=True)
 class Machine:
     """One rented machine. `id` is the provider's own name for it; `listed_at` is when its lists begin to hold
-    it."""
+    it. `stray`: no daemon asked for it. `ended_why` is GIVEN_BACK where one ended it.
+    """
 
     name: str
     id: str
@@ -43,7 +45,9 @@ class Machine:
     listed_at: datetime
     up_at: datetime
     lease_until: datetime
+    stray: bool = False
     ended_at: datetime | None = None
+    ended_why: str = ""
     engines: dict[str, Engine] = field(default_factory=dict)
 
     def end(self, now: datetime) -> datetime | None:
@@ -94,6 +98,7 @@ class Cloud:
     """Everything that exists at the provider, whoever asked for it. Its time is the true time.
 
     `changed` is called after every change, with a line that tells it; `stir` when something comes up.
+    `swept_s` is when a daemon last asked for the full list.
     """
 
     loop: VirtualLoop
@@ -107,6 +112,7 @@ class Cloud:
     engine_version: str = "vllm 1"
     machines: list[Machine] = field(default_factory=list)
     turned_away: dict[str, TurnedAway] = field(default_factory=dict)
+    swept_s: float = -1.0
 
     def running(self) -> list[Machine]:
         """The machines that are billed now."""
@@ -180,7 +186,7 @@ class Cloud:
 
     def end(self, machine: Machine, why: str) -> None:
         """End a machine now, with everything on it."""
-        machine.ended_at = self.loop.now()
+        machine.ended_at, machine.ended_why = self.loop.now(), why
         machine.engines.clear()
         self.changed(f"cloud: {machine.name} ends: {why}")
         self.stir()

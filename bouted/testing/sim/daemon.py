@@ -23,6 +23,7 @@ from bouted.testing.sim.gate import Crash, Gate, watch_engine
 from bouted.testing.sim.launcher import SimLauncher, SimProber, Watched
 from bouted.testing.sim.market import Load, SimSource, SimTraffic, feeds_of
 from bouted.testing.sim.planner import CheapestMaker
+from bouted.testing.sim.rash import RashExecutor
 from bouted.testing.sim.vtime import InTurn, SkewedClock, TurnLock
 
 LONGEST_STEP_S = 3600.0
@@ -128,7 +129,10 @@ class Daemon:
         service.market.rng = self.around.rng
         service.market.start = _ask_at_once
         service.notices.start = _hear_at_once
-        setattr(service.reconciler.executor, "spending", TurnLock())  # noqa: B010 - no thread to hold up
+        executor = service.reconciler.executor
+        executor = RashExecutor(executor.store, executor.launcher, executor.clock, executor.in_thread)
+        setattr(executor, "spending", TurnLock())  # noqa: B010 - no thread to hold up
+        service.reconciler.executor = executor
         return service
 
     async def _work(self, service: Service) -> None:

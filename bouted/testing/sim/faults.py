@@ -36,6 +36,7 @@ class Kind(StrEnum):
     LOCKED = "the database is locked"
     TAKEOVER = "the daemon is paused, another takes over"
     CLOCK = "the daemon's clock jumps"
+    RASH = "a pass decides to spend and to stop too much"
     # People's, and the load's.
     BUDGET = "the budget is edited"
     FLOOR = "the serving floor is edited"
@@ -82,6 +83,7 @@ _WEIGHTS = {
     Kind.STOCK_OUT: 2,
     Kind.CRUNCH: 2,
 }
+_RASH = 0.5  # of the days have one such pass
 _LONGEST_S = {
     Kind.CRASH: 900.0,
     Kind.STOCK_OUT: 7200.0,
@@ -100,7 +102,7 @@ _LONGEST_S = {
 def script_of(seed: int, *, most: int = 12) -> Script:
     """The script of a seed: up to `most` faults, often close together, none in the calm at the end."""
     rng = Random(f"script {seed}")
-    kinds = list(Kind)
+    kinds = [kind for kind in Kind if kind is not Kind.RASH]
     weights = [_WEIGHTS.get(kind, 1) for kind in kinds]
     faults: list[Fault] = []
     while len(faults) < rng.randint(most // 2, most):
@@ -108,6 +110,9 @@ def script_of(seed: int, *, most: int = 12) -> Script:
         for kind in rng.choices(kinds, weights, k=rng.choice((1, 1, 2, 3))):
             faults.append(_fault(rng, kind, at_s))
             at_s += rng.expovariate(1 / 40.0)
+    apart = Random(f"rash {seed}")  # every other fault stays what it is
+    if apart.random() < _RASH:
+        faults.append(_fault(apart, Kind.RASH, apart.uniform(60.0, DAY_S - CALM_S - 7200.0)))
     return Script(seed=seed, faults=tuple(sorted(faults, key=lambda fault: fault.at_s)))
 
 

@@ -31,6 +31,7 @@ _LISTENS_S = 4
 def happen(world: World, fault: Fault) -> None:
     """Do it now."""
     world.tell(f"FAULT: {fault.kind} (for {fault.span_s:.0f} s, {fault.size:g}, {fault.pick:g})")
+    world.faulted_s = world.loop.time()
     _WAYS[fault.kind](world, fault)
     world.stirred.set()
 
@@ -38,6 +39,7 @@ def happen(world: World, fault: Fault) -> None:
 def _later(world: World, fault: Fault, mend: Callable[[], None]) -> None:
     def mended() -> None:
         world.tell(f"over: {fault.kind}")
+        world.faulted_s = world.loop.time()
         mend()
         world.stirred.set()
 
@@ -207,6 +209,7 @@ def _orphan(world: World, fault: Fault) -> None:
             listed_at=now,
             up_at=now + timedelta(seconds=30),
             lease_until=now + timedelta(seconds=world.cloud.lease_s),
+            stray=True,
         )
     )
 
@@ -244,6 +247,12 @@ def _clock(world: World, fault: Fault) -> None:
     clock = daemon.clock
     clock.off_s = -_DAY_S if fault.size < 0.4 else (fault.size - 0.5) * 2 * _AHEAD_S
     _later(world, fault, lambda: setattr(clock, "off_s", 0.0))
+
+
+def _rash(world: World, fault: Fault) -> None:
+    daemon = world.active
+    if daemon is not None and daemon.service is not None:
+        setattr(daemon.service.reconciler.executor, "rash", True)  # noqa: B010 - the daemon made it so
 
 
 def _budget(world: World, fault: Fault) -> None:
@@ -313,6 +322,7 @@ _WAYS: Mapping[Kind, Callable[[World, Fault], None]] = {
     Kind.LOCKED: _disk,
     Kind.TAKEOVER: _takeover,
     Kind.CLOCK: _clock,
+    Kind.RASH: _rash,
     Kind.BUDGET: _budget,
     Kind.FLOOR: _floor,
     Kind.UPGRADE: _upgrade,

@@ -10,7 +10,7 @@ from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
 from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
 from bouted.reconcile.observe import Health
-from bouted.testing.sim.cloud import LISTED_FOR, SWEPT_FOR, Cloud
+from bouted.testing.sim.cloud import GIVEN_BACK, LISTED_FOR, SWEPT_FOR, Cloud
 from bouted.testing.sim.gate import Gate
 from bouted.testing.sim.vtime import pause
 
@@ -94,7 +94,7 @@ class SimLauncher:
         if name not in self.ending and self.cloud.rng.random() < 0.5:
             self.ending.add(name)
             raise NotYet(f"node {name} is ending")
-        self.cloud.end(machine, "given back")
+        self.cloud.end(machine, GIVEN_BACK)
         self.gate.passed(f"after stopping {name}")
 
     def seen(self) -> Seen:
@@ -109,6 +109,7 @@ class SimLauncher:
         """What the provider's full list says; as stale or partial as the quick one."""
         self.gate.passed("before sweeping")
         self._weather()
+        self.cloud.swept_s = self.cloud.loop.time()
         listed = self.cloud.list_nodes(SWEPT_FOR, self.cloud.list_time())
         return self.cloud.looked_at(Seen(nodes=listed, replicas=())).nodes
 

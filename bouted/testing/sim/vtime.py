@@ -44,7 +44,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def now(self) -> datetime:
         """The true time in the simulated world."""
-        return START + timedelta(seconds=self.time())
+        return self.at(self.time())
+
+    def at(self, at_s: float) -> datetime:
+        """The true time at so many seconds of the day."""
+        return START + timedelta(seconds=at_s)
 
 
 class SkewedClock:

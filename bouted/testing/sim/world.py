@@ -56,6 +56,7 @@ class World:
     looked_s: float = 0.0
     caps: deque[tuple[float, Decimal]] = field(default_factory=deque)
     repriced_s: float = -1e9
+    faulted_s: float = 0.0
     obstructed_until: float = 0.0
     over_cap_until: float = 0.0
     found: Violation | None = None
@@ -224,6 +225,14 @@ class World:
         weather, active = self.cloud.weather, self.active
         sees = not weather.lists and not weather.failing
         return sees and active is not None and not active.gate.broken and not self.rows.paused
+
+    def troubled(self) -> bool:
+        """Something is wrong now that no daemon can mend, or is about to be."""
+        weather, active = self.cloud.weather, self.active
+        scarce = weather.out or weather.over_quota or weather.late_s or weather.slow_s
+        untold = self.loop.time() < self.repriced_s + PRICES_TOLD_S
+        wavers = active is None or active.gate.countdown is not None or active.clock.off_s
+        return not self._healthy() or bool(scarce or untold or wavers)
 
     def _moment(self, before: Rows) -> Moment:
         now_s = self.loop.time()
