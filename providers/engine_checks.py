@@ -114,27 +114,12 @@ class OptionChecks:
         return ""
 
     def file(self, key: str) -> str:
-        """The absolute path of a file that can be read and holds some text; "" unless given."""
+        """The absolute path of a file, which need not be there now; "" unless given."""
         value = self._take(key, "")
-        if value == "":
-            return ""
-        if not isinstance(value, str) or not value.startswith("/"):
-            self._wrong(key, f"must be the absolute path of a file, got {value!r}")
-            return ""
-        try:
-            with open(value, encoding="utf-8") as file:
-                empty = not file.read().strip()
-        except OSError as error:
-            self._wrong(
-                key, f"{value} cannot be read: {error.strerror}", "check the path and who may read it"
-            )
-            return ""
-        except UnicodeDecodeError:
-            self._wrong(key, f"{value} holds no text")
-            return ""
-        if empty:
-            self._wrong(key, f"{value} is empty")
-        return "" if empty else value
+        if isinstance(value, str) and (value == "" or value.startswith("/")):
+            return value
+        self._wrong(key, f"must be the absolute path of a file, got {value!r}")
+        return ""
 
     def _take(self, key: str, default: object) -> object:
         self._asked.append(key)
@@ -142,3 +127,16 @@ class OptionChecks:
 
     def _wrong(self, key: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(path=f"{self._path}.{key}", message=message, hint=hint))
+
+
+def no_text(file: str, path: str) -> Problem | None:
+    """What is wrong with an option's file that must hold some text; None when it does."""
+    try:
+        with open(file, encoding="utf-8") as text:
+            said = "" if text.read().strip() else f"{file} is empty"
+    except OSError as error:
+        hint = "check the path and who may read it"
+        return Problem(path=path, message=f"{file} cannot be read: {error.strerror}", hint=hint)
+    except UnicodeDecodeError:
+        said = f"{file} holds no text"
+    return Problem(path=path, message=said) if said else None

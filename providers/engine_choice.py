@@ -11,7 +11,7 @@ from bouted.reconcile.launcher import ReplicaOrder, ToLoad
 
 from . import sglang, vllm
 from .engine_adapter import TOKEN
-from .engine_checks import OptionChecks
+from .engine_checks import OptionChecks, no_text
 from .engine_options import EngineOptions, read_engine
 from .engine_start import EngineStart
 from .engine_weights import gated
@@ -21,11 +21,13 @@ _ADAPTERS = {Engine.VLLM: vllm.start_of, Engine.SGLANG: sglang.start_of}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engines:
-    """How each engine is set up, and the file with the hub's token ("": none)."""
+    """How each engine is set up, and the file with the hub's token ("": none), as `path` of the config says.
+    The file is read when an engine starts: without it a fleet can still be looked at and stopped."""
 
     vllm: EngineOptions
     sglang: EngineOptions
     hf_token_file: str = ""
+    path: str = "engines"
 
     @classmethod
     def from_config(cls, options: Mapping[str, object], path: str) -> "Engines":
@@ -36,7 +38,9 @@ class Engines:
         problems = (*asked.problems(), *(one for _, found in read.values() for one in found))
         if problems:
             raise ConfigErrors("config", problems)
-        return cls(vllm=read[Engine.VLLM][0], sglang=read[Engine.SGLANG][0], hf_token_file=token_file)
+        return cls(
+            vllm=read[Engine.VLLM][0], sglang=read[Engine.SGLANG][0], hf_token_file=token_file, path=path
+        )
 
     def start_of(self, order: ReplicaOrder) -> EngineStart:
         """The start of one replica by its engine's adapter, with the token as its file has it now."""
@@ -45,7 +49,10 @@ class Engines:
 
     def require_loadable(self, wanted: Sequence[ToLoad]) -> None:
         """ConfigErrors with all of these weights that no engine could load as things are now."""
-        token = TOKEN in self._secrets()
+        lacks = no_text(self.hf_token_file, f"{self.path}.hf_token_file") if self.hf_token_file else None
+        if lacks is not None:
+            raise ConfigErrors("config", (lacks,))
+        token = bool(self.hf_token_file)
         found = (gated(one.weights, self._options(one.engine), token=token, path=one.path) for one in wanted)
         problems = tuple(problem for problem in found if problem is not None)
         if problems:

@@ -69,11 +69,11 @@ def test_an_option_that_makes_no_sense_is_told_in_one_line(options: dict[str, ob
     assert str(wrong.value) == f"config engines.vllm.{line}"
 
 
-def test_all_mistakes_of_both_engines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_both_engines_are_told_at_once() -> None:
     options = {
         "vllm": {"version": 1, "cash": "/x"},
         "sglang": ["0.5.23"],
-        "hf_token_file": str(tmp_path / "none"),
+        "hf_token_file": "none",
         "sglangs": {},
     }
     with pytest.raises(ConfigErrors) as wrong:
@@ -92,6 +92,14 @@ def test_the_token_is_read_when_an_engine_starts_so_a_new_one_needs_no_restart(t
     file.unlink()
     with pytest.raises(Misconfigured, match="cannot be read"):
         engines.start_of(a_replica_order())
+
+
+def test_without_its_token_file_a_fleet_can_still_be_stopped_and_nothing_new_is_planned(
+    tmp_path: Path,
+) -> None:
+    engines = Engines.from_config({"hf_token_file": str(tmp_path / "none")}, PATH)
+    with pytest.raises(ConfigErrors, match=r"hf_token_file.*cannot be read"):
+        engines.require_loadable(())
 
 
 def test_the_shape_says_which_engine_starts() -> None:
