@@ -93,16 +93,16 @@ def _with_facts(record: NodeRecord, cluster: SkyCluster | None) -> NodeRecord:
 
 def _intent(record: NodeRecord, look: SkyLook, word: Word, now: datetime) -> Next:
     """Whoever wrote the intent may have died before or after asking: a launch under way is taken up. What is
-    up is never launched again: its keeper is asked first, then started once more."""
+    up is not launched again: its keeper is asked first. One that gives no word is no node yet, whatever its
+    cluster is called: a launch that was cut short goes on where it was."""
     running, cluster = look.launching(record.name), look.cluster(record.name)
     if running is not None:
         return Next(record=record.to(Phase.LAUNCHING, now, running.id))
     if word.answers:
         return Next(record=record.to(Phase.UP, now))
-    if cluster is not None and cluster.status == "UP":
-        if word.silent_since is None and cluster.address is not None:
-            return Next(record=record)
-        return Next(record=record.to(Phase.REACHING, now), ask=Ask.RUN_AGAIN)
+    is_up = cluster is not None and cluster.status == "UP" and cluster.address is not None
+    if is_up and word.silent_s(now) <= SILENT_S:
+        return Next(record=record)
     if record.tries >= MOST_TRIES:
         why = Refused(why=Why.BROKEN, detail=f"{record.tries} launches were asked for and lost")
         return failed(record, why, cluster, now)
