@@ -41,8 +41,9 @@ def run_with(config_path: Path, brings: Brings) -> int:
     """The same, with another outside: for tests that want a real daemon but no search."""
     loaded = load(config_path, to_rent=True)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    for noisy in ("alembic", "apscheduler", "boto3", "botocore", "google", "httpx", "urllib3", "watchfiles"):
+    for noisy in ("alembic", "boto3", "botocore", "google", "httpx", "urllib3", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # warns of each turn that a job misses
     lock = StateLock(made(loaded.config.state_dir))
     lock.take()
     check_left_log(loaded.config.database_url())

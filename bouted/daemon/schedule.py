@@ -23,8 +23,8 @@ class Job:
     """Something the daemon does every so often; how often is asked again for every turn."""
 
     name: str
-    do: Callable[[], Awaitable[None]]
-    every_s: Callable[[], float]
+    do: Callable[[], Awaitable[None]] = field(repr=False)  # a method of the daemon: its repr is everything
+    every_s: Callable[[], float] = field(repr=False)
 
 
 def always(every_s: float) -> Callable[[], float]:
@@ -75,7 +75,9 @@ class Schedule:
         """Do this at once, and then every so often."""
         self.jobs[job.name] = job
         self.turn_at[job.name] = asyncio.get_running_loop().time()
-        self.scheduler.add_job(self._attend, Turns(job), (job,), next_run_time=AT_ONCE, id=job.name)
+        self.scheduler.add_job(
+            self._attend, Turns(job), (job,), next_run_time=AT_ONCE, id=job.name, name=job.name
+        )
 
     async def quiesce(self) -> None:
         """Start no more jobs, let those under way finish."""

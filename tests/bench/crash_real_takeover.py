@@ -25,7 +25,7 @@ from bouted.testing.deployment import free_port
 from bouted.testing.doomed import Steps, doomed
 from bouted.testing.fleet import an_offer, planned
 from bouted.testing.processes import end_engines, until
-from bouted.testing.settled import is_settled
+from bouted.testing.settled import unsettled
 
 PATIENCE_S = 12 * LEASE_S
 LOOK_S = 0.01
@@ -124,8 +124,15 @@ class Pair:
         until(acts, PATIENCE_S)
 
     def until_settled(self) -> None:
-        """Wait until rows, launcher and plan agree."""
-        until(lambda: is_settled(self.store, self.seen(), datetime.now(UTC)), PATIENCE_S)
+        """Wait until rows, launcher and plan agree; AssertionError tells what does not, and the logs."""
+        try:
+            until(lambda: not self._unsettled(), PATIENCE_S)
+        except AssertionError as why:
+            logs = (f"{daemon.holder} said:\n{daemon.log()}" for daemon in (self.one, self.two))
+            raise AssertionError("\n".join((f"{why}:", *self._unsettled(), *logs))) from None
+
+    def _unsettled(self) -> tuple[str, ...]:
+        return tuple(unsettled(self.store, self.seen(), datetime.now(UTC)))
 
     def until_active(self, daemon: Daemon) -> float:
         """Seconds until `daemon` holds the lease."""

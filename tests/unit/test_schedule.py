@@ -119,8 +119,33 @@ def test_a_job_still_at_work_is_not_started_again(machine: Machine) -> None:
         machine.set_clock(-DAY_S)
         assert await machine.turns_in(90.0) == {}
         assert (await machine.turns_in(25.0))["sweep"] == 1
+        await machine.turns_in(95.0)  # until it is through
 
     machine.run(story())
+
+
+def test_what_the_scheduler_says_of_a_late_job_names_it_and_tells_nothing_of_the_daemon(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Daemon:
+        def __repr__(self) -> str:
+            return "the whole daemon, with its secrets"
+
+        async def sweep(self) -> None:
+            await asyncio.sleep(15.0)
+
+        def every_s(self) -> float:
+            return 10.0
+
+    async def story() -> None:
+        daemon = Daemon()
+        machine.schedule.repeat(Job(name="sweep", do=daemon.sweep, every_s=daemon.every_s))
+        await machine.turns_in(37.0)
+
+    machine.run(story())
+    late = [record.getMessage() for record in caplog.records]
+    assert len(late) == 2
+    assert all("sweep" in line and "daemon" not in line and len(line) < 200 for line in late)
 
 
 def test_an_interval_that_became_shorter_holds_at_once_a_longer_one_from_the_next_turn_on(
