@@ -1,6 +1,5 @@
 """The folder that launchers of this machine share: one change at a time, and what is sold out there."""
 
-import fcntl
 import math
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from bouted.errors import Misconfigured, NoCapacity
 from bouted.reconcile.launcher import NodeOrder
 
+from .file_lock import alone
 from .local_files import FOREVER
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -27,10 +27,9 @@ class LocalPlace:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """One change at a time on this folder; a launcher that is killed lets go by itself."""
+        """One change at a time on this folder; Retryable while a process that does not go on holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.root / "lock"):
             yield
 
     def require_there(self, offer_id: str) -> None:

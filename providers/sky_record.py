@@ -14,6 +14,7 @@ from bouted import codec
 from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Refused
 
+from .file_lock import alone, holder
 from .local_files import write_whole
 from .sky_wire import SshAddress
 
@@ -107,10 +108,10 @@ class NodeRecords:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """One change at a time, in any number of processes; one that is killed lets go by itself."""
+        """One change at a time, in any number of processes; Retryable while one that does not go on holds
+        it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.folder / "lock"):
             yield
 
     @contextmanager
@@ -124,6 +125,11 @@ class NodeRecords:
                 yield False
             else:
                 yield True
+
+    def whose_turn(self) -> str:
+        """Who is asking SkyPilot for these nodes, in words for a person."""
+        pid = holder(self.folder / "turn")
+        return f"process {pid}" if pid else "another process"
 
     def forget(self, name: str) -> None:
         """Remove it."""

@@ -48,12 +48,16 @@ class SkyTurn:
     _stuck: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _deaf: Deaf = field(default_factory=Deaf)
     silent_since: datetime | None = None
+    _elsewhere_since: datetime | None = None
     _taken_at: datetime | None = None
 
     @property
     def trouble(self) -> str:
-        """Why SkyPilot does not answer, or cannot do for a node what is asked, once that has lasted for
-        WORTH_TELLING_S."""
+        """Why SkyPilot is not asked, does not answer, or cannot do for a node what is asked, once that has
+        lasted for WORTH_TELLING_S."""
+        if self._elsewhere_since is not None:
+            why = f"{self.records.whose_turn()} is asking SkyPilot and lets nobody else"
+            return self._lasting(why, self._elsewhere_since)
         if self.silent_since is not None:
             return self._lasting(self.server.trouble or _DEAF, self.silent_since)
         stuck = sorted((since, f"for {name}: {why}") for name, (why, since) in self._stuck.items())
@@ -67,7 +71,10 @@ class SkyTurn:
         """One turn, unless one is under way elsewhere. Never raises for what SkyPilot or a cloud does."""
         with self.records.turn() as ours:
             if ours:
+                self._elsewhere_since = None
                 self._take()
+            else:
+                self._elsewhere_since = self._elsewhere_since or self.clock.now()
 
     def _take(self) -> None:
         now = self.clock.now()

@@ -5,7 +5,6 @@ daemon, so that queries go on flowing while that restarts; whoever comes next fi
 on the node listens anywhere but on its loopback.
 """
 
-import fcntl
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from bouted.errors import Gone, Retryable
 
+from .file_lock import alone
 from .last_words import last_line
 from .local_files import read_json, write_json
 from .ports import free_port
@@ -55,8 +55,8 @@ class SshTunnel:
     def connect(self) -> None:
         """Make the connection if it does not stand, with the ports it had before."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # of two processes that find it down, one makes it
+        # Of two processes that find it down, one makes it: with a few calls, each as long as CALL_S at most.
+        with alone(self.folder / "lock", 4 * CALL_S):
             if not self._stands():
                 self._make()
 

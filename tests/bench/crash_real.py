@@ -96,7 +96,7 @@ def _take_over(bench: Bench, pair: Pair, times: int) -> None:
 def _pause(bench: Bench, pair: Pair) -> None:
     """The active one sleeps through the takeover and a whole replacement of the fleet, and wakes up."""
     active, other = (pair.one, pair.two) if pair.active() == pair.one.holder else (pair.two, pair.one)
-    active.signal(signal.SIGSTOP)
+    active.pause()
     took_s = pair.until_active(other)
     set_desired_plan(pair.store, SECOND)
     pair.until_settled()

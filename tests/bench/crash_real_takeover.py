@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
+from bouted.providers.file_lock import holder
 from crash_real_deaths import CONFIG, FIRST, SECOND, a_given_plan
 
 from bouted.daemon.identity import lease_name
@@ -56,6 +57,19 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         """Signal it."""
         os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """Stop it (SIGSTOP), though not amid a change of the fleet's folder: whoever takes over on the same
+        machine would wait for that, and say so."""
+        self._stop()
+        while holder(self.folder.parent / "fleet" / "lock") == f"{self.pid}":
+            self.signal(signal.SIGCONT)
+            sleep(LOOK_S)
+            self._stop()
+
+    def _stop(self) -> None:
+        self.signal(signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)
 
     def ended(self) -> int:
         """Wait for its end; its exit code, or minus the signal that killed it."""

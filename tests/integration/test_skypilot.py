@@ -251,6 +251,18 @@ def test_a_server_that_is_silent_ends_nothing_and_leases_are_moved_all_the_same(
     assert launcher._keepers.heard["node-1"].lease_left_s > 7000
 
 
+def test_a_turn_that_another_process_does_not_end_is_told(place: Place) -> None:
+    launcher = place.open()
+    launcher.launch(a_node_order())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sky_turn, "WORTH_TELLING_S", 0.2)
+        with place.records.turn():
+            who = f"process {os.getpid()} is asking SkyPilot and lets nobody else, for "
+            until(lambda: launcher.seen() and launcher.trouble.startswith(who))
+    until(lambda: node(launcher).up)
+    assert launcher.trouble == ""
+
+
 def test_what_skypilot_cannot_do_for_a_node_is_logged_once_and_told_while_it_lasts(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -60,7 +60,7 @@ def test_a_standby_takes_over_from_a_killed_and_from_a_paused_daemon_with_the_sa
     assert pair.seen().replicas == fleet, "the same processes under the same names"
 
     pair.until_acting(pair.two)
-    pair.two.signal(signal.SIGSTOP)
+    pair.two.pause()
     assert pair.until_active(pair.one) < LEASE_S + SLACK_S
     set_desired_plan(pair.store, SECOND)
     pair.until_settled()
