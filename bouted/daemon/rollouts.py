@@ -28,6 +28,7 @@ from bouted.reconcile.rollout import (
 )
 from bouted.store.corrections import load_corrections
 from bouted.store.events import add_events
+from bouted.store.keeping import AHEAD
 from bouted.store.open import Store
 from bouted.store.trials import load_trials, save_trial
 from bouted.workload.profile import RequestSample
@@ -90,7 +91,7 @@ class Rollouts:
 
     def _known(self, fleet: FleetState) -> dict[str, Trial]:
         """How far the kinds of the fleet are, by shape id. One that was measured before is proved."""
-        if self.trials is None:
+        if self.trials is None or self._is_ahead(self.trials):
             self.trials = load_trials(self.store)
         shapes = {replica.shape for replica in fleet.replicas if replica.live}
         keys = {shape.id: self._key(shape) for shape in shapes}
@@ -100,6 +101,10 @@ class Rollouts:
             for key in new:
                 self._reach(key, Step.PROVED if key in measured else Step.CANARY, now)
         return {shape_id: self.trials[key] for shape_id, key in keys.items()}
+
+    def _is_ahead(self, trials: Mapping[str, Trial]) -> bool:
+        """The clock was set back: what waits on it is mended in the store."""
+        return any(trial.since > self.clock.now() + AHEAD for trial in trials.values())
 
     def _judged(self, kind: OnTrial, record: Record, plan: Plan, rules: RolloutRules) -> Showing:
         if not record.requests or not tells(kind, record.requests, rules, self.clock.now()):

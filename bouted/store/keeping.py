@@ -34,6 +34,7 @@ from bouted.store.tables import (
     SpendCuts,
     SpendPrices,
 )
+from bouted.store.trials import mend_trials
 
 AT_ONCE = 500  # rows in one transaction
 PAGES_AT_ONCE = 1000  # 4 MB
@@ -88,7 +89,7 @@ def _free_pages(connection: sqlite3.Connection) -> int:
 
 def mend_future(store: Store, now: datetime) -> int:
     """After the clock was set back: what claims to have moved later than now moved now, so that its timeouts
-    run again. Returns how many rows were ahead."""
+    run again, and its trial goes on. Returns how many rows were ahead."""
     ahead = now + AHEAD
     with store.reading() as session:
         rows: list[tuple[type[Nodes] | type[Replicas], str]] = [
@@ -100,7 +101,7 @@ def mend_future(store: Store, now: datetime) -> int:
         with store.writing() as session:
             for table, name in rows:
                 session.execute(update(table).where(table.name == name).values(since=now))
-    return len(rows)
+    return len(rows) + mend_trials(store, now, ahead)
 
 
 def _until_done(store: Store, step: Callable[[Session], int]) -> int:

@@ -1,9 +1,14 @@
 """How far each kind of replica was proved, kept as documents: a fact each, so none is ever changed."""
 
-from bouted.codec import dump, parse
+from datetime import datetime
+
+from sqlalchemy import delete
+
+from bouted.codec import content_hash, dump, parse
 from bouted.reconcile.rollout import Trial
 from bouted.store.documents import list_documents, put_document
 from bouted.store.session import Store
+from bouted.store.tables import Documents
 
 TRIAL = "trial"
 
@@ -22,3 +27,19 @@ def load_trials(store: Store) -> dict[str, Trial]:
 def save_trial(store: Store, trial: Trial) -> None:
     """Keeps that a kind reached a step; it stands until a later one."""
     put_document(store, TRIAL, dump(Trial, trial))
+
+
+def mend_trials(store: Store, now: datetime, ahead: datetime) -> int:
+    """After the clock was set back: a step that claims to be reached later than `ahead` was reached now.
+    Returns how many kinds were on one."""
+    bodies = list_documents(store, TRIAL)
+    future = [body for body in bodies if parse(Trial, body).since > ahead]
+    if not future:
+        return 0
+    latest = load_trials(store)
+    found = sorted({parse(Trial, body).kind for body in future})
+    for kind in found:
+        save_trial(store, Trial(kind=kind, step=latest[kind].step, since=now))
+    with store.writing() as session:
+        session.execute(delete(Documents).where(Documents.hash.in_([content_hash(body) for body in future])))
+    return len(found)

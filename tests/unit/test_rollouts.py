@@ -38,6 +38,7 @@ from bouted.store.corrections import load_corrections, save_corrections
 from bouted.store.documents import put_document
 from bouted.store.events import list_events
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node, move_replica
+from bouted.store.keeping import mend_future
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan, list_plans, save_plan, set_desired_plan
 from bouted.store.snapshot import load_snapshot
@@ -244,6 +245,16 @@ def test_a_kind_with_a_correction_or_a_proof_is_not_tried_again(bench: Bench) ->
     bench.serve("a", OLD[0], "old")
     assert bench.look() == {}
     assert load_trials(bench.store)[OLD_KEY].step is Step.PROVED
+
+
+def test_a_clock_that_is_set_back_amid_a_trial_delays_it_by_no_more_than_a_step(midway: Bench) -> None:
+    before = midway.clock.now()
+    midway.clock.advance(5 * 3600)
+    assert midway.look() == {"L4": Step.QUARTER}
+    midway.clock = midway.rollouts.clock = ManualClock(before)
+    assert mend_future(midway.store, midway.clock.now()) == 1
+    assert steps_until_proved(midway, requests=25) == [Step.QUARTER, Step.HALF]
+    assert load_trials(midway.store)[NEW_KEY].since == midway.clock.now()
 
 
 def test_what_is_learned_in_the_middle_of_a_trial_does_not_end_it(midway: Bench) -> None:

@@ -14,6 +14,7 @@ from bouted.daemon.keeping import HouseKeeper
 from bouted.errors import Gone
 from bouted.events import EventKind
 from bouted.market.offers import Offer
+from bouted.reconcile.rollout import Step, Trial
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.documents import get_document
 from bouted.store.events import list_events
@@ -24,6 +25,7 @@ from bouted.store.prices import price_history, record_offers
 from bouted.store.session import Store
 from bouted.store.spend import spend_usd
 from bouted.store.tables import Actions, Base, Documents, Events, Nodes, PriceObservations, Replicas
+from bouted.store.trials import load_trials, save_trial
 from bouted.testing.clock import ManualClock
 from bouted.testing.fleet import START, an_offer
 from bouted.testing.passes import at_once
@@ -160,6 +162,29 @@ def test_after_the_clock_was_set_back_a_day_waiting_begins_anew(each_store: Stor
     assert [node.since for node in fleet.nodes] == [now]
     assert [replica.since for replica in fleet.replicas] == [now]
     assert mend_future(each_store, now) == 0
+
+
+def test_a_trial_that_is_ahead_of_the_clock_goes_on_from_its_step_and_the_others_stay(
+    each_store: Store,
+) -> None:
+    now = START + timedelta(hours=1)
+    reached = [
+        Trial(kind="k", step=Step.CANARY, since=START),
+        Trial(kind="k", step=Step.QUARTER, since=now + timedelta(hours=5)),
+        Trial(kind="k", step=Step.HALF, since=now + timedelta(hours=6)),
+        Trial(kind="proved", step=Step.PROVED, since=START),
+    ]
+    for trial in reached:
+        save_trial(each_store, trial)
+    assert mend_future(each_store, now) == 1
+    assert load_trials(each_store) == {
+        "k": Trial(kind="k", step=Step.HALF, since=now),
+        "proved": reached[-1],
+    }
+    later = now + timedelta(hours=7)
+    save_trial(each_store, Trial(kind="k", step=Step.CANARY, since=later))
+    assert load_trials(each_store)["k"].step is Step.CANARY, "what was ahead never comes back"
+    assert mend_future(each_store, later) == 0
 
 
 def test_a_minute_ahead_is_no_reason_to_change_anything(each_store: Store) -> None:
