@@ -77,8 +77,8 @@ sky-test: setup $(VENV)/.sky-ready ## Rent machines from a stand-in for EC2 thro
 	@BOUTED_SKY=1 $(BIN)/pytest -rs tests/sky $(PYTEST_ARGS)
 
 $(VENV)/.sky-ready: pyproject.toml
-	@echo "sky-test: installing what SkyPilot needs for AWS"
-	@$(PIP) -e '.[dev,aws]'
+	@echo "sky-test: installing what SkyPilot needs for AWS and Kubernetes"
+	@$(PIP) -e '.[dev,aws,kubernetes]'
 	@touch $@
 
 bench-sky: setup $(VENV)/.sky-ready ## Run whole deployments on a real SkyPilot at that stand-in (root; an hour; ROWS names parts)

@@ -14,11 +14,10 @@ from .ports import is_free
 from .sky_api import SkyApi
 from .sky_check import CloudCheck, clouds_in
 from .sky_home import LINKED, SkyHome
-from .sky_options import SkyOptions
+from .sky_options import OWN, SkyOptions
 from .sky_wire import UNDER_WAY, SkyRaised
 
 RENTED = ("aws", "gcp", "azure", "lambda", "runpod")
-OWN = {"ssh": "ssh", "k8s": "kubernetes"}
 PROGRAMS = {"ssh": "openssh-client", "rsync": "rsync"}
 CHECK_S, LOOK_S = 180.0, 1.0
 ANSWER = "clouds"

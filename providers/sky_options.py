@@ -1,6 +1,6 @@
 """The options of the SkyPilot launcher, as the config has them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .sky_images import LIKE, Images, read_images
 PATH = "launcher.options"
 PORT = 46590  # beside SkyPilot's own default, so that a user's API server is not met
 DISK_GIB = 256
+OWN = {"ssh": "ssh", "k8s": "kubernetes"}  # SkyPilot's clouds that own machines are, by how an infra begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,22 @@ class SkyOptions:
         )
 
     def settings(self) -> dict[str, object]:
-        """SkyPilot's own config."""
-        return ({"allowed_clouds": list(self.clouds)} if self.clouds else {}) | dict(self.sky)
+        """SkyPilot's own config. Of the contexts of a kubeconfig it uses the current one alone, unless it is
+        told which."""
+        own = {OWN[kind] for kind, _ in self._own_places()}
+        found: dict[str, object] = dict(self.sky)
+        if self.clouds:
+            found = {"allowed_clouds": sorted({*self.clouds, *own}), **found}
+        contexts = sorted({context for kind, context in self._own_places() if kind == "k8s"})
+        theirs = found.get("kubernetes", {})
+        if contexts and isinstance(theirs, Mapping):
+            found["kubernetes"] = {"allowed_contexts": contexts, **theirs}
+        return found
+
+    def _own_places(self) -> Iterator[tuple[str, str]]:
+        for place in self.infra.values():
+            kind, _, name = place.partition("/")
+            yield kind, name
 
 
 def _sky(section: object) -> tuple[Mapping[str, object], tuple[Problem, ...]]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bouted.testing.ec2.needs import command, missing_packages
+from bouted.testing.ec2.needs import OWN_MACHINES, command, missing_packages
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def main() -> None:
     """Install them if this is Debian and we are root; what is missing even then, the tests tell."""
-    missing = missing_packages()
+    missing = missing_packages(OWN_MACHINES)
     if not missing or os.geteuid() != 0 or not command("apt-get"):
         return
     print(f"installing {' '.join(missing)}", file=sys.stderr)

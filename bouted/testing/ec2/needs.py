@@ -5,8 +5,10 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 SHELL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UNSHARE = ("unshare", "--pid", "--net", "--mount", "--uts", "--ipc", "--fork", "--kill-child")
@@ -21,6 +23,8 @@ _COMMANDS = {
     "rsync": "rsync",
     "sudo": "sudo",
 }
+OWN_MACHINES = {"socat": "socat", "nc": "netcat-openbsd"}
+"""What SkyPilot wants beside these to reach a Kubernetes cluster or an SSH pool; no machine here does."""
 _MODULES = {"moto": "moto[server]", "boto3": "boto3", "sky": "skypilot[aws]", "awscli": "skypilot[aws]"}
 _OVERLAY = """
 set -eu
@@ -48,9 +52,10 @@ def why_not() -> str:
     return _no_namespaces() or _port_22_taken()
 
 
-def missing_packages() -> list[str]:
-    """The Debian packages to install."""
-    return sorted({package for name, package in _COMMANDS.items() if not command(name)})
+def missing_packages(more: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """The Debian packages to install; `more` are the packages of further commands."""
+    wanted = {**_COMMANDS, **more}
+    return sorted({package for name, package in wanted.items() if not command(name)})
 
 
 def command(name: str) -> str | None:
