@@ -33,7 +33,7 @@ from bouted.store.control import Control
 from bouted.store.events import newest_event
 from bouted.store.interrupted import close_interrupted
 from bouted.store.open import Store
-from bouted.store.snapshot import refreshed
+from bouted.store.snapshot import Snapshot, refreshed
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ DRAIN_SETTLE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass saw and did; `held` is what waits, and for what."""
+    """What one pass saw and did; `held` is what waits, and for what, `rows` what it left in the store."""
 
-    fleet: FleetState
+    rows: Snapshot
     seen: Seen
     health: tuple[Health, ...]
     plan: Plan | None
@@ -53,6 +53,11 @@ class Pass:
     outcomes: tuple[Outcome, ...]
     unknown: tuple[str, ...]
     held: tuple[Held, ...] = ()
+
+    @property
+    def fleet(self) -> FleetState:
+        """The fleet after it."""
+        return self.rows.fleet
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +112,7 @@ class Reconciler:
         outcomes = await self._act(decision, plan, control)
         after = refreshed(self.store, self.clock.now(), rows)
         return Pass(
-            fleet=after.fleet,
+            rows=after,
             seen=look.seen,
             health=look.health,
             plan=plan,

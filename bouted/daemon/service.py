@@ -33,7 +33,7 @@ from bouted.store.events import add_events
 from bouted.store.lease import DAEMON_LEASE, lease_now, release_lease, renew_lease
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
-from bouted.store.snapshot import load_snapshot, refreshed
+from bouted.store.snapshot import Snapshot, load_snapshot, refreshed
 from bouted.systemd_notify import notify
 from bouted.threads import InThread
 from bouted.workload.observe import Measured
@@ -224,7 +224,7 @@ class Service:
             ),
             targets_met=self._targets_met(),
         )
-        rows = load_snapshot(self.store, self.clock.now())
+        rows = self._rows()
         self.rollback.consider(beliefs, self.traffic.samples, rows)
         self.replanner.consider(beliefs, refreshed(self.store, self.clock.now(), rows))
         failure = self.replanner.failure
@@ -302,6 +302,15 @@ class Service:
         fleet = self.last.fleet
         live = [node.name for node in fleet.nodes if node.live and not is_adopted(node)]
         return (*live, *(row.name for row in fleet.unreadable if row.is_node))
+
+    def _rows(self) -> Snapshot:
+        """As the last pass left them, while that is so."""
+        now = self.clock.now()
+        return (
+            load_snapshot(self.store, now)
+            if self.last is None
+            else refreshed(self.store, now, self.last.rows)
+        )
 
     def _tell(self, kind: EventKind, severity: Severity, message: str) -> None:
         log.info("%s", message)
