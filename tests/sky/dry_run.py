@@ -24,7 +24,7 @@ class Noting(backends.CloudVmRayBackend):
 
 def gone_through(config: dict[str, Any]) -> dict[str, Any]:
     """The launch of a task with all that comes before something is rented or made."""
-    task, backend = sky.Task.from_yaml_config(config), Noting()
+    task, backend = sky.Task.from_yaml_config(config), Noting()  # type: ignore[no-untyped-call]
     try:
         execution.launch(task, cluster_name=task.name, dryrun=True, backend=backend)
     except Exception as error:

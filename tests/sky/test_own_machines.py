@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from bouted.providers.sky_home import SkyHome, user_of
 from bouted.providers.sky_options import OWN, SkyOptions
+from bouted.providers.sky_places import ZoneNames
 from bouted.providers.sky_resources import SkyChoice, SkyNames, choice_of
 from bouted.providers.sky_task import node_task
-from bouted.providers.sky_zones import ZoneNames
 
 from bouted.market.offers import Market
 from bouted.testing.deployment import free_port
