@@ -45,13 +45,22 @@ def _advance(alert: Alert, row: AlertRow | None, deployment: str, now: datetime)
         row = _fresh(alert, now)
         if alert.wait_s > 0:
             return Due(message=None, row=row)
+    if row.opened_at > now:  # the clock was set back since
+        row = replace(row, opened_at=now)
+        if row.last_sent_at is None and alert.wait_s > 0:
+            return Due(message=None, row=row)
     if row.last_sent_at is None:
-        waited = (now - row.opened_at).total_seconds()
-        return _open(alert, row, deployment, now) if waited >= alert.wait_s else None
-    if now - row.last_sent_at >= REMIND_AFTER:
+        waited_s = (now - row.opened_at).total_seconds()
+        return _open(alert, row, deployment, now) if waited_s >= alert.wait_s else None
+    if _has_passed(REMIND_AFTER, row.last_sent_at, now):
         message = reminder(alert, deployment, row.opened_at, now)
         return Due(message=message, row=replace(row, last_sent_at=now, body=alert.what))
     return None
+
+
+def _has_passed(span: timedelta, since: datetime, now: datetime) -> bool:
+    """Also where the clock was set back since: a message too many is better than none for hours."""
+    return not timedelta(0) <= now - since < span
 
 
 def _fresh(alert: Alert, now: datetime) -> AlertRow:

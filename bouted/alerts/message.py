@@ -51,5 +51,5 @@ def _signed(usd: Decimal) -> str:
 
 
 def _hours(span: timedelta) -> str:
-    minutes = int(span.total_seconds()) // 60
+    minutes = max(0, int(span.total_seconds())) // 60  # the clock may have been set back
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -61,6 +61,7 @@ class HouseKeeper:
 
     def _back_up(self, target: Path, now: datetime) -> None:
         """Unless the last one is not a day old; a daemon that is restarted often makes no more of them."""
-        if target.exists() and now - datetime.fromtimestamp(target.stat().st_mtime, UTC) < DAY:
+        age = now - datetime.fromtimestamp(target.stat().st_mtime, UTC) if target.exists() else DAY
+        if timedelta(0) <= age < DAY:
             return
         back_up(self.store.url, target)

@@ -148,6 +148,24 @@ def test_the_end_of_an_incident_is_told_once_and_it_may_come_back() -> None:
     assert told.pass_at(7, held) == ["OPEN"]
 
 
+def test_a_clock_that_is_set_back_silences_no_incident() -> None:
+    told, held = Told(), given(config_rejected("broken", "p"))
+    assert told.pass_at(300, held) == ["OPEN"]
+    assert told.pass_at(0, held) == ["OPEN"], "once too often is better than not for hours"
+    assert "STILL OPEN" in told.messages[-1]
+    assert told.pass_at(1, held) == []
+    assert told.pass_at(2, ()) == ["RESOLVED"]
+    assert "Lasted 2 min" in told.messages[-1]
+
+
+def test_a_clock_that_is_set_back_before_an_incident_was_told_starts_its_wait_anew() -> None:
+    told, over = Told(), given(hourly_budget(spend("30")))
+    assert told.pass_at(300, over) == []
+    assert told.pass_at(0, over) == []
+    assert told.pass_at(1, over) == []
+    assert told.pass_at(2.5, over) == ["OPEN"]
+
+
 def test_an_hourly_rate_that_is_over_for_a_moment_only_is_not_told() -> None:
     told, over = Told(), given(hourly_budget(spend("30")))
     assert told.pass_at(0, over) == []

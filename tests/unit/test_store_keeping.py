@@ -1,7 +1,8 @@
 """Old rows go, a few at a time; what is live or in force or numbers a name stays; room goes back."""
 
 import asyncio
-from datetime import datetime, timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -219,6 +220,18 @@ def test_house_is_kept_once_a_day_and_a_copy_made(tmp_path: Path) -> None:
     clock.advance(3600)
     asyncio.run(house.tick(DatabaseSettings(journal_days=2)))
     assert count(store, Events) == SMALL.events
+    store.close()
+
+
+def test_a_copy_from_the_future_is_replaced_and_one_of_today_kept(tmp_path: Path) -> None:
+    store, now = fresh_store(tmp_path), datetime.now(UTC)
+    copy = tmp_path / "bouted.db.daily.backup"
+    for written_at, kept in ((now + timedelta(days=2), False), (now - timedelta(hours=1), True)):
+        copy.write_bytes(b"old")
+        os.utime(copy, (written_at.timestamp(), written_at.timestamp()))
+        house = HouseKeeper(store=store, clock=ManualClock(now), in_thread=at_once)
+        asyncio.run(house.tick(DatabaseSettings()))
+        assert (copy.read_bytes() == b"old") is kept
     store.close()
 
 
