@@ -155,19 +155,25 @@ class ActsUnderCap(Holds):
 
 @dataclass(slots=True)
 class OverCapIsBounded(Holds):
-    """A price rise is answered."""
+    """A price rise is answered, by whatever is not the serving floor."""
 
-    sentence: ClassVar[str] = "after a price rise committed dollars an hour come back under the cap in time"
+    sentence: ClassVar[str] = (
+        "after a price rise committed dollars an hour come back under the cap in time, but for serving floors"
+    )
     most_s: float = 5400.0
     since: float | None = None
 
     def passed(self, at: Moment) -> str:
-        if at.rows.committed() <= at.caps:
+        if at.rows.committed() <= at.caps or self._only_floors(at):
             self.since = None
             return ""
         self.since = at.healthy_s if self.since is None else self.since
         over_s = at.healthy_s - self.since
         return f"over the cap for {over_s:.0f} healthy seconds" if over_s > self.most_s else ""
+
+    def _only_floors(self, at: Moment) -> bool:
+        floors = {model.name: max(1, model.min_replicas) for model in at.config.models}
+        return all(at.rows.keeps_a_floor(node.name, floors) for node in at.rows.nodes.values() if node.paid)
 
 
 @dataclass(slots=True)

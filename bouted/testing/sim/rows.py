@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -77,6 +78,11 @@ class Rows:
     def ready(self, model: str) -> int:
         """Replicas of a model that serve."""
         return sum(r.model == model and r.status is ReplicaStatus.READY for r in self.replicas.values())
+
+    def keeps_a_floor(self, node: str, floors: Mapping[str, int]) -> bool:
+        """Whether a model would serve below its floor without this node."""
+        serving = Counter(r.model for r in self.on(node) if r.status is ReplicaStatus.READY)
+        return any(self.ready(model) - count < floors[model] for model, count in serving.items())
 
 
 NOTHING = Rows(nodes={}, replicas={}, desired=None, paused=False, token=0)

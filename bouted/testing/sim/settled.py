@@ -40,15 +40,8 @@ def not_as_planned(world: World) -> str:
 def _each_keeps_a_floor(world: World, rows: Rows, unwanted: Counter[str]) -> bool:
     """Whichever node of these kinds left, a model would serve below its floor: nothing can make way."""
     floors = {model.name: max(1, model.min_replicas) for model in world.config.models}
-    leaving = [node for node in rows.nodes.values() if node.live and _kind(node.slot) in unwanted]
-    return bool(leaving) and all(
-        any(rows.ready(model) - count < floors[model] for model, count in _serving(rows, node.name).items())
-        for node in leaving
-    )
-
-
-def _serving(rows: Rows, node: str) -> Counter[str]:
-    return Counter(r.model for r in rows.on(node) if r.status is ReplicaStatus.READY)
+    leaving = [node.name for node in rows.nodes.values() if node.live and _kind(node.slot) in unwanted]
+    return bool(leaving) and all(rows.keeps_a_floor(node, floors) for node in leaving)
 
 
 def _no_room(world: World, committed: Decimal, missing: Counter[str]) -> bool:
