@@ -98,7 +98,8 @@ class Cloud:
     """Everything that exists at the provider, whoever asked for it. Its time is the true time.
 
     `changed` is called after every change, with a line that tells it; `stir` when something comes up.
-    `swept_s` is when a daemon last asked for the full list.
+    `swept_s` is when a daemon last asked for the full list, `swept_with` its token: one that was overtaken
+    meanwhile writes nothing of what it saw.
     """
 
     loop: VirtualLoop
@@ -113,6 +114,7 @@ class Cloud:
     machines: list[Machine] = field(default_factory=list)
     turned_away: dict[str, TurnedAway] = field(default_factory=dict)
     swept_s: float = -1.0
+    swept_with: int = 0
 
     def running(self) -> list[Machine]:
         """The machines that are billed now."""

@@ -109,7 +109,7 @@ class SimLauncher:
         """What the provider's full list says; as stale or partial as the quick one."""
         self.gate.passed("before sweeping")
         self._weather()
-        self.cloud.swept_s = self.cloud.loop.time()
+        self.cloud.swept_s, self.cloud.swept_with = self.cloud.loop.time(), self.gate.token
         listed = self.cloud.list_nodes(SWEPT_FOR, self.cloud.list_time())
         return self.cloud.looked_at(Seen(nodes=listed, replicas=())).nodes
 

@@ -64,7 +64,8 @@ class Settling:
     def _counts(self, now_s: float) -> None:
         """As soon as a whole sweep lies behind, and nothing has come or gone since."""
         swept_s = self.world.cloud.swept_s
-        if swept_s < self.calm_s or now_s < swept_s + _WRITTEN_S or self._moves(swept_s):
+        lost = self.world.cloud.swept_with != self.world.rows.token
+        if lost or swept_s < self.calm_s or now_s < swept_s + _WRITTEN_S or self._moves(swept_s):
             self.world.stirred.set()
             return
         self.counted_s = self.calm_s
