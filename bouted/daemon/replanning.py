@@ -24,7 +24,7 @@ from bouted.store.control import update_control
 from bouted.store.events import add_events, newest_event
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store
-from bouted.store.plans import desired_plan, let_go, list_plans, set_desired_plan
+from bouted.store.plans import PlanRow, desired_plan, let_go, list_plans, set_desired_plan
 from bouted.store.snapshot import Snapshot, refreshed
 from bouted.workload.profile import WorkloadProfile
 
@@ -57,7 +57,8 @@ class Replanner:
     """Holds what the last plan was made for, and the planning under way, if any.
 
     `answered_for` is the plan in force for which it is known that no rollback waits for an answer,
-    `failed_for` the hash of the config that planning failed with last.
+    `failed_for` the hash of the config that planning failed with last. `proposed` is the newest plan where
+    that was not applied: by the mode, or because a daemon died before it was.
     """
 
     store: Store
@@ -76,6 +77,7 @@ class Replanner:
     mode: Mode = Mode.ADVISE
     answered_for: str | None = ""
     hashed: tuple[Config, str] | None = None
+    proposed: str = ""
 
     @property
     def planning(self) -> bool:
@@ -90,6 +92,7 @@ class Replanner:
         found = self.maker.recall()
         newest = list_plans(self.store, 1)
         self._recall_failure(newest[0].plan.created_at if newest else None)
+        self._recall_proposed(newest[0] if newest else None)
         if found is None:
             return
         plan, problem = found
@@ -114,6 +117,14 @@ class Replanner:
         if planned_at is None or planned_at < told.at:
             self.error = told.message.removeprefix(FAILED)
 
+    def _recall_proposed(self, newest: PlanRow | None) -> None:
+        """Unless another was put in force since."""
+        told = newest_event(self.store, (EventKind.PLAN_APPLIED, EventKind.PLAN_ROLLED_BACK))
+        if newest is None or newest.status is not PlanStatus.PROPOSED:
+            return
+        if told is None or told.at <= newest.plan.created_at:
+            self.proposed = newest.plan.id
+
     def consider(self, beliefs: Beliefs, rows: Snapshot) -> None:
         """Start planning if there is a reason to and no plan is being made. `rows` are fresh."""
         self.mode = beliefs.config.mode
@@ -125,7 +136,7 @@ class Replanner:
         current = self._situation(beliefs, rows)
         reason = (
             self._rolled_back(rows.control.desired_plan_id)
-            or self._nothing_in_force(rows)
+            or self._not_applied(rows)
             or self.policy(beliefs.config).reason(self.previous, current, current.at)
         )
         if reason is None or self._too_soon_after_failure(current):
@@ -145,12 +156,16 @@ class Replanner:
         detail = f"plan {newest.subject} was rolled back"
         return ReplanReason(trigger=Trigger.ROLLBACK, detail=detail)
 
-    def _nothing_in_force(self, rows: Snapshot) -> ReplanReason | None:
+    def _not_applied(self, rows: Snapshot) -> ReplanReason | None:
         """Where bouted acts by itself, plans that were only proposed once are not enough."""
         known_impossible = isinstance(self.failure, Infeasible | Misconfigured)
-        if self.mode is not Mode.APPLY or rows.plan is not None or self.previous is None or known_impossible:
+        if self.mode is not Mode.APPLY or self.previous is None or known_impossible:
             return None
-        return ReplanReason(trigger=Trigger.FIRST, detail="no plan is in force")
+        if rows.plan is None:
+            return ReplanReason(trigger=Trigger.FIRST, detail="no plan is in force")
+        if self.proposed:
+            return ReplanReason(trigger=Trigger.CONFIG, detail=f"plan {self.proposed} was never applied")
+        return None
 
     def _let_go_unreadable(self, rows: Snapshot) -> None:
         """A plan in force that somebody's edit has spoilt is made anew; until then nothing is moved."""
@@ -229,7 +244,7 @@ class Replanner:
 
     def _settle(self, made: Made, reason: ReplanReason) -> None:
         """Keep the incumbent, propose, or apply, by the mode as it is now: it may have changed meanwhile."""
-        plan = made.plan
+        plan, self.proposed = made.plan, ""
         first = made.plan.why[0] if made.plan.why else reason.detail
         if made.held:
             self._tell(EventKind.PLAN_HELD, Severity.INFO, plan.id, f"held: {first}")
@@ -238,6 +253,7 @@ class Replanner:
         else:
             cost = f"${plan.design.usd_per_hour:.2f}/h"
             message = f"plan {plan.id} is proposed: {cost}, {first}; act: bouted apply"
+            self.proposed = plan.id
             self._tell(EventKind.PLAN_PROPOSED, Severity.NOTICE, plan.id, message)
 
     def _accept(self, accepted_id: str | None) -> None:
@@ -255,6 +271,7 @@ class Replanner:
         message = f"plan {plan.id} applied: ${plan.design.usd_per_hour:.2f}/h; {first}"
         told = self._event(EventKind.PLAN_APPLIED, Severity.NOTICE, plan.id, message)
         set_desired_plan(self.store, plan.id, told=told)
+        self.proposed = ""
         self.applied(before, plan)
 
     def _tell(self, kind: EventKind, severity: Severity, subject: str, message: str) -> None:

@@ -466,6 +466,58 @@ def test_where_bouted_acts_by_itself_a_plan_that_was_only_proposed_is_not_enough
     assert bench.statuses() == {"p1": PlanStatus.PROPOSED, "p2": PlanStatus.APPLIED}
 
 
+def die_before_applying(bench: Bench, plan_id: str) -> None:
+    """A daemon makes a plan, writes it down, and is gone."""
+    beliefs, (_, maker) = bench.beliefs(), bench.replanner(plan_id)
+    make = maker.make(beliefs.config, OFFERS, beliefs.workload, Trigger.CONFIG, lambda _: None)
+    bench.clock.advance(60)
+    asyncio.run(make)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_plan_that_a_daemon_died_before_applying_is_made_again_once(held: bool, bench: Bench) -> None:
+    bench.consider(bench.replanner("p1")[0])
+    edit_the_targets(bench)
+    die_before_applying(bench, "p2")
+    restarted, maker = bench.replanner("p3", held=held)
+    restarted.recall(bench.config)
+    for _ in range(3):
+        bench.clock.advance(60)
+        bench.consider(restarted)
+    assert maker.triggers == [Trigger.CONFIG]
+    assert bench.told(EventKind.REPLAN)[-1] == "planning again: plan p2 was never applied"
+    plan = desired_plan(bench.store)
+    assert plan is not None
+    assert plan.id == ("p1" if held else "p3")
+
+
+def test_a_proposal_beside_a_plan_in_force_is_planned_anew_once_bouted_acts_by_itself(bench: Bench) -> None:
+    replanner, maker = bench.replanner("p1", "p2", "p3")
+    bench.consider(replanner)
+    edit_the_targets(bench)
+    for mode in (Mode.ADVISE, Mode.ADVISE, Mode.APPLY, Mode.APPLY):
+        bench.clock.advance(60)
+        bench.consider(replanner, mode=mode)
+    assert maker.triggers == [Trigger.FIRST, Trigger.CONFIG, Trigger.CONFIG]
+    assert bench.statuses()["p3"] is PlanStatus.APPLIED
+
+
+def test_what_a_person_put_in_force_after_a_newer_proposal_stands_also_after_a_restart(bench: Bench) -> None:
+    replanner, _ = bench.replanner("p1", "p2")
+    bench.consider(replanner, mode=Mode.CONFIRM)
+    edit_the_targets(bench)
+    bench.clock.advance(60)
+    bench.consider(replanner, mode=Mode.CONFIRM)
+    bench.clock.advance(60)
+    update_control(bench.store, bench.clock.now(), "cli", accepted_plan_id="p1")
+    bench.consider(replanner, mode=Mode.CONFIRM)
+    restarted, maker = bench.replanner("p3")
+    restarted.recall(bench.config)
+    bench.consider(restarted)
+    assert maker.triggers == []
+    assert bench.statuses()["p1"] is PlanStatus.APPLIED
+
+
 def test_when_planning_works_again_that_is_told_once(bench: Bench) -> None:
     replanner, _ = bench.replanner(Retryable("gone", after_s=1.0), "p1", "p2")
     bench.consider(replanner)
