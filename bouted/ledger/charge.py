@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from bouted.ledger.prices import Piece, PriceStep, pieces
 from bouted.ledger.rules import BillingRule
-from bouted.ledger.times import Life, billed_until, paid_span
+from bouted.ledger.times import Life, billed_until, paid_spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,16 @@ def charges(account: Account, rule: BillingRule, since: datetime, until: datetim
     Adjoining questions add up to the whole, whenever they are asked. What is rounded up costs what the node
     cost last.
     """
-    span = paid_span(account.life, rule)
-    if span is None:
-        return ()
-    end = min(until, billed_until(span, rule, until))
-    steps = (step for step in account.steps if span.end is None or step.at < span.end)
-    return tuple(pieces(max(span.start, since), end, account.usd_per_hour, steps))
+    return tuple(
+        piece
+        for span in paid_spans(account.life, rule)
+        for piece in pieces(
+            max(span.start, since),
+            min(until, billed_until(span, rule, until)),
+            account.usd_per_hour,
+            (step for step in account.steps if span.end is None or step.at < span.end),
+        )
+    )
 
 
 def charged_usd(account: Account, rule: BillingRule, since: datetime, until: datetime) -> Fraction:

@@ -1,11 +1,20 @@
 """When a node was paid for: from what was asked, seen and told to a span of time, and its billed end."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bouted.ledger.rules import BillingRule
 
 _US = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One machine under a node's name, by its provider's word; `end` is None while none was told."""
+
+    start: datetime
+    end: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +24,8 @@ class Life:
     `asked_at` is when it may first have cost, `noticed_end` when it was first known to have ended.
     `started_at` and `ended_at` are the provider's own word, which wins. `came_up`: it was seen running
     at least once. `restarted_at` is the latest start that the provider told of: where that is after its end,
-    another machine runs under the name.
+    another machine runs under the name. `earlier` are the machines before that one; `started_at` is its own
+    start then.
     """
 
     asked_at: datetime
@@ -24,6 +34,7 @@ class Life:
     noticed_end: datetime | None = None
     ended_at: datetime | None = None
     came_up: bool = False
+    earlier: tuple[Run, ...] = ()
 
     @property
     def said_end(self) -> datetime | None:
@@ -56,8 +67,37 @@ class Span:
         return self.start_estimated or self.end_estimated
 
 
+def runs(starts: Collection[datetime], ends: Collection[datetime]) -> tuple[Run, ...]:
+    """The machines that these words of a provider tell of, in order. Of starts that no end parts the first
+    counts, of ends that no start parts the last."""
+    found: list[Run] = []
+    for at, began in sorted([(at, False) for at in ends] + [(at, True) for at in starts]):
+        if began and (not found or found[-1].end is not None):
+            found.append(Run(at, None))
+        elif not began and found:
+            found[-1] = Run(found[-1].start, at)
+    return tuple(found)
+
+
+def paid_spans(life: Life, rule: BillingRule) -> tuple[Span, ...]:
+    """The times the node was used for money, one for each machine that it was. Where stopping does not stop
+    the bill it may have been one that was stopped and started again: that is one time."""
+    last = paid_span(life, rule)
+    if last is None:
+        return ()
+    if not life.earlier:
+        return (last,)
+    if rule.stopped_billed:
+        return (replace(last, start=min(life.earlier[0].start, last.start)),)
+    before = (
+        Span(start=r.start, end=r.end, start_estimated=False, end_estimated=False) for r in life.earlier
+    )
+    return (*before, last)
+
+
 def paid_span(life: Life, rule: BillingRule) -> Span | None:
-    """The time the node was used for money; None when it cost nothing. It never ends before it starts.
+    """The time the node's last machine was used for money; None when it cost nothing. It never ends before it
+    starts.
 
     Where stopping does not stop the bill, the provider's end counts only once the node is known to be gone.
     """

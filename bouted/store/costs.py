@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from bouted.ledger.charge import charges
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
 from bouted.ledger.shares import CostLine, Cut, cost_lines
-from bouted.ledger.times import paid_span
+from bouted.ledger.times import paid_spans
 from bouted.planner.planned import Template
 from bouted.store.session import Store
 from bouted.store.spend import accounts_between
@@ -34,13 +34,12 @@ def costs_between(
             for account in chunk:
                 offer, template = nodes[account.node]
                 rule = rule_for(account.provider, rules)
-                span = paid_span(account.life, rule)
                 found += cost_lines(
                     account.node,
                     offer,
                     charges(account, rule, since, until),
                     tuple(cuts[account.node]) or (Cut(at=account.life.asked_at, template=template),),
-                    estimated=span is not None and span.estimated,
+                    estimated=any(span.estimated for span in paid_spans(account.life, rule)),
                 )
     return tuple(found)
 

@@ -33,6 +33,7 @@ from bouted.store.tables import (
     SpendAccounts,
     SpendCuts,
     SpendPrices,
+    SpendTimes,
 )
 from bouted.store.trials import mend_trials
 
@@ -180,6 +181,7 @@ def _nodes(session: Session, before: datetime) -> int:
         (Replicas, Replicas.node),
         (NodesCounted, NodesCounted.node),
         (SpendPrices, SpendPrices.node),
+        (SpendTimes, SpendTimes.node),
         (SpendCuts, SpendCuts.node),
         (SpendAccounts, SpendAccounts.node),
     ):

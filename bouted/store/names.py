@@ -1,6 +1,6 @@
 """Names that the store shares with readers that do without SQLAlchemy."""
 
-SCHEMA_REVISION = "0010"
+SCHEMA_REVISION = "0011"
 """The newest migration this bouted knows. Revisions are four digits and only grow."""
 
 DAEMON_LEASE = "daemon"

@@ -1,7 +1,7 @@
 """What is known of each node's paid time and prices, and what was spent: worked out from that when asked.
 
-Facts are only added to, and any order of hearing them leaves the same rows: of the provider's own times the
-earliest start and the latest end stand, of two words on a price at one time the one heard later.
+Facts are only added to, and any order of hearing them leaves the same rows: of two words on a price at one
+time the one heard later stands.
 """
 
 from collections import defaultdict
@@ -10,21 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Row, or_, select
 from sqlalchemy.orm import Session
 
 from bouted.errors import Gone
 from bouted.ledger.charge import Account, as_decimal, charged_usd
 from bouted.ledger.prices import PriceStep
 from bouted.ledger.rules import SHIPPED, BillingRule, rule_for
-from bouted.ledger.times import Life
+from bouted.ledger.times import Life, runs
 from bouted.market.billed import as_billed
 from bouted.market.offers import Market, Offer
 from bouted.reconcile.observe import NodeTimes
 from bouted.store.billed import read_factors
 from bouted.store.session import Store
-from bouted.store.tables import Nodes, SpendAccounts, SpendPrices
+from bouted.store.tables import Nodes, SpendAccounts, SpendPrices, SpendTimes
 
 _MICROSECOND = timedelta(microseconds=1)
 _CLOCKS_APART = timedelta(days=2)
@@ -149,9 +150,13 @@ def note_times(session: Session, row: Nodes, started_at: datetime | None, ended_
         start_paying(session, row, started_at, came_up=True)
         account = session.get_one(SpendAccounts, row.name)
         account.noticed_end = row.ended_at
+    starts, ends = _starts(account) | {started_at}, {account.ended_at, ended_at}
     account.started_at = _known(min, account.started_at, started_at)
     account.restarted_at = _known(max, account.restarted_at, started_at)
     account.ended_at = _known(max, account.ended_at, ended_at)
+    for began, left in ((True, starts - _starts(account)), (False, ends - {account.ended_at})):
+        for at in left - {None}:
+            session.merge(SpendTimes(node=row.name, at=at, began=began))
     row.launched_at = account.started_at or row.launched_at
     session.flush()
 
@@ -205,23 +210,49 @@ def read_accounts(session: Session, which: ColumnElement[bool]) -> tuple[Account
     for node, at, usd_per_hour in session.execute(prices):
         steps[node].append(PriceStep(at=at, usd_per_hour=usd_per_hour))
     rows = session.execute(select(*SpendAccounts.__table__.c).where(which).order_by(SpendAccounts.node))
+    more = _more_times(session, which)
     return tuple(
         Account(
             node=row.node,
             provider=row.provider,
-            life=Life(
-                asked_at=row.asked_at,
-                started_at=row.started_at,
-                restarted_at=row.restarted_at,
-                noticed_end=row.noticed_end,
-                ended_at=row.ended_at,
-                came_up=row.came_up,
-            ),
+            life=_life(row, more.get(row.node, ())),
             usd_per_hour=row.usd_per_hour,
             steps=tuple(steps[row.node]),
         )
         for row in rows
     )
+
+
+def _more_times(session: Session, which: ColumnElement[bool]) -> dict[str, list[SpendTimes]]:
+    """What the accounts that `which` selects have no room for."""
+    found: defaultdict[str, list[SpendTimes]] = defaultdict(list)
+    rows = select(SpendTimes).join(SpendAccounts, SpendAccounts.node == SpendTimes.node).where(which)
+    for row in session.scalars(rows):
+        found[row.node].append(row)
+    return dict(found)
+
+
+def _life(row: Row[Any], more: Sequence[SpendTimes]) -> Life:
+    """What is known of a node's paid time."""
+    life = Life(
+        asked_at=row.asked_at,
+        started_at=row.started_at,
+        restarted_at=row.restarted_at,
+        noticed_end=row.noticed_end,
+        ended_at=row.ended_at,
+        came_up=row.came_up,
+    )
+    again = row.restarted_at is not None and row.restarted_at != row.started_at
+    if not again or row.ended_at is None:
+        return life
+    starts = {row.started_at, row.restarted_at, *(word.at for word in more if word.began)}
+    ends = {row.ended_at, *(word.at for word in more if not word.began)}
+    *earlier, last = runs(starts, ends)
+    return replace(life, started_at=last.start, earlier=tuple(earlier))
+
+
+def _starts(account: SpendAccounts) -> set[datetime | None]:
+    return {account.started_at, account.restarted_at}
 
 
 def _may_overlap(since: datetime, until: datetime) -> ColumnElement[bool]:

@@ -293,9 +293,9 @@ class Replicas(Base):
 class SpendAccounts(Base):
     """When a node was paid for, as far as is known, and what it cost first: one row per node that ever cost.
 
-    `started_at`, `restarted_at` (the earliest and the latest start it told of) and `ended_at` are the
-    provider's own word; `asked_at` and `noticed_end` are ours. What was paid is worked out from these rows
-    (`bouted.ledger`) and is nowhere stored.
+    `started_at`, `restarted_at` (the earliest and the latest start it told of) and `ended_at` (the latest
+    end) are the provider's own word; `asked_at` and `noticed_end` are ours. What was paid is worked out from
+    these rows (`bouted.ledger`) and is nowhere stored.
     """
 
     __tablename__ = "spend_accounts"
@@ -309,6 +309,17 @@ class SpendAccounts(Base):
     ended_at: Mapped[datetime | None]
     came_up: Mapped[bool]
     usd_per_hour: Mapped[Decimal]
+
+
+class SpendTimes(Base):
+    """The provider's word on a node's machines that came one after the other under its name: the starts and
+    ends that the account has no room for. Nodes that one machine carried have no rows."""
+
+    __tablename__ = "spend_times"
+
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    began: Mapped[bool] = mapped_column(primary_key=True)
 
 
 class SpendPrices(Base):

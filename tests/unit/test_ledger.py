@@ -1,5 +1,6 @@
 """The ledger's arithmetic: times, prices and rules to charges, against a bill worked out another way."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from bouted.ledger.forecast import month_forecast, month_of, rate_ahead
 from bouted.ledger.prices import PriceStep, pieces
 from bouted.ledger.rules import EXACT, SHIPPED, BillingRule, rule_for
 from bouted.ledger.shares import IDLE, CostLine, Cut, cost_lines, places
-from bouted.ledger.times import Life, billed_until, paid_span
+from bouted.ledger.times import Life, Run, Span, billed_until, paid_span, paid_spans, runs
 from bouted.reconcile.fleet import FleetState
 from bouted.reconcile.states import NodeStatus
 from bouted.testing.fleet import START, a_template, an_offer
@@ -208,6 +209,37 @@ def test_pieces_follow_each_other_without_gap_or_overlap(
     assert (found[0].start, found[-1].end) == (start, end)
     assert all(before.end == after.start for before, after in pairwise(found))
     assert all(piece.start < piece.end for piece in found)
+
+
+def edges(spans: Iterable[Span]) -> list[tuple[datetime, datetime | None]]:
+    return [(span.start, span.end) for span in spans]
+
+
+moments = st.lists(st.integers(0, 30).map(at), max_size=6)
+
+
+@given(starts=moments, ends=moments)
+def test_machines_under_one_name_follow_each_other(starts: list[datetime], ends: list[datetime]) -> None:
+    found = runs(starts, ends)
+    assert all(before.end is not None and before.end <= after.start for before, after in pairwise(found))
+    assert all(run.start in starts and (run.end is None or run.end in ends) for run in found)
+    assert bool(found) == bool(starts)
+    if starts:
+        assert found[0].start == min(starts)
+        assert (found[-1].end is None) == (max(starts) >= max(ends, default=START - timedelta(days=1)))
+
+
+def test_where_stopping_does_not_stop_the_bill_a_second_start_begins_no_second_machine() -> None:
+    kept = BillingRule(provider="x", minimum_s=0, granularity_s=0, stopped_billed=True)
+    life = Life(
+        asked_at=at(0), started_at=at(200), restarted_at=at(200), ended_at=at(300), noticed_end=at(310),
+        came_up=True, earlier=(Run(at(0), at(100)),),
+    )  # fmt: skip
+    assert [(span.start, span.end) for span in paid_spans(life, kept)] == [(at(0), at(310))]
+    assert [(span.start, span.end) for span in paid_spans(life, EXACT)] == [
+        (at(0), at(100)),
+        (at(200), at(300)),
+    ]
 
 
 # who it was spent for

@@ -15,6 +15,7 @@ from bouted.daemon.keeping import HouseKeeper
 from bouted.errors import Gone
 from bouted.events import EventKind
 from bouted.market.offers import Offer
+from bouted.reconcile.observe import NodeTimes
 from bouted.reconcile.rollout import Step, Trial
 from bouted.reconcile.states import NodeStatus, Reason
 from bouted.store.documents import get_document
@@ -24,8 +25,17 @@ from bouted.store.keeping import Keep, give_back, let_go_old, mend_future
 from bouted.store.plans import desired_plan, list_plans
 from bouted.store.prices import price_history, record_offers
 from bouted.store.session import Store
-from bouted.store.spend import spend_usd
-from bouted.store.tables import Actions, Base, Documents, Events, Nodes, PriceObservations, Replicas
+from bouted.store.spend import correct_times, spend_usd
+from bouted.store.tables import (
+    Actions,
+    Base,
+    Documents,
+    Events,
+    Nodes,
+    PriceObservations,
+    Replicas,
+    SpendTimes,
+)
 from bouted.store.trials import load_trials, save_trial
 from bouted.testing.clock import ManualClock
 from bouted.testing.fleet import START, an_offer
@@ -81,6 +91,17 @@ def test_ended_nodes_go_with_their_money_but_the_last_of_each_slot_stays(old: St
     assert oldest >= START - KEEP.history
     assert count(old, Nodes) == SMALL.nodes + 20 * SMALL.ended_nodes
     assert count(old, Replicas) == 2 * SMALL.nodes + 2 * 5 * SMALL.ended_nodes
+
+
+def test_a_node_that_was_several_machines_goes_with_all_of_them(old: Store) -> None:
+    with old.reading() as session:
+        name = session.scalars(select(Nodes.name).where(Nodes.name.like("past-1-%")).limit(1)).one()
+    for hours in (0, 2, 4):
+        began = START + timedelta(days=1, hours=hours)
+        correct_times(old, [NodeTimes(name=name, started_at=began, ended_at=began + timedelta(hours=1))])
+    assert count(old, SpendTimes) > 0
+    let_go_old(old, START + timedelta(days=DAYS), KEEP)
+    assert count(old, SpendTimes) == 0
 
 
 def test_the_last_node_of_a_slot_is_never_too_old(each_store: Store) -> None:

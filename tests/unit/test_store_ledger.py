@@ -1,5 +1,6 @@
 """The ledger in the store: told twice, late, in another order or after a clock's step, it stays the same."""
 
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from bouted.store.spend import (
     committed_usd_per_hour,
     correct_times,
     reprice,
+    spend_by_node,
     spend_usd,
 )
 from bouted.store.tables import Nodes, SpendPrices
@@ -114,9 +116,33 @@ def test_another_machine_under_the_name_is_paid_for_after_the_first_ones_end(sto
     assert committed_usd_per_hour(store) == 0
     correct(store, "t-1", later(20))
     assert committed_usd_per_hour(store) == Decimal(6)
-    assert spend_usd(store, START, later(60)) == 6, "and so is the time between: never too little"
+    assert spend_usd(store, START, later(60)) == 5, "what its provider says did not run is not paid for"
     correct(store, "t-1", later(20), later(30))
-    assert spent(store) == 3
+    assert spent(store) == 2
+
+
+def test_machines_under_one_name_cost_the_same_in_whatever_order_they_are_told_of(store: Store) -> None:
+    ends = (None, 5, 10)
+    told = [(later(at), later(at + end) if end else None) for at in (0, 20, 40) for end in ends]
+    rng = random.Random(1)
+    for n in range(12):
+        name = f"t-{n}"
+        add_node(store, a_node(name, usd_per_hour="6.00", slot=name))
+        for start, end in rng.sample(told, len(told)):
+            correct(store, name, start, end)
+    found = {spend.usd for spend in spend_by_node(store, START, FOREVER, (EXACT,))}
+    assert found == {Decimal(3)}
+    assert committed_usd_per_hour(store) == 0
+
+
+def test_each_machine_under_a_name_is_billed_for_the_least_time_at_its_own_price(store: Store) -> None:
+    launch(store, usd="3600")
+    correct(store, "t-1", START, START + timedelta(seconds=12))
+    correct(store, "t-1", later(5), later(5) + timedelta(seconds=12))
+    reprice(store, "t-1", Decimal(7200), later(4))
+    assert spent(store) == 60 + 120
+    assert spend_usd(store, START, later(5)) == 60
+    assert spend_usd(store, START, FOREVER, (EXACT,)) == 12 + 24
 
 
 def test_times_of_an_unknown_node_are_refused(store: Store) -> None:
