@@ -1,7 +1,7 @@
 """Writes down what providers say of when each node's bill began and ended, once for each new word."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bouted.reconcile.fleet import Node
 from bouted.reconcile.observe import NodeTimes
@@ -11,21 +11,22 @@ from bouted.store.spend import correct_times
 
 @dataclass(slots=True, kw_only=True)
 class BillTimes:
-    """Remembers what was said last of each node that is listed."""
+    """Remembers what was said last of each machine that is listed; a name may have had several."""
 
     store: Store
-    told: dict[str, NodeTimes] = field(default_factory=dict)
+    told: frozenset[NodeTimes] = frozenset()
 
     def note(self, said: Iterable[NodeTimes], nodes: Iterable[Node]) -> None:
         """Take in what was said now; `nodes` are rows, which mostly know the start already."""
         known = {node.name: node.launched_at for node in nodes}
-        before, self.told = self.told, {times.name: times for times in said}
+        said = tuple(said)
+        before, self.told = self.told, frozenset(said)
         correct_times(
             self.store,
             [
                 times
-                for name, times in self.told.items()
-                if before.get(name) != times
-                and (times.ended_at is not None or times.started_at != known.get(name))
+                for times in said
+                if times not in before
+                and (times.ended_at is not None or times.started_at != known.get(times.name))
             ],
         )

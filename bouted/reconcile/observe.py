@@ -119,7 +119,7 @@ def observe(
             for n in fleet.nodes
             if n.status is NodeStatus.LAUNCHING and there[n.name] is Presence.UNSURE
         ),
-        times=times_of(fleet.nodes, nodes),
+        times=times_of(fleet.nodes, seen.nodes),
         instances=new_instances(fleet.nodes, nodes),
         told=newly_told(fleet.replicas, engines),
     )

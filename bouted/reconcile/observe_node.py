@@ -88,14 +88,16 @@ def ended_move(node: Node, seen: SeenNode | None) -> NodeMove:
     return _move(node, NodeStatus.FAILED, Reason.LOST, seen, note)
 
 
-def times_of(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> tuple[NodeTimes, ...]:
-    """What the provider says of the times of nodes that have a row."""
-    found = (seen[node.name] for node in nodes if node.name in seen)
-    return tuple(
+def times_of(nodes: Iterable[Node], listed: Iterable[SeenNode]) -> tuple[NodeTimes, ...]:
+    """What the provider says of the times of nodes that have a row, of each machine that had the name. The
+    end of a launch that was refused is no machine's."""
+    known = {node.name for node in nodes}
+    told = (
         NodeTimes(name=node.name, started_at=node.started_at, ended_at=node.ended_at)
-        for node in found
-        if node.started_at is not None or node.ended_at is not None
+        for node in listed
+        if node.name in known and (node.started_at or (node.ended_at and node.refused is None))
     )
+    return tuple(dict.fromkeys(told))
 
 
 def new_instances(nodes: Iterable[Node], seen: Mapping[str, SeenNode]) -> dict[str, str]:

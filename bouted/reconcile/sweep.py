@@ -76,6 +76,7 @@ def sweep(
     `gone` are names whose absence from the list is confirmed, `answering` nodes with an engine that answers.
     `first_seen` says since when a name has been listed, for those whose start the provider does not tell.
     """
+    listed = tuple(listed)
     found = {node.name: node for node in sorted(listed, key=lambda node: node.ended_at is None)}
     seen = {name: node for name, node in found.items() if is_ours(rules.deployment, name)}
     ours = {node.name: node for node in rows.nodes if not is_adopted(node)}
@@ -96,7 +97,7 @@ def sweep(
             if not node.live and node.name in running and (now - node.since).total_seconds() >= SETTLE_S
         ),
         closed=tuple(_closed(ours.values(), seen, gone - answering)),
-        times=times_of(ours.values(), found),
+        times=times_of(ours.values(), listed),
         instances=new_instances(ours.values(), found),
     )
 

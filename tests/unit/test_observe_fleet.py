@@ -129,7 +129,9 @@ def test_of_two_listings_of_one_name_the_one_that_runs_counts() -> None:
     old = SeenNode(name=node.name, up=False, started_at=START, ended_at=START)
     new = SeenNode(name=node.name, up=True, started_at=START)
     for both in ((old, new), (new, old)):
-        assert observe(fleet(node), Seen(nodes=both, replicas=()), (), limits(), START).nodes == ()
+        saw = observe(fleet(node), Seen(nodes=both, replicas=()), (), limits(), START)
+        assert saw.nodes == ()
+        assert {(t.started_at, t.ended_at) for t in saw.times} == {(START, START), (START, None)}, "both cost"
 
 
 def test_an_engine_that_answers_keeps_its_node_whatever_the_list_lacks() -> None:

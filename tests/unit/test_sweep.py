@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
 from bouted.reconcile.adopted import ADOPTED
 from bouted.reconcile.fleet import Node
-from bouted.reconcile.launcher import SeenNode
+from bouted.reconcile.launcher import Refused, SeenNode, Why
 from bouted.reconcile.names import node_name, parse_node_name, replica_name
 from bouted.reconcile.orphans import Known, orphan_row
 from bouted.reconcile.states import NodeStatus, Reason
@@ -145,6 +146,15 @@ def test_of_two_listings_of_one_name_the_one_that_runs_counts() -> None:
 def test_adopted_nodes_and_rows_that_cannot_be_read_are_left_alone() -> None:
     assert swept(rows=(row(NodeStatus.UP, launcher=ADOPTED),), gone=frozenset({NAME})).closed == ()
     assert swept(listing(), unreadable=frozenset({NAME})) == Findings()
+
+
+def test_of_machines_that_had_one_name_the_times_of_each_are_told() -> None:
+    first, second = listing(ended_at=NOW), listing(started_at=NOW)
+    refused = Refused(why=Why.NO_CAPACITY, detail="none left")
+    never = replace(listing(ended_at=NOW), started_at=None, refused=refused)
+    for listed in permutations((first, second, never)):
+        times = swept(*listed, rows=(row(NodeStatus.FAILED),)).times
+        assert {(t.started_at, t.ended_at) for t in times} == {(START, NOW), (NOW, None)}
 
 
 def test_the_providers_times_are_told_for_rows_of_any_age() -> None:
