@@ -35,7 +35,7 @@ def test_scripts_are_drawn_from_the_seed_alone() -> None:
 
 
 def test_a_price_moves_again_only_after_everybody_knows_it() -> None:
-    steps = ((1600.0, 0.9), (2000.0, 0.1), (9000.0, 0.1))
+    steps = ((1600.0, 0.9), (1600.1, 0.1), (9000.0, 0.1))
     faults = tuple(replace(a_fault(at_s), size=size, pick=0.0) for at_s, size in steps)
     day = simulate(Script(seed=1, faults=faults, until_s=6 * 3600.0))
     assert day.violation is None, "the ledger knows every price"
