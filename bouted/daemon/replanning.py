@@ -119,9 +119,9 @@ class Replanner:
 
     def _recall_proposed(self, newest: PlanRow | None) -> None:
         """Unless another was put in force since."""
-        told = newest_event(self.store, (EventKind.PLAN_APPLIED, EventKind.PLAN_ROLLED_BACK))
         if newest is None or newest.status is not PlanStatus.PROPOSED:
             return
+        told = newest_event(self.store, (EventKind.PLAN_APPLIED, EventKind.PLAN_ROLLED_BACK))
         if told is None or told.at <= newest.plan.created_at:
             self.proposed = newest.plan.id
 

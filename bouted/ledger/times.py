@@ -88,7 +88,7 @@ def paid_spans(life: Life, rule: BillingRule) -> tuple[Span, ...]:
     if not life.earlier:
         return (last,)
     if rule.stopped_billed:
-        return (replace(last, start=min(life.earlier[0].start, last.start)),)
+        return (replace(last, start=life.earlier[0].start),)
     before = (
         Span(start=r.start, end=r.end, start_estimated=False, end_estimated=False) for r in life.earlier
     )

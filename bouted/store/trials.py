@@ -32,14 +32,13 @@ def save_trial(store: Store, trial: Trial) -> None:
 def mend_trials(store: Store, now: datetime, ahead: datetime) -> int:
     """After the clock was set back: a step that claims to be reached later than `ahead` was reached now.
     Returns how many kinds were on one."""
-    bodies = list_documents(store, TRIAL)
-    future = [body for body in bodies if parse(Trial, body).since > ahead]
+    known = {body: parse(Trial, body) for body in list_documents(store, TRIAL)}
+    future = {content_hash(body): trial.kind for body, trial in known.items() if trial.since > ahead}
     if not future:
         return 0
-    latest = load_trials(store)
-    found = sorted({parse(Trial, body).kind for body in future})
-    for kind in found:
+    latest, kinds = load_trials(store), sorted(set(future.values()))
+    for kind in kinds:
         save_trial(store, Trial(kind=kind, step=latest[kind].step, since=now))
     with store.writing() as session:
-        session.execute(delete(Documents).where(Documents.hash.in_([content_hash(body) for body in future])))
-    return len(found)
+        session.execute(delete(Documents).where(Documents.hash.in_(list(future))))
+    return len(kinds)
