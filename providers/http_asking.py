@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from bouted.errors import PermissionMissing, Retryable, SourceFailed
+from bouted.errors import Gone, PermissionMissing, Retryable, SourceFailed
 
 from .http_answers import parse_json, retry_after_s
 
@@ -69,13 +69,18 @@ class HttpAsking:
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> Any:
         """The JSON at `url`; raises Retryable, PermissionMissing or SourceFailed."""
-        return self._ask("GET", url, params, None)
+        return parse_json(self._ask("GET", url, params, None))
 
     def post(self, url: str, body: object) -> Any:
         """The JSON that answers `body`; raises as `get` does."""
-        return self._ask("POST", url, None, body)
+        return parse_json(self._ask("POST", url, None, body))
 
-    def _ask(self, method: str, url: str, params: Mapping[str, str] | None, body: object) -> Any:
+    def delete(self, url: str) -> None:
+        """Have what is at `url` deleted, whatever is said to it; raises as `get` does, and Gone where nothing
+        is."""
+        self._ask("DELETE", url, None, None)
+
+    def _ask(self, method: str, url: str, params: Mapping[str, str] | None, body: object) -> bytes:
         """Asks until there is an answer, the tries are used up or the time is."""
         for tried in range(max(self._patience.tries, 1)):
             left_s = self._ends - self._patience.monotonic()
@@ -84,7 +89,7 @@ class HttpAsking:
             try_s = min(self._patience.try_s, left_s)
             try:
                 request = self._client.build_request(method, url, params=params, json=body, timeout=try_s)
-                return parse_json(self._once(request, try_s))
+                return self._once(request, try_s)
             except httpx.InvalidURL as error:
                 raise SourceFailed(f"cannot be asked: {_line(error)}") from error
             except _TryAgain as again:
@@ -122,9 +127,11 @@ class HttpAsking:
             response.close()
 
     def _require_good(self, response: httpx.Response, place: str) -> None:
-        status = response.status_code
-        if status == 200:
+        status, deletes = response.status_code, response.request.method == "DELETE"
+        if status == 200 or (deletes and status in (202, 204)):
             return
+        if deletes and status in (404, 410):
+            raise Gone(f"{place} has no such thing (HTTP {status})")
         after_s = retry_after_s(response.headers.get("Retry-After", ""), self._now)
         if status == 429 or (status == 503 and after_s is not None):
             told = f"{place} says to slow down (HTTP {status})"

@@ -1,7 +1,7 @@
-"""The instances that carry a deployment's tag, asked of the cloud itself: what no SkyPilot record covers.
+"""A deployment's instances, asked of the cloud itself: what no SkyPilot record covers.
 
-A launch that was cancelled or killed halfway leaves an instance that SkyPilot may not know. AWS and GCP are
-asked; elsewhere SkyPilot's own list has to do.
+A launch that was cancelled or killed halfway leaves an instance that SkyPilot may not know. On own machines
+SkyPilot's list has to do.
 """
 
 import re
@@ -25,7 +25,7 @@ _GONE = frozenset({"shutting-down", "terminated"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance of the deployment, under the name of its node; in a region of AWS, or a zone of GCP."""
+    """One instance of the deployment, under the name of its node; in a region, or a zone of GCP."""
 
     node: str
     cloud: str
@@ -47,7 +47,8 @@ class Instances(Protocol):
     """Clouds' own lists."""
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """Every instance with the deployment's tag where these offers are, those that ended lately too."""
+        """Every instance of the deployment where these offers are; those that ended lately too, where a cloud
+        lists them."""
         ...
 
     def end(self, instance: Instance) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -20,10 +19,12 @@ from .sky_backstop import Backstop
 from .sky_client import SkyClient
 from .sky_doctor import SkyDoctor
 from .sky_home import SkyHome, user_of
-from .sky_instances import AwsInstances, EachCloud, Instances
+from .sky_instances import Instances
 from .sky_learned import StartTimes
+from .sky_machine_names import MachineNames
 from .sky_names import NameBook
 from .sky_options import SkyOptions
+from .sky_own_lists import own_lists
 from .sky_record import NodeRecord, NodeRecords
 from .sky_resources import SkyNames, choice_of
 from .sky_served import served
@@ -95,11 +96,11 @@ def sky_parts(
         ),
         api=SkyClient(home),
         names=NameBook(client=aws, kept=folder / "aws-zones.json", owned=asked.infra, images=asked.images),
-        instances=EachCloud(
-            made_by={
-                "aws": lambda: AwsInstances(client=aws, deployment=deployment),
-                "gcp": lambda: _gcp_instances(deployment),
-            }
+        instances=own_lists(
+            aws=aws,
+            credentials_from=asked.credentials_from,
+            names=MachineNames(deployment=deployment, user=home.user),
+            clock=clock,
         ),
         way=way,
         check_up=SkyDoctor(home=home, options=asked, served=lambda: served(home, asked)).check_up,
@@ -112,14 +113,6 @@ def sky_parts(
         engines=asked.engines,
         disk_gib=asked.disk_gib,
     )
-
-
-def _gcp_instances(deployment: str) -> Instances:
-    """Google's client takes a second to load, and is not loaded where nothing runs there."""
-    from .gcp_clients import connect_instances
-    from .sky_gcp_instances import GcpInstances
-
-    return GcpInstances(connect=cache(connect_instances), deployment=deployment)
 
 
 def parts_of(

@@ -13,12 +13,14 @@ from .sky_record import NodeRecord, NodeRecords, Phase
 log = logging.getLogger(__name__)
 
 LISTED = timedelta(minutes=30)  # how long after its end an instance is listed
+_TELL_STARTS = frozenset({"aws", "azure", "gcp", "runpod", "vast"})
+_TELL_ENDS = frozenset({"aws"})  # the others list nothing that was deleted
 _RENTED = frozenset({Phase.LAUNCHING, Phase.REACHING, Phase.UP, Phase.CHECKING, Phase.ENDING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudTimes:
-    """Writes the clouds' times into the records. A cloud without a list of its own leaves SkyPilot's."""
+    """Writes the clouds' times into the records. A cloud that tells none leaves SkyPilot's."""
 
     records: NodeRecords
     instances: Instances
@@ -42,12 +44,11 @@ class CloudTimes:
 
 
 def _lacks(record: NodeRecord, now: datetime) -> bool:
-    if record.offer is None or record.offer.provider not in ("aws", "gcp"):
-        return False
+    cloud = "" if record.offer is None else record.offer.provider
     if record.phase in _RENTED:
-        return not record.start_told and record.address is not None
-    if record.offer.provider == "gcp":
-        return False  # it lists nothing that was deleted
+        return cloud in _TELL_STARTS and not record.start_told and record.address is not None
+    if cloud not in _TELL_ENDS:
+        return False
     ended = record.phase is Phase.ENDED and record.ended_at is not None and record.refused is None
     return ended and not record.end_told and now - (record.ended_at or now) < LISTED
 
