@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, Misconfigured, NotYet
+from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, ToLoad
 
 from . import local_replica
@@ -149,7 +150,7 @@ class LocalLauncher:
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """The nodes on disk: this machine has one list."""
         return tuple(folder.look(record, self._clock.now()) for folder, record in self._all())
 

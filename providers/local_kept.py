@@ -4,6 +4,7 @@ Nothing is rented, and nothing else differs: real vLLM or SGLang where they are 
 that takes their command lines.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, NotYet, Retryable
+from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
@@ -136,7 +138,7 @@ class KeptLauncher:
         replicas = [one for record in there for one in self._replicas(record)]
         return Seen(nodes=self.sweep(), replicas=tuple(sorted(replicas, key=lambda replica: replica.name)))
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """The nodes on disk: this machine has one list."""
         return tuple(record.seen(node.ended_at(record)) for node, record in self._nodes.all())
 

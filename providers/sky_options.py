@@ -21,12 +21,15 @@ OWN = {"ssh": "ssh", "k8s": "kubernetes"}  # SkyPilot's clouds that own machines
 class SkyOptions:
     """How the launcher is set up.
 
+    `folder` has everything that it keeps: records, keys, SkyPilot's own HOME; None for one in the state
+    folder. Daemons on one machine that take over from each other share it.
     `clouds` are those that SkyPilot may look at (all that have credentials unless given). `infra` says where
     own machines are, by their names: an SSH pool or a Kubernetes context, as SkyPilot writes it. `images` are
     what machines boot. `sky` is merged into SkyPilot's own config, e.g. a VPC. `credentials_from` is the home
     folder with the clouds' credentials, this process's own unless given.
     """
 
+    folder: Path | None
     port: int
     disk_gib: int
     clouds: tuple[str, ...]
@@ -42,7 +45,7 @@ class SkyOptions:
         asked = OptionChecks(options, PATH)
         port = asked.whole("port", PORT, most=65535)
         disk_gib = asked.whole("disk_gib", DISK_GIB, most=65536)
-        clouds, home = asked.texts("clouds"), asked.place("credentials_from")
+        clouds, home, folder = asked.texts("clouds"), asked.place("credentials_from"), asked.folder("folder")
         infra, infra_wrong = _infra(asked.section("infra"))
         sky, sky_wrong = _sky(asked.section("sky"))
         engines, engines_wrong = _engines(asked.section("engines"))
@@ -51,6 +54,7 @@ class SkyOptions:
         if problems or engines is None:
             raise ConfigErrors("config", problems)
         return cls(
+            folder=Path(folder) if folder else None,
             port=port,
             disk_gib=disk_gib,
             clouds=clouds,

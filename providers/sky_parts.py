@@ -79,8 +79,9 @@ class SkyParts:
 def sky_parts(
     options: Mapping[str, object], *, state_dir: Path, deployment: str, deadman_s: float
 ) -> SkyParts:
-    """The parts for a deployment, with everything of it under `<state_dir>/sky`."""
-    asked, folder, clock = SkyOptions.from_config(options), state_dir.absolute() / "sky", SystemClock()
+    """The parts for a deployment, with everything of it under `<state_dir>/sky`, or in the folder named."""
+    asked, clock = SkyOptions.from_config(options), SystemClock()
+    folder = asked.folder or state_dir.absolute() / "sky"
     home = SkyHome(folder=folder / "home", port=asked.port, user=user_of(deployment))
     aws = AwsClient("", timeout_s=AWS_PATIENCE_S, attempts=AWS_ATTEMPTS)
 

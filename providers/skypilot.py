@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import isinf
 from pathlib import Path
 
-from bouted.errors import Gone, Misconfigured, NotYet
+from bouted.errors import Gone, Misconfigured, NotConfigured, NotYet
 from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
@@ -48,6 +48,7 @@ class SkyLauncher:
         self._records, self._clock, self._keepers = parts.records, parts.clock, parts.keepers
         self._turning = threading.Lock()
         self._models: dict[str, str] = {}
+        self._places: tuple[Offer, ...] = ()  # of the last sweep: where instances without a record may be
 
     @classmethod
     def from_config(
@@ -157,9 +158,10 @@ class SkyLauncher:
             replicas=tuple(sorted(replicas, key=lambda replica: replica.name)),
         )
 
-    def sweep(self) -> tuple[SeenNode, ...]:
-        """The records, with the cloud's own times, and what has none: every instance under our tag, and every
-        cluster that SkyPilot itself lists."""
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+        """The records, with the cloud's own times, and what has none: every instance of ours that the clouds
+        of records and places list, and every cluster that SkyPilot itself lists."""
+        self._places = tuple(places)
         clusters = self._parts.turn.clusters.clusters  # looked at before the records: those come first
         records = {record.name: record for record in self._records.all()}
         found = {instance.node: instance for instance in self._instances()}
@@ -255,7 +257,21 @@ class SkyLauncher:
 
     def _instances(self) -> tuple[Instance, ...]:
         offers = [record.offer for record in self._records.all() if record.offer is not None]
-        return self._parts.instances.list(offers)
+        clouds = {offer.provider for offer in offers}
+        offers += [place for place in self._places if place.provider in clouds]
+        found = [self._parts.instances.list(offers)]
+        for cloud in sorted({place.provider for place in self._places} - clouds):
+            found.append(self._without_record(cloud))
+        return tuple(instance for some in found for instance in some)
+
+    def _without_record(self, cloud: str) -> tuple[Instance, ...]:
+        """What a cloud lists of which nothing is written down here; one that bouted may no more ask is left
+        out, so that what runs elsewhere is swept."""
+        try:
+            return self._parts.instances.list(place for place in self._places if place.provider == cloud)
+        except NotConfigured as error:
+            log.info("%s is not asked for what it lists: %s", cloud, error)
+            return ()
 
     def _end_orphan(self, name: str) -> None:
         """What runs under our tag and has no record, or one that says it ended, is unknown to SkyPilot: the

@@ -72,9 +72,9 @@ class Reaper:
 
     def find(self) -> Haul:
         """All that may be reaped now, of any age."""
-        fleet = load_fleet(self.store, self.clock.now())
+        fleet, sweeper = load_fleet(self.store, self.clock.now()), self._sweeper()
         return Haul(
-            found=self._sweeper().find(self.launcher.sweep(), by_hand=True),
+            found=sweeper.find(self.launcher.sweep(sweeper.places()), by_hand=True),
             nodes=tuple(
                 n for n in fleet.nodes if n.status is NodeStatus.NEEDS_ATTENTION and not is_adopted(n)
             ),

@@ -7,12 +7,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bouted.clock import Clock
 from bouted.daemon.bill_times import BillTimes
 from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
+from bouted.market.offers import Offer
 from bouted.planner.plan import Plan
 from bouted.reconcile.absence import Absence
 from bouted.reconcile.adopted import is_adopted
@@ -24,7 +25,7 @@ from bouted.reconcile.sweep import FEW, Findings, Rows, Rules, sweep
 from bouted.store.control import load_control
 from bouted.store.events import add_events
 from bouted.store.fleet import add_node, load_fleet, move_node
-from bouted.store.known_nodes import nodes_named
+from bouted.store.known_nodes import nodes_named, places_since
 from bouted.store.notices import note_instances
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
@@ -33,6 +34,9 @@ from bouted.store.snapshot import Snapshot, load_snapshot
 from bouted.threads import InThread
 
 log = logging.getLogger(__name__)
+
+LOOKED_FOR = timedelta(days=4)
+"""How long after nodes ended their places are looked at: longer than any lease that a daemon leaves."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,13 +63,17 @@ class Sweeper:
         """One sweep; None when the provider's list cannot be had. `answering`: nodes with an engine that
         does."""
         try:
-            listed = await self.in_thread(self.launcher.sweep)
+            listed = await self.in_thread(self.launcher.sweep, self.places())
         except BoutedError as error:
             log.warning("%s gives no list to sweep: %s", self.launcher.name, error)
             return None
         found = self.find(listed, answering)
         self.carry_out(found, ends=not load_control(self.store).paused)
         return found
+
+    def places(self) -> tuple[Offer, ...]:
+        """Where the provider may still list something of ours."""
+        return places_since(self.store, self.clock.now() - LOOKED_FOR)
 
     def find(
         self,

@@ -202,9 +202,10 @@ class Launcher(Protocol):
         """What exists now, as the launcher knows it; asked every second or so."""
         ...
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """Every instance that carries this deployment's mark, from the provider itself, however it came to
-        be there; asked every few minutes, and may take as long."""
+        be there; asked every few minutes, and may take as long. `places`: offers where something of ours is
+        or was by the store, for a launcher that has lost what it wrote down."""
         ...
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:

@@ -1,9 +1,11 @@
-"""Nodes of any age, by name: what a sweep holds a provider's list against."""
+"""Nodes of any age, by name, and where they were: what a sweep holds a provider's list against."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
+from bouted.market.offers import Offer
 from bouted.reconcile.fleet import Node
 from bouted.store.fleet_rows import node_value
 from bouted.store.session import Store
@@ -27,3 +29,12 @@ def nodes_named(store: Store, names: Iterable[str]) -> tuple[tuple[Node, ...], f
                 else:
                     unreadable.add(value.name)
     return tuple(found), frozenset(unreadable)
+
+
+def places_since(store: Store, since: datetime) -> tuple[Offer, ...]:
+    """One offer for each zone in which a node is, or was at `since` or later."""
+    there = or_(Nodes.ended_at.is_(None), Nodes.ended_at >= since)
+    with store.reading() as session:
+        offers = session.scalars(select(Nodes.offer).where(there).order_by(Nodes.name))
+        found = {(one.provider, one.region, one.zone): one for one in offers if isinstance(one, Offer)}
+    return tuple(found.values())

@@ -1,7 +1,8 @@
 """A launcher that tells of every call that changes something, before it and after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 
 
@@ -33,9 +34,9 @@ class JournalledLauncher:
         """What exists now."""
         return self._inner.seen()
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """What the provider lists."""
-        return self._inner.sweep()
+        return self._inner.sweep(places)
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Hold the dead-man switch."""

@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from bouted.clock import Clock
 from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet, Retryable
+from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
@@ -251,7 +252,7 @@ class MemoryLauncher:
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """The same nodes: this cloud has one list."""
         return self.seen().nodes
 

@@ -1,7 +1,7 @@
 """The executor against a real store and a cloud in memory: crashes between any two steps leave no leak."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bouted.errors import AlreadyRunning, Misconfigured
+from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
@@ -78,7 +79,7 @@ class DyingLauncher:
     def stop_node(self, name: str) -> None:
         self._mortal(self.inner.stop_node, name)
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         return self.seen().nodes
 
     def seen(self) -> Seen:

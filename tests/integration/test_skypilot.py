@@ -19,10 +19,10 @@ from bouted.providers.sky_wire import SkyError
 from bouted.providers.skypilot import SkyLauncher
 
 from bouted.clock import SystemClock
-from bouted.errors import Misconfigured, NotYet, Retryable
+from bouted.errors import Misconfigured, NotConfigured, NotYet, Retryable
 from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Refused, SeenNode, SeenReplica, Why
-from bouted.testing.fleet import START
+from bouted.testing.fleet import START, an_offer
 from bouted.testing.orders import a_node_order, a_replica_order
 from bouted.testing.processes import until
 
@@ -60,11 +60,16 @@ class Place:
 
 @dataclass
 class Left:
-    """A cloud that still has an instance of node-1."""
+    """AWS still has an instance of node-1; Vast's key is gone."""
 
     ended: list[str] = field(default_factory=list)
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+        clouds = {offer.provider for offer in offers}
+        if "vast" in clouds:
+            raise NotConfigured("vast_api_key is not there")
+        if "aws" not in clouds:
+            return ()
         left = Instance(
             node="node-1", cloud="aws", id="i-1", started_at=START, ended_at=None, ending=bool(self.ended)
         )
@@ -190,6 +195,19 @@ def test_an_instance_that_outlived_its_cluster_is_ended_at_the_cloud_itself(plac
     up(launcher)
     until(lambda: _stopped(launcher))
     assert node(launcher).ended_at is not None
+    assert place.instances.ended == ["i-1"]
+
+
+def test_a_launcher_that_lost_its_folder_finds_its_instances_where_rows_say_they_are(
+    place: Place,
+) -> None:
+    place.instances = Left()
+    launcher = place.open()
+    assert launcher.sweep() == ()
+    (left,) = launcher.sweep((an_offer("aws"), an_offer("vast")))
+    assert (left.name, left.started_at, left.ended_at) == ("node-1", START, None)
+    assert not _stopped(launcher)
+    assert _stopped(launcher)
     assert place.instances.ended == ["i-1"]
 
 

@@ -1,7 +1,7 @@
 """What the daemon believes of what it sees: rows, a cloud in memory, and looks and sweeps some time apart."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from bouted.daemon.sight import ABSENT_S, Look, Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.errors import Retryable
 from bouted.events import Event, EventKind
+from bouted.market.offers import Offer
 from bouted.perf.flags import EngineFlags
 from bouted.reconcile.absence import ALL_FACTOR
 from bouted.reconcile.fleet import FleetState, Node, Replica
@@ -20,6 +21,7 @@ from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.names import node_name
 from bouted.reconcile.observe import Health
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
+from bouted.reconcile.sweep import SETTLE_S
 from bouted.store.control import update_control
 from bouted.store.events import list_events
 from bouted.store.fleet import add_node, add_replica, load_fleet, move_node
@@ -37,22 +39,27 @@ SLOT = a_node().slot
 
 
 class Stale(MemoryLauncher):
-    """Its list lacks the names in `hidden`; with `broken` there is no list at all."""
+    """Its list lacks the names in `hidden`; with `broken` there is no list at all. One that `forgot` all that
+    it wrote down looks only where it is told to."""
 
     hidden: frozenset[str] = frozenset()
+    forgot: bool = False
     broken: bool = False
 
     def seen(self) -> Seen:
         if self.broken:
             raise Retryable("503 service unavailable", after_s=5.0)
-        seen = super().seen()
+        seen = super().seen() if not self.forgot else Seen(nodes=(), replicas=())
         return Seen(
             nodes=tuple(node for node in seen.nodes if node.name not in self.hidden),
             replicas=tuple(r for r in seen.replicas if not {r.name, r.node} & self.hidden),
         )
 
-    def sweep(self) -> tuple[SeenNode, ...]:
-        return self.seen().nodes
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+        forgot, self.forgot = self.forgot, False
+        listed = self.seen().nodes if places or not forgot else ()
+        self.forgot = forgot
+        return listed
 
 
 class Prober:
@@ -166,6 +173,16 @@ def test_a_list_that_lacks_a_node_for_a_moment_changes_nothing(bench: Bench) -> 
     bench.launcher.hidden = frozenset({name})
     bench.look(ABSENT_S)
     assert bench.node(name).status is NodeStatus.UP
+
+
+def test_what_a_launcher_forgot_is_found_where_its_row_says_and_ended(bench: Bench) -> None:
+    name = bench.start(1, engine=False)
+    bench.launcher.forgot = True
+    bench.look(1.0)
+    bench.look(ABSENT_S)
+    assert (bench.node(name).status, bench.node(name).reason) == (NodeStatus.FAILED, Reason.LOST)
+    bench.sweep(SETTLE_S)
+    assert (bench.node(name).status, bench.node(name).reason) == (NodeStatus.STOPPING, Reason.STRAY)
 
 
 def test_a_node_that_lists_go_on_lacking_is_lost(bench: Bench) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
+from bouted.market.offers import Offer
 from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.states import ReplicaStatus
 from bouted.store.control import update_control
@@ -78,8 +79,8 @@ class Watched:
     def seen(self) -> Seen:
         return self._outside().seen()
 
-    def sweep(self) -> tuple[SeenNode, ...]:
-        return self._outside().sweep()
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+        return self._outside().sweep(places)
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         self._outside().renew(nodes, for_s)

@@ -1,12 +1,13 @@
 """A daemon's side of the simulated cloud: the launcher it orders through, and its eyes on the engines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bouted.clock import Clock
 from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
+from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
 from bouted.reconcile.observe import Health
@@ -105,7 +106,7 @@ class SimLauncher:
         seen = Seen(nodes=self.cloud.list_nodes(LISTED_FOR, at), replicas=self.cloud.list_engines(at))
         return self.cloud.looked_at(seen)
 
-    def sweep(self) -> tuple[SeenNode, ...]:
+    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
         """What the provider's full list says; as stale or partial as the quick one."""
         self.gate.passed("before sweeping")
         self._weather()
