@@ -1,6 +1,9 @@
 """The own lists of Azure, Lambda, RunPod and Vast: real clients against stand-ins on this machine."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -212,6 +215,28 @@ NAMED = [
 @pytest.mark.parametrize(("machine", "node"), NAMED)
 def test_a_machine_is_a_nodes_by_name_user_and_part(machine: str, node: str) -> None:
     assert NAMES.node(machine) == node
+
+
+ASK_NAMES = """
+import sys
+from sky import clouds
+from sky.utils.common_utils import make_cluster_name_on_cloud
+for cloud in (clouds.Lambda, clouds.RunPod, clouds.Vast):
+    print(make_cluster_name_on_cloud(sys.argv[1], max_length=cloud.max_cluster_name_length()))
+"""
+
+
+def test_skypilot_itself_names_machines_so_whatever_the_deployment_is_called(tmp_path: Path) -> None:
+    names = MachineNames(deployment="a-long-name-0123", user=user_of("a-long-name-0123"))
+    node = node_name(names.deployment, "slot", 12345)
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK_NAMES, node],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "SKYPILOT_USER_ID": names.user},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [names.node(f"{cluster}-head") for cluster in asked.stdout.split()] == [node] * 3
 
 
 KEY_FILES = [
