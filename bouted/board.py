@@ -132,6 +132,8 @@ class Board:
     `verdict` is one of OK, STARTING, CONVERGING, DEGRADED, PAUSED, DOWN; `note` says why in one line.
     `troubles` are what is wrong outside and needs a person, a line each.
     `planning` is the plan that is being made; `plan_error` says why the newest one failed, "" if it worked.
+    `held_rate_per_s` is the load at which the plan in force was found to be the best one when planning was
+    done last; None where that made another plan.
     """
 
     written_at: str
@@ -162,6 +164,7 @@ class Board:
     stale_sources: tuple[str, ...] = field(default=())
     trials: tuple[BoardTrial, ...] = ()
     troubles: tuple[str, ...] = ()
+    held_rate_per_s: float | None = None
 
     def to_json(self) -> str:
         """The document, keys in a stable order."""

@@ -141,8 +141,14 @@ def _config_error(text: str) -> str:
 
 def _load(board: Board) -> list[str]:
     now = "not measured yet" if board.rate_per_s is None else f"{board.rate_per_s:.3g} queries/s now"
-    planned = f", planned for {board.plan.rate_per_s:.3g}" if board.plan else ""
+    planned = f", planned for {_planned_for(board.plan, board.held_rate_per_s)}" if board.plan else ""
     return _line("LOAD", f"{now}{planned}; {board.requests_ok:,} answered, {board.requests_failed:,} failed")
+
+
+def _planned_for(plan: BoardPlan, held: float | None) -> str:
+    """E.g. `15`, or `15 and held at 40`: planning for 40 found nothing better."""
+    made, again = f"{plan.rate_per_s:.3g}", "" if held is None else f"{held:.3g}"
+    return f"{made} and held at {again}" if again not in ("", made) else made
 
 
 def _engines(board: Board) -> list[str]:

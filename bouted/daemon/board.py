@@ -55,6 +55,7 @@ class BoardInputs:
     control: Control
     plan: Plan | None
     proposed: Plan | None
+    held: Plan | None
     fleet: FleetState
     changes: ChangeSet
     seen: Seen
@@ -86,6 +87,7 @@ def compose_board(inputs: BoardInputs) -> Board:
         pid=inputs.pid,
         plan=_plan(inputs.plan),
         proposed=_plan(inputs.proposed),
+        held_rate_per_s=inputs.held.rate_per_s if inputs.held is not None else None,
         usd_per_hour=_usd(inputs.fleet.committed_usd_per_hour()),
         budget_usd_per_hour=_usd(inputs.budget_usd_per_hour),
         spent_today_usd=_usd(inputs.spend.today_usd),

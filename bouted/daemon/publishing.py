@@ -21,7 +21,7 @@ from bouted.store.board import publish_board
 from bouted.store.control import load_control
 from bouted.store.events import list_events
 from bouted.store.open import Store
-from bouted.store.plans import list_plans
+from bouted.store.plans import PlanRow, list_plans
 
 RECENT_EVENTS = 60
 
@@ -43,7 +43,7 @@ class Publisher:
 
     def publish(self, last: Pass) -> None:
         """Write the status board, as of the last pass."""
-        now, config = self.clock.now(), self.held.config
+        now, config, newest = self.clock.now(), self.held.config, list_plans(self.store, 1)
         board = compose_board(
             BoardInputs(
                 now=now,
@@ -52,7 +52,8 @@ class Publisher:
                 pid=os.getpid(),
                 control=load_control(self.store),
                 plan=last.plan,
-                proposed=self._proposed(),
+                proposed=_plan_if(PlanStatus.PROPOSED, newest),
+                held=_plan_if(PlanStatus.HELD, newest),
                 fleet=last.fleet,
                 changes=last.changes,
                 seen=last.seen,
@@ -88,9 +89,9 @@ class Publisher:
         """What was spent, and where the month is heading."""
         return self.purse.spend(last.fleet, self.clock.now())
 
-    def _proposed(self) -> Plan | None:
-        newest = list_plans(self.store, 1)
-        return newest[0].plan if newest and newest[0].status is PlanStatus.PROPOSED else None
+
+def _plan_if(status: PlanStatus, newest: tuple[PlanRow, ...]) -> Plan | None:
+    return next((row.plan for row in newest if row.status is status), None)
 
 
 def status_line(last: Pass | None) -> str:

@@ -279,6 +279,7 @@ SCREENS = {
     "status-trial": (ON_TRIAL, Life.RUNNING),
     "status-replanning": (REPLANNING, Life.RUNNING),
     "status-ok": (OK, Life.RUNNING),
+    "status-held": (replace(OK, rate_per_s=39.7, held_rate_per_s=40.0), Life.RUNNING),
     "status-starting": (STARTING, Life.RUNNING),
     "status-paused": (PAUSED, Life.RUNNING),
     "status-degraded": (DEGRADED, Life.RUNNING),

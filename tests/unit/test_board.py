@@ -68,6 +68,7 @@ def board(world: FleetWorld, plan: Plan | None, **changes: Any) -> Board:
         control=Control(),
         plan=plan,
         proposed=None,
+        held=None,
         fleet=world.fleet(),
         changes=diff(plan.design.nodes if plan is not None else (), world.fleet(), "memory"),
         seen=Seen(nodes=(), replicas=()),
@@ -298,6 +299,11 @@ def test_ordinary_moves_are_left_out_of_the_events_and_the_rest_is_cut(world: Fl
     shown = board(world, None, events=events).events
     assert len(shown) == EVENTS_SHOWN
     assert (shown[0].kind, shown[0].message) == ("replica_status", "lost")
+
+
+def test_a_plan_that_planning_held_on_to_says_at_which_load(world: FleetWorld, plan: Plan) -> None:
+    assert board(world, plan).held_rate_per_s is None
+    assert board(world, plan, held=replace(plan, rate_per_s=40.0)).held_rate_per_s == 40.0
 
 
 def test_a_board_survives_its_document(world: FleetWorld, plan: Plan) -> None:
