@@ -28,6 +28,7 @@ from bouted.store.control import update_control
 from bouted.store.fleet import load_fleet
 from bouted.store.lease import DAEMON_LEASE, lease_holder, lease_now
 from bouted.store.open import Store, open_store
+from bouted.store.owner import require_own
 
 DEADLINE_S = 180.0
 LOOK_S = 0.5
@@ -41,6 +42,7 @@ def tear_down(config_path: Path | None, located: Located, say: Callable[[str], N
     store = open_store(located.database_url)
     clock = SystemClock()
     try:
+        require_own(store, loaded.config.deployment, clock.now())
         update_control(store, clock.now(), "operator", down_requested=True)
         lock = StateLock(loaded.config.state_dir)
         for name in _adopted(store, clock):

@@ -21,6 +21,7 @@ from bouted.reconcile.actions import ChangeSet
 from bouted.reconcile.diff import diff
 from bouted.store.fleet import load_fleet
 from bouted.store.open import Store, open_store
+from bouted.store.owner import require_own
 from bouted.store.plans import desired_plan
 
 
@@ -46,6 +47,7 @@ def propose(config_path: Path, on_progress: Callable[[Progress], None]) -> Propo
     made(loaded.config.state_dir)
     store = open_store(loaded.config.database_url())
     try:
+        require_own(store, loaded.config.deployment, SystemClock().now())
         return asyncio.run(_propose(loaded, store, SystemClock(), on_progress))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None

@@ -24,6 +24,7 @@ from bouted.store.control import load_control
 from bouted.store.fleet import load_fleet, move_node, move_replica
 from bouted.store.lease import DAEMON_LEASE, lease_holder, lease_now
 from bouted.store.open import Store, open_store
+from bouted.store.owner import require_own
 from bouted.store.put_away import put_away
 
 DEADLINE_S = 180.0
@@ -184,8 +185,13 @@ def reaper(config_path: Path | None, located: Located, say: Callable[[str], None
         raise Misconfigured("", "no config file says which launcher to ask", hint="give --config FILE")
     loaded = load(config_path)
     launcher = launcher_of(loaded.config)
-    store = open_store(located.database_url)
-    return Reaper(store=store, launcher=launcher, clock=SystemClock(), loaded=loaded, say=say)
+    store, clock = open_store(located.database_url), SystemClock()
+    try:
+        require_own(store, loaded.config.deployment, clock.now())
+    except Misconfigured:
+        store.close()
+        raise
+    return Reaper(store=store, launcher=launcher, clock=clock, loaded=loaded, say=say)
 
 
 def _doubtful(replica: Replica, fleet: FleetState) -> bool:

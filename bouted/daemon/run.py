@@ -21,6 +21,7 @@ from bouted.planner.client import PlanningWorker
 from bouted.reconcile.launcher import Closing
 from bouted.store.lease import DAEMON_LEASE, take_lease
 from bouted.store.open import Store, check_left_log, open_store
+from bouted.store.owner import require_own
 from bouted.store.urls import sqlite_path
 
 Brings = Callable[[Loaded, Store, int], Outside]
@@ -49,6 +50,7 @@ def run_with(config_path: Path, brings: Brings) -> int:
     check_left_log(loaded.config.database_url())
     store = open_store(loaded.config.database_url())
     try:
+        require_own(store, loaded.config.deployment, SystemClock().now())
         asyncio.run(_serve(loaded, store, brings))
     finally:
         store.close()

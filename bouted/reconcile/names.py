@@ -21,6 +21,12 @@ def parse_node_name(deployment: str, name: str) -> tuple[str, int] | None:
     return None if found is None else (found[1], int(found[2]))
 
 
+def deployment_of(name: str) -> str:
+    """The deployment whose node this is, by its name; "" for a name that `node_name` did not give."""
+    found = re.fullmatch(r"bt-(.+)-[0-9a-f]{8}-[1-9][0-9]*", name)
+    return "" if found is None else found[1]
+
+
 def is_ours(deployment: str, name: str) -> bool:
     """The name carries this deployment's mark, and is no node's of one whose own name only begins so."""
     mark = f"bt-{re.escape(deployment)}-"
