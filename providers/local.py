@@ -10,8 +10,16 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, Misconfigured, NotYet
-from bouted.market.offers import Offer
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, ToLoad
+from bouted.reconcile.launcher import (
+    KnownNode,
+    Launcher,
+    NodeOrder,
+    ReplicaOrder,
+    Seen,
+    SeenNode,
+    SeenReplica,
+    ToLoad,
+)
 
 from . import local_replica
 from .local_files import EngineSpec, ReplicaFiles, write_lease
@@ -150,7 +158,7 @@ class LocalLauncher:
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """The nodes on disk: this machine has one list."""
         return tuple(folder.look(record, self._clock.now()) for folder, record in self._all())
 

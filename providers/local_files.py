@@ -30,6 +30,24 @@ def write_whole(path: Path, body: bytes) -> None:
         os.close(folder)
 
 
+def write_once(path: Path, body: bytes) -> bytes:
+    """What the file holds: `body`, for this user's eyes alone, unless it is there already. Of two that try at
+    the same time one wins and both read the same."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        out.write(body)
+        out.flush()
+        os.fsync(fd)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_bytes()
+
+
 def write_json(path: Path, value: Mapping[str, object]) -> None:
     """`value` as a JSON file, whole or not at all."""
     write_whole(path, json.dumps(value).encode())

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bouted.clock import Clock, SystemClock
 from bouted.errors import Gone, NotYet, Retryable
-from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
+from bouted.reconcile.launcher import KnownNode, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell
 
 from .engine_choice import Engines
 from .keepers import OWN_PORT, Keepers
@@ -138,7 +137,7 @@ class KeptLauncher:
         replicas = [one for record in there for one in self._replicas(record)]
         return Seen(nodes=self.sweep(), replicas=tuple(sorted(replicas, key=lambda replica: replica.name)))
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """The nodes on disk: this machine has one list."""
         return tuple(record.seen(node.ended_at(record)) for node, record in self._nodes.all())
 

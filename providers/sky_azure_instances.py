@@ -10,13 +10,12 @@ from bouted.errors import Gone
 from bouted.market.offers import Offer
 
 from .azure_account import AzureAccount
-from .sky_instances import Instance
+from .sky_instances import CLUSTER_TAG, Instance
 from .sky_task import DEPLOYMENT_LABEL, NODE_LABEL
 
 LIST = "Microsoft.Compute/virtualMachines/read"
 DELETE = "Microsoft.Compute/virtualMachines/delete"
 DELETE_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/delete"
-CLUSTER_TAG = "skypilot-cluster-name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +31,13 @@ class AzureInstances:
     deployment: str
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """See `Instances`. Raises what asking for any page raised: a list cut short looks like a loss."""
+        """See `Listing`. Raises what asking for any page raised: a list cut short looks like a loss."""
         if not any(offer.provider == "azure" for offer in offers):
             return ()
         return tuple(_instance(told) for told in self._machines())
 
     def end(self, instance: Instance) -> None:
-        """See `Instances`. One that is gone already is no error."""
+        """See `Listing`. One that is gone already is no error."""
         for told in self._machines():
             if told.id == instance.id:
                 with suppress(Gone):
@@ -63,6 +62,7 @@ def _instance(told: Any) -> Instance:
     created = told.time_created
     return Instance(
         node=told.tags.get(NODE_LABEL, ""),
+        cluster=told.tags.get(CLUSTER_TAG, ""),
         cloud="azure",
         id=told.id,
         region=told.location,

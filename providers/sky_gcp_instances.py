@@ -11,7 +11,7 @@ from bouted.market.offers import Offer
 from .gcp_calls import Absent, Asking
 from .gcp_machines import last_part
 from .gcp_preemption import instant
-from .sky_instances import Instance
+from .sky_instances import CLUSTER_TAG, Instance
 from .sky_task import DEPLOYMENT_LABEL, NODE_LABEL
 
 CALL_S, DEADLINE_S = 15.0, 30.0
@@ -31,7 +31,7 @@ class GcpInstances:
     deployment: str
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """See `Instances`. Raises what asking for any page raised: a list cut short looks like a loss."""
+        """See `Listing`. Raises what asking for any page raised: a list cut short looks like a loss."""
         if not any(offer.provider == "gcp" for offer in offers):
             return ()
         client, project = self.connect()
@@ -44,7 +44,7 @@ class GcpInstances:
         )
 
     def end(self, instance: Instance) -> None:
-        """See `Instances`. One that is gone already is no error."""
+        """See `Listing`. One that is gone already is no error."""
         client, project = self.connect()
         asking = Asking.start(project, CALL_S, DEADLINE_S)
         request = compute_v1.DeleteInstanceRequest(project=project, zone=instance.zone, instance=instance.id)
@@ -86,6 +86,7 @@ def _page(
 def _instance(told: compute_v1.Instance, zone: str) -> Instance:
     return Instance(
         node=told.labels.get(NODE_LABEL, ""),
+        cluster=told.labels.get(CLUSTER_TAG, ""),
         cloud="gcp",
         id=told.name,  # by which its notices call it, too
         zone=zone,

@@ -4,8 +4,8 @@ It is apart from the user's own, so that nobody's `sky` commands meet the fleet.
 credentials under HOME; those of the user are linked into it.
 """
 
-import hashlib
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from .local_files import write_whole
+from .local_files import write_once, write_whole
 
 LINKED = (
     ".aws",
@@ -35,15 +35,21 @@ _FORGET = ("AWS_CA_BUNDLE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_GLOBAL_CON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyHome:
-    """Where SkyPilot lives (`folder`), on which loopback `port` its API server listens, and for whom.
-
-    `user` becomes part of the name of everything in the clouds: whoever rebuilds the machine from the state
-    folder, or from the deployment's name alone, finds the same instances again.
-    """
+    """Where SkyPilot lives (`folder`), and on which loopback `port` its API server listens."""
 
     folder: Path
     port: int
-    user: str
+
+    @property
+    def user(self) -> str:
+        """SkyPilot's user, a part of the name of everything in the clouds: eight hex digits, drawn once and
+        kept in the folder. Two deployments that chose one name in one account are two users."""
+        file = self.folder / ".sky" / "user_hash"
+        try:
+            return file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            self._make()
+            return write_once(file, secrets.token_hex(4).encode()).decode("ascii").strip()
 
     @property
     def is_own(self) -> bool:
@@ -57,15 +63,16 @@ class SkyHome:
     def prepare(self, settings: Mapping[str, object], credentials_from: Path) -> None:
         """Make the folder, write SkyPilot's config from `settings` and link the credentials that exist; what
         was said before goes. A server that runs meanwhile never reads half a file."""
-        sky = self.folder / ".sky"
-        sky.mkdir(parents=True, exist_ok=True)
-        for private in (self.folder, sky):  # the keepers' tokens are in there
-            private.chmod(0o700)
-        _keep(sky / "user_hash", self.user)
-        _keep(sky / "config.yaml", yaml.safe_dump(dict(settings)) if settings else "")
+        self._make()
+        _keep(self.folder / ".sky" / "config.yaml", yaml.safe_dump(dict(settings)) if settings else "")
         if credentials_from.resolve() != self.folder.resolve():
             for name in LINKED:
                 self._link(credentials_from / name, self.folder / name)
+
+    def _make(self) -> None:
+        (self.folder / ".sky").mkdir(parents=True, exist_ok=True)
+        for private in (self.folder, self.folder / ".sky"):  # the keepers' tokens are in there
+            private.chmod(0o700)
 
     def _link(self, theirs: Path, ours: Path) -> None:
         if ours.is_symlink() and ours.readlink() != theirs:
@@ -126,8 +133,3 @@ def _keep(path: Path, text: str) -> None:
         path.unlink(missing_ok=True)
     elif not path.exists() or path.read_text(encoding="utf-8") != text:
         write_whole(path, text.encode())
-
-
-def user_of(deployment: str) -> str:
-    """SkyPilot's user for a deployment: eight hex digits, always the same."""
-    return hashlib.sha256(f"bouted/{deployment}".encode()).hexdigest()[:8]

@@ -19,15 +19,19 @@ from .aws_read import list_of, moment_of, part_of, text_of
 from .sky_task import DEPLOYMENT_LABEL, NODE_LABEL
 
 DEADLINE_S = 30.0
+CLUSTER_TAG = "ray-cluster-name"
+"""Where SkyPilot keeps what it calls a cluster at a cloud."""
 _OVER = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _GONE = frozenset({"shutting-down", "terminated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance of the deployment, under the name of its node; in a region, or a zone of GCP."""
+    """One instance under a name of the deployment's; in a region, or a zone of GCP. `cluster` is what
+    SkyPilot calls its cluster there."""
 
     node: str
+    cluster: str
     cloud: str
     id: str
     started_at: datetime | None
@@ -43,12 +47,27 @@ class Instance:
         )
 
 
-class Instances(Protocol):
-    """Clouds' own lists."""
+class Listing(Protocol):
+    """A cloud's own list."""
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """Every instance of the deployment where these offers are; those that ended lately too, where a cloud
-        lists them."""
+        """Every instance under a name of the deployment's where these offers are, whoever launched it; those
+        that ended lately too, where a cloud lists them."""
+        ...
+
+    def end(self, instance: Instance) -> None:
+        """Terminate it."""
+        ...
+
+
+class Instances(Protocol):
+    """What clouds list of the deployment itself."""
+
+    def list(
+        self, offers: Iterable[Offer], known: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Instance, ...]:
+        """Every instance that was launched from here where these offers are. `known`: names of nodes and what
+        their clouds call them, for those that were launched before SkyPilot's folder was lost."""
         ...
 
     def end(self, instance: Instance) -> None:
@@ -58,22 +77,31 @@ class Instances(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EachCloud:
-    """The lists of several clouds, by provider: each is made when an offer of it is first asked for."""
+    """The lists of several clouds, by provider: each is made when an offer of it is first asked for.
 
-    made_by: Mapping[str, Callable[[], Instances]]
-    _made: dict[str, Instances] = field(default_factory=dict)
+    Somebody else may have chosen the deployment's name in the same account. What is ours has SkyPilot's
+    `user` in the name of its cluster, or is known by what its cloud calls it.
+    """
 
-    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+    made_by: Mapping[str, Callable[[], Listing]]
+    user: Callable[[], str]
+    _made: dict[str, Listing] = field(default_factory=dict)
+
+    def list(
+        self, offers: Iterable[Offer], known: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Instance, ...]:
         """See `Instances`. Raises what any of them raised."""
         asked = tuple(offers)
         clouds = sorted({offer.provider for offer in asked} & set(self.made_by))
-        return tuple(instance for cloud in clouds for instance in self._of(cloud).list(asked))
+        found = [instance for cloud in clouds for instance in self._of(cloud).list(asked)]
+        mark = f"-{self.user()}" if found else ""
+        return tuple(one for one in found if one.cluster.endswith(mark) or (one.node, one.id) in known)
 
     def end(self, instance: Instance) -> None:
         """See `Instances`."""
         self._of(instance.cloud).end(instance)
 
-    def _of(self, cloud: str) -> Instances:
+    def _of(self, cloud: str) -> Listing:
         if cloud not in self._made:
             self._made[cloud] = self.made_by[cloud]()
         return self._made[cloud]
@@ -87,12 +115,12 @@ class AwsInstances:
     deployment: str
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """See `Instances`. Raises what asking a region raised: a list cut short looks like a loss."""
+        """See `Listing`. Raises what asking a region raised: a list cut short looks like a loss."""
         regions = sorted({offer.region for offer in offers if offer.provider == "aws"})
         return tuple(instance for region in regions for instance in self._in(region))
 
     def end(self, instance: Instance) -> None:
-        """See `Instances`."""
+        """See `Listing`."""
         self.client.ask("ec2", instance.region, "terminate_instances", InstanceIds=[instance.id])
 
     def _in(self, region: str) -> Iterable[Instance]:
@@ -111,6 +139,7 @@ def _instance(told: object, region: str) -> Instance:
     tags = {text_of(tag, "Key"): text_of(tag, "Value") for tag in list_of(told, "Tags")}
     return Instance(
         node=tags.get(NODE_LABEL, ""),
+        cluster=tags.get(CLUSTER_TAG, ""),
         cloud="aws",
         id=text_of(told, "InstanceId"),
         region=region,

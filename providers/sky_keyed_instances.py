@@ -17,7 +17,7 @@ from .sky_machine_names import MachineNames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedInstances:
-    """One such cloud's list, of those machines alone whose names say that they are the deployment's.
+    """One such cloud's list, of those machines alone whose names are a deployment's of this name.
 
     `provider` is what offers call the cloud.
     """
@@ -29,23 +29,24 @@ class KeyedInstances:
     clock: Clock
 
     def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
-        """See `Instances`. Raises whatever asking raised: a list cut short looks like a loss."""
+        """See `Listing`. Raises whatever asking raised: a list cut short looks like a loss."""
         if not any(offer.provider == self.provider for offer in offers):
             return ()
         with self._asking() as asking:
-            found = [(self.names.node(one.name), one) for one in self.cloud.machines(asking)]
-        return tuple(self._instance(node, machine) for node, machine in found if node)
+            found = [(self.names.cluster(one.name), one) for one in self.cloud.machines(asking)]
+        return tuple(self._instance(*named, machine) for named, machine in found if named is not None)
 
     def end(self, instance: Instance) -> None:
-        """See `Instances`. One that is gone already is no error."""
+        """See `Listing`. One that is gone already is no error."""
         with self._asking() as asking, suppress(Gone):
             self.cloud.end(asking, instance.id)
 
-    def _instance(self, node: str, machine: Machine) -> Instance:
+    def _instance(self, node: str, cluster: str, machine: Machine) -> Instance:
         if not machine.id:
             raise SourceFailed(f"{self.provider} lists {machine.name} without an id")
         return Instance(
             node=node,
+            cluster=cluster,
             cloud=self.provider,
             id=machine.id,
             started_at=machine.started_at,

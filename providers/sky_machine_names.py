@@ -1,4 +1,4 @@
-"""Which node a machine belongs to, by the name that SkyPilot gave it: for clouds that know no tags."""
+"""Which node a machine is, by the name that SkyPilot gave it: for clouds that know no tags."""
 
 import re
 from dataclasses import dataclass
@@ -8,15 +8,13 @@ from bouted.reconcile.names import is_ours
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineNames:
-    """SkyPilot calls the machines of a cluster by the cluster's name, its user's hash and their part in it.
-
-    `user` is the deployment's own: what another deployment, or a person's `sky`, launched has another.
-    """
+    """SkyPilot calls a machine by its cluster and its part in it, and the cluster there by its name here and
+    SkyPilot's user. The cluster of a node has the node's name."""
 
     deployment: str
-    user: str
 
-    def node(self, machine: str) -> str:
-        """The node that a machine of this name is; "" for what is not the deployment's."""
-        found = re.fullmatch(rf"(.+)-{re.escape(self.user)}-(?:head|worker)", machine)
-        return found[1] if found is not None and is_ours(self.deployment, found[1]) else ""
+    def cluster(self, machine: str) -> tuple[str, str] | None:
+        """(node, what SkyPilot calls its cluster there) of a machine; None for what is no node's of a
+        deployment of this name."""
+        found = re.fullmatch(r"((.+)-[0-9a-f]{8})-(?:head|worker)", machine)
+        return (found[2], found[1]) if found is not None and is_ours(self.deployment, found[2]) else None

@@ -41,7 +41,9 @@ class Doorway:
 class NoInstances:
     """A cloud without a list of its own."""
 
-    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+    def list(
+        self, offers: Iterable[Offer], known: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Instance, ...]:
         """None."""
         return ()
 

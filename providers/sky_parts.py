@@ -18,10 +18,9 @@ from .sky_api import ApiServer, SkyApi
 from .sky_backstop import Backstop
 from .sky_client import SkyClient
 from .sky_doctor import SkyDoctor
-from .sky_home import SkyHome, user_of
+from .sky_home import SkyHome
 from .sky_instances import Instances
 from .sky_learned import StartTimes
-from .sky_machine_names import MachineNames
 from .sky_names import NameBook
 from .sky_options import SkyOptions
 from .sky_own_lists import own_lists
@@ -82,7 +81,7 @@ def sky_parts(
     """The parts for a deployment, with everything of it under `<state_dir>/sky`, or in the folder named."""
     asked, clock = SkyOptions.from_config(options), SystemClock()
     folder = asked.folder or state_dir.absolute() / "sky"
-    home = SkyHome(folder=folder / "home", port=asked.port, user=user_of(deployment))
+    home = SkyHome(folder=folder / "home", port=asked.port)
     aws = AwsClient("", timeout_s=AWS_PATIENCE_S, attempts=AWS_ATTEMPTS)
 
     def way(record: NodeRecord) -> SshTunnel:
@@ -100,7 +99,8 @@ def sky_parts(
         instances=own_lists(
             aws=aws,
             credentials_from=asked.credentials_from,
-            names=MachineNames(deployment=deployment, user=home.user),
+            deployment=deployment,
+            user=lambda: home.user,
             clock=clock,
         ),
         way=way,

@@ -16,7 +16,16 @@ from bouted.errors import Gone, Misconfigured, NotConfigured, NotYet
 from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica, Shell, ToLoad
+from bouted.reconcile.launcher import (
+    KnownNode,
+    NodeOrder,
+    ReplicaOrder,
+    Seen,
+    SeenNode,
+    SeenReplica,
+    Shell,
+    ToLoad,
+)
 
 from .kept_seen import runs, seen_replicas
 from .local_files import FOREVER
@@ -48,7 +57,7 @@ class SkyLauncher:
         self._records, self._clock, self._keepers = parts.records, parts.clock, parts.keepers
         self._turning = threading.Lock()
         self._models: dict[str, str] = {}
-        self._places: tuple[Offer, ...] = ()  # of the last sweep: where instances without a record may be
+        self._known: tuple[KnownNode, ...] = ()  # of the last sweep: what may run without a record
 
     @classmethod
     def from_config(
@@ -158,10 +167,10 @@ class SkyLauncher:
             replicas=tuple(sorted(replicas, key=lambda replica: replica.name)),
         )
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """The records, with the cloud's own times, and what has none: every instance of ours that the clouds
-        of records and places list, and every cluster that SkyPilot itself lists."""
-        self._places = tuple(places)
+        of records and known nodes list, and every cluster that SkyPilot itself lists."""
+        self._known = tuple(known)
         clusters = self._parts.turn.clusters.clusters  # looked at before the records: those come first
         records = {record.name: record for record in self._records.all()}
         found = {instance.node: instance for instance in self._instances()}
@@ -257,21 +266,26 @@ class SkyLauncher:
 
     def _instances(self) -> tuple[Instance, ...]:
         offers = [record.offer for record in self._records.all() if record.offer is not None]
-        clouds = {offer.provider for offer in offers}
-        offers += [place for place in self._places if place.provider in clouds]
-        found = [self._parts.instances.list(offers)]
-        for cloud in sorted({place.provider for place in self._places} - clouds):
+        recorded = {offer.provider for offer in offers}
+        offers += [node.offer for node in self._known if node.offer.provider in recorded]
+        found = [self._parts.instances.list(offers, self._ids)]
+        for cloud in sorted({node.offer.provider for node in self._known} - recorded):
             found.append(self._without_record(cloud))
         return tuple(instance for some in found for instance in some)
 
     def _without_record(self, cloud: str) -> tuple[Instance, ...]:
         """What a cloud lists of which nothing is written down here; one that bouted may no more ask is left
         out, so that what runs elsewhere is swept."""
+        offers = (node.offer for node in self._known if node.offer.provider == cloud)
         try:
-            return self._parts.instances.list(place for place in self._places if place.provider == cloud)
+            return self._parts.instances.list(offers, self._ids)
         except NotConfigured as error:
             log.info("%s is not asked for what it lists: %s", cloud, error)
             return ()
+
+    @property
+    def _ids(self) -> frozenset[tuple[str, str]]:
+        return frozenset((node.name, node.instance_id) for node in self._known if node.instance_id)
 
     def _end_orphan(self, name: str) -> None:
         """What runs under our tag and has no record, or one that says it ended, is unknown to SkyPilot: the

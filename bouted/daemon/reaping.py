@@ -75,7 +75,7 @@ class Reaper:
         """All that may be reaped now, of any age."""
         fleet, sweeper = load_fleet(self.store, self.clock.now()), self._sweeper()
         return Haul(
-            found=sweeper.find(self.launcher.sweep(sweeper.places()), by_hand=True),
+            found=sweeper.find(self.launcher.sweep(sweeper.known()), by_hand=True),
             nodes=tuple(
                 n for n in fleet.nodes if n.status is NodeStatus.NEEDS_ATTENTION and not is_adopted(n)
             ),

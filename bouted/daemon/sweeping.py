@@ -13,11 +13,10 @@ from bouted.clock import Clock
 from bouted.daemon.bill_times import BillTimes
 from bouted.errors import BoutedError, Gone, Misconfigured
 from bouted.events import Event, EventKind, Severity
-from bouted.market.offers import Offer
 from bouted.planner.plan import Plan
 from bouted.reconcile.absence import Absence
 from bouted.reconcile.adopted import is_adopted
-from bouted.reconcile.launcher import Launcher, SeenNode
+from bouted.reconcile.launcher import KnownNode, Launcher, SeenNode
 from bouted.reconcile.names import node_name
 from bouted.reconcile.orphans import Known, orphan_row
 from bouted.reconcile.states import ImpossibleMove, NodeStatus, Reason
@@ -25,7 +24,7 @@ from bouted.reconcile.sweep import FEW, Findings, Rows, Rules, sweep
 from bouted.store.control import load_control
 from bouted.store.events import add_events
 from bouted.store.fleet import add_node, load_fleet, move_node
-from bouted.store.known_nodes import nodes_named, places_since
+from bouted.store.known_nodes import known_since, nodes_named
 from bouted.store.notices import note_instances
 from bouted.store.open import Store
 from bouted.store.plans import desired_plan
@@ -36,7 +35,7 @@ from bouted.threads import InThread
 log = logging.getLogger(__name__)
 
 LOOKED_FOR = timedelta(days=4)
-"""How long after nodes ended their places are looked at: longer than any lease that a daemon leaves."""
+"""How long after nodes ended they are looked for: longer than any lease that a daemon leaves."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class Sweeper:
         """One sweep; None when the provider's list cannot be had. `answering`: nodes with an engine that
         does."""
         try:
-            listed = await self.in_thread(self.launcher.sweep, self.places())
+            listed = await self.in_thread(self.launcher.sweep, self.known())
         except BoutedError as error:
             log.warning("%s gives no list to sweep: %s", self.launcher.name, error)
             return None
@@ -71,9 +70,9 @@ class Sweeper:
         self.carry_out(found, ends=not load_control(self.store).paused)
         return found
 
-    def places(self) -> tuple[Offer, ...]:
-        """Where the provider may still list something of ours."""
-        return places_since(self.store, self.clock.now() - LOOKED_FOR)
+    def known(self) -> tuple[KnownNode, ...]:
+        """The nodes that the provider may still list."""
+        return known_since(self.store, self.clock.now() - LOOKED_FOR)
 
     def find(
         self,

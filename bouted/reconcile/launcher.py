@@ -41,6 +41,15 @@ class ReplicaOrder:
     costs: StepCosts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNode:
+    """A node as its row has it. `instance_id` is what its provider calls it, "" until known."""
+
+    name: str
+    offer: Offer
+    instance_id: str = ""
+
+
 class Why(StrEnum):
     """Why a launch that was accepted came to nothing."""
 
@@ -202,10 +211,10 @@ class Launcher(Protocol):
         """What exists now, as the launcher knows it; asked every second or so."""
         ...
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """Every instance that carries this deployment's mark, from the provider itself, however it came to
-        be there; asked every few minutes, and may take as long. `places`: offers where something of ours is
-        or was by the store, for a launcher that has lost what it wrote down."""
+        be there; asked every few minutes, and may take as long. `known`: nodes of now and of late by their
+        rows, for a launcher that has lost what it wrote down."""
         ...
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Nodes of any age, by name, and where they were: what a sweep holds a provider's list against."""
+"""Nodes of any age, by name, and those of late: what a sweep holds a provider's list against."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 
 from bouted.market.offers import Offer
 from bouted.reconcile.fleet import Node
+from bouted.reconcile.launcher import KnownNode
 from bouted.store.fleet_rows import node_value
 from bouted.store.session import Store
 from bouted.store.tables import Nodes
@@ -31,10 +32,14 @@ def nodes_named(store: Store, names: Iterable[str]) -> tuple[tuple[Node, ...], f
     return tuple(found), frozenset(unreadable)
 
 
-def places_since(store: Store, since: datetime) -> tuple[Offer, ...]:
-    """One offer for each zone in which a node is, or was at `since` or later."""
+def known_since(store: Store, since: datetime) -> tuple[KnownNode, ...]:
+    """The nodes that live, or did at `since` or later."""
     there = or_(Nodes.ended_at.is_(None), Nodes.ended_at >= since)
+    asked = select(Nodes.name, Nodes.offer, Nodes.instance_id).where(there).order_by(Nodes.name)
     with store.reading() as session:
-        offers = session.scalars(select(Nodes.offer).where(there).order_by(Nodes.name))
-        found = {(one.provider, one.region, one.zone): one for one in offers if isinstance(one, Offer)}
-    return tuple(found.values())
+        rows = session.execute(asked).all()
+    return tuple(
+        KnownNode(name=name, offer=offer, instance_id=str(instance_id or ""))
+        for name, offer, instance_id in rows
+        if isinstance(offer, Offer)
+    )

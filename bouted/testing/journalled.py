@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from bouted.market.offers import Offer
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
+from bouted.reconcile.launcher import KnownNode, Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 
 
 class JournalledLauncher:
@@ -34,9 +33,9 @@ class JournalledLauncher:
         """What exists now."""
         return self._inner.seen()
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """What the provider lists."""
-        return self._inner.sweep(places)
+        return self._inner.sweep(known)
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         """Hold the dead-man switch."""

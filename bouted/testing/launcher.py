@@ -9,9 +9,8 @@ from fnmatch import fnmatchcase
 
 from bouted.clock import Clock
 from bouted.errors import BoutedError, Gone, Misconfigured, NoCapacity, NotYet, Retryable
-from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
+from bouted.reconcile.launcher import KnownNode, NodeOrder, ReplicaOrder, Seen, SeenNode, SeenReplica
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -252,7 +251,7 @@ class MemoryLauncher:
         replicas.sort(key=lambda replica: replica.name)
         return Seen(nodes=tuple(nodes), replicas=tuple(replicas))
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """The same nodes: this cloud has one list."""
         return self.seen().nodes
 

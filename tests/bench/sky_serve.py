@@ -8,6 +8,7 @@ from time import monotonic, sleep
 import httpx
 from sky_stage import DEMAND_WEST, SMALL, SPOT_EAST, SkyStage, stage
 
+from bouted.reconcile.names import node_name
 from bouted.store.spend import spend_usd
 from bouted.testing.bench import Bench
 from bouted.testing.ec2.account import Rented
@@ -57,13 +58,24 @@ def scale_rows(bench: Bench, cloud: StandInCloud) -> None:
 
 
 def foreign_rows(bench: Bench, cloud: StandInCloud) -> None:
-    """Scenario 7: what others run in the account, with and without SkyPilot, is neither seen nor touched."""
+    """Scenario 7: what others run in the account, with and without SkyPilot, is neither seen nor touched; not
+    even where somebody calls a deployment the same."""
+    namesake = node_name("own", "theirs", 1)
     theirs = [
         cloud.account.rent("g5.xlarge", "us-east-1a", tags={"Name": "theirs"}),
         cloud.account.rent(
             "g5.xlarge", "us-east-1a", tags={"bouted-deployment": "other", "bouted-node": "bt-other-1"}
         ),
         cloud.account.rent("m6i.large", "us-west-2a", tags={"skypilot-cluster-name": "mine-b0b0cafe"}),
+        cloud.account.rent(
+            "g5.xlarge",
+            "us-east-1a",
+            tags={
+                "bouted-deployment": "own",
+                "bouted-node": namesake,
+                "ray-cluster-name": f"{namesake}-b0b0cafe",
+            },
+        ),
     ]
     with stage(cloud, "own") as it:
         it.furnish([SPOT_EAST])
@@ -71,12 +83,12 @@ def foreign_rows(bench: Bench, cloud: StandInCloud) -> None:
         it.serving_in()
         sleep(SWEPT_S)
         reap = it.cli("reap", "--dry-run").stdout
-        named = sum(one.id in reap or "bt-other" in reap for one in theirs)
+        named = sum(one.tags.get("bouted-node", one.id) in reap for one in theirs)
         it.cli("down", "--yes")
-    left = {one.id for one in cloud.account.running()}
+        left = {one.id for one in cloud.account.running()}
     touched = [one for one in theirs if one.id not in left]
-    bench.row("7: foreign machines named by `bouted reap`", named, "of 3", 0, "lower")
-    bench.row("7: foreign machines touched", len(touched), "of 3", 0, "lower")
+    bench.row("7: foreign machines named by `bouted reap`", named, "of 4", 0, "lower")
+    bench.row("7: foreign machines touched", len(touched), "of 4", 0, "lower")
     cloud.account.terminate(theirs)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from bouted.errors import AlreadyRunning, Misconfigured
-from bouted.market.offers import Offer
 from bouted.perf.costs import StepCosts
 from bouted.perf.flags import EngineFlags
 from bouted.perf.shapes import ReplicaShape
@@ -21,7 +20,7 @@ from bouted.reconcile.actions import Action, DrainReplica, LaunchNode, Limits, S
 from bouted.reconcile.diff import diff
 from bouted.reconcile.execute import Context, Executor
 from bouted.reconcile.failed_starts import ENOUGH, failed_starts
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
+from bouted.reconcile.launcher import KnownNode, Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.observe import Health, awaited, listed, observe
 from bouted.reconcile.order import order
 from bouted.reconcile.serving import Serving
@@ -79,7 +78,7 @@ class DyingLauncher:
     def stop_node(self, name: str) -> None:
         self._mortal(self.inner.stop_node, name)
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         return self.seen().nodes
 
     def seen(self) -> Seen:

@@ -21,7 +21,7 @@ from bouted.providers.skypilot import SkyLauncher
 from bouted.clock import SystemClock
 from bouted.errors import Misconfigured, NotConfigured, NotYet, Retryable
 from bouted.market.offers import Offer
-from bouted.reconcile.launcher import Refused, SeenNode, SeenReplica, Why
+from bouted.reconcile.launcher import KnownNode, Refused, SeenNode, SeenReplica, Why
 from bouted.testing.fleet import START, an_offer
 from bouted.testing.orders import a_node_order, a_replica_order
 from bouted.testing.processes import until
@@ -64,14 +64,22 @@ class Left:
 
     ended: list[str] = field(default_factory=list)
 
-    def list(self, offers: Iterable[Offer]) -> tuple[Instance, ...]:
+    def list(
+        self, offers: Iterable[Offer], known: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Instance, ...]:
         clouds = {offer.provider for offer in offers}
         if "vast" in clouds:
             raise NotConfigured("vast_api_key is not there")
         if "aws" not in clouds:
             return ()
         left = Instance(
-            node="node-1", cloud="aws", id="i-1", started_at=START, ended_at=None, ending=bool(self.ended)
+            node="node-1",
+            cluster="node-1-0",
+            cloud="aws",
+            id="i-1",
+            started_at=START,
+            ended_at=None,
+            ending=bool(self.ended),
         )
         return (left,)
 
@@ -204,7 +212,8 @@ def test_a_launcher_that_lost_its_folder_finds_its_instances_where_rows_say_they
     place.instances = Left()
     launcher = place.open()
     assert launcher.sweep() == ()
-    (left,) = launcher.sweep((an_offer("aws"), an_offer("vast")))
+    known = [KnownNode(name=f"node-{cloud}", offer=an_offer(cloud)) for cloud in ("aws", "vast")]
+    (left,) = launcher.sweep(known)
     assert (left.name, left.started_at, left.ended_at) == ("node-1", START, None)
     assert not _stopped(launcher)
     assert _stopped(launcher)

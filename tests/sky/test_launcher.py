@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,13 +18,14 @@ import pytest
 from bouted.providers.node_token import node_token
 from bouted.providers.proc_marked import Family
 from bouted.providers.sky_home import WORKER
+from bouted.providers.sky_instances import CLUSTER_TAG
 from bouted.providers.sky_task import DEPLOYMENT_LABEL
 from bouted.providers.skypilot import SkyLauncher
 
 from bouted.errors import NotYet
 from bouted.market.offers import Market, Offer
-from bouted.reconcile.launcher import NodeOrder, SeenNode, SeenReplica, Why
-from bouted.testing.ec2.account import VPC
+from bouted.reconcile.launcher import KnownNode, NodeOrder, SeenNode, SeenReplica, Why
+from bouted.testing.ec2.account import VPC, Rented
 from bouted.testing.ec2.cloud import StandInCloud
 from bouted.testing.ec2.home import SKY_KEY
 from bouted.testing.fleet import an_offer
@@ -82,6 +83,11 @@ class Story:
         """SkyPilot's processes, the launcher's own worker left out."""
         home = self.state / "sky" / "home"
         return Family(mark=f"SKY_RUNTIME_DIR={home}", folder=home, spare=WORKER)
+
+
+def rent_as(story: Story, tags: Mapping[str, str], cluster: str) -> Rented:
+    """A machine that bears a node's tags and, as SkyPilot tags it, its cluster's name at the cloud."""
+    return story.cloud.account.rent("m6i.large", "us-west-2a", tags={**tags, CLUSTER_TAG: cluster})
 
 
 def opened(cloud: StandInCloud, state: Path) -> SkyLauncher:
@@ -209,13 +215,32 @@ def test_a_stopped_node_is_terminated(story: Story) -> None:
 
 def test_an_instance_under_our_tag_that_nobody_knows_is_swept_and_ended(story: Story) -> None:
     tags = {DEPLOYMENT_LABEL: DEPLOYMENT, "bouted-node": "rl-orphan"}
-    story.cloud.account.rent("m6i.large", "us-west-2a", tags=tags)
-    story.cloud.account.rent("m6i.large", "us-west-2a", tags={DEPLOYMENT_LABEL: "other", "bouted-node": "x"})
-    assert "rl-orphan" in [node.name for node in story.launcher.sweep()]
+    user = (story.state / "sky" / "home" / ".sky" / "user_hash").read_text()
+    for whose in (tags, tags | {DEPLOYMENT_LABEL: "other"}):
+        rent_as(story, whose, f"rl-orphan-{user}")
+    namesake = rent_as(story, tags | {"bouted-node": "rl-namesake"}, "rl-namesake-b0b0cafe")
+    found = [node.name for node in story.launcher.sweep()]
+    assert "rl-orphan" in found
+    assert "rl-namesake" not in found
     until(lambda: story.stopped("rl-orphan"), 30.0)
-    assert story.running() == []
-    (theirs,) = story.cloud.account.running(**{DEPLOYMENT_LABEL: "other"})
-    story.cloud.account.terminate([theirs])
+    assert story.stopped("rl-namesake")
+    assert story.running() == ["rl-namesake"]
+    theirs = story.cloud.account.running(**{DEPLOYMENT_LABEL: "other"})
+    assert len(theirs) == 1
+    story.cloud.account.terminate([*theirs, namesake])
+
+
+def test_a_launcher_whose_folder_is_lost_finds_what_it_rented_by_the_id_in_its_row(
+    story: Story, tmp_path: Path
+) -> None:
+    tags = {DEPLOYMENT_LABEL: DEPLOYMENT, "bouted-node": "rl-before"}
+    before = rent_as(story, tags, "rl-before-b0b0cafe")
+    anew = opened(story.cloud, tmp_path)
+    row = KnownNode(name="rl-before", offer=offer("us-west-2a"), instance_id=before.id)
+    assert anew.sweep([replace(row, instance_id="i-0")]) == ()
+    assert [node.name for node in anew.sweep([row])] == ["rl-before"]
+    anew.let_go()
+    story.cloud.account.terminate([before])
 
 
 def test_every_call_that_was_made_is_in_the_policy_of_the_docs(story: Story) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bouted.providers.sky_home import SkyHome, user_of
+from bouted.providers.sky_home import SkyHome
 from bouted.providers.sky_options import OWN, SkyOptions
 from bouted.providers.sky_places import ZoneNames
 from bouted.providers.sky_resources import SkyChoice, SkyNames, choice_of
@@ -108,7 +108,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     (user / ".sky" / "ssh_node_pools.yaml").write_text(json.dumps(pools))
     with kube_api({gpu.lower(): product for gpu, product in PRODUCTS.items()}, GPUS) as api:
         (user / ".kube" / "config").write_text(api.kubeconfig("ssh-"))
-        yield Own(home=SkyHome(folder=state, port=free_port(), user=user_of("dry")), user=user)
+        yield Own(home=SkyHome(folder=state, port=free_port()), user=user)
     assert api.made == [], "a dry run makes nothing"
 
 

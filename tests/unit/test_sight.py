@@ -13,11 +13,10 @@ from bouted.daemon.sight import ABSENT_S, Look, Sight
 from bouted.daemon.sweeping import Sweeper
 from bouted.errors import Retryable
 from bouted.events import Event, EventKind
-from bouted.market.offers import Offer
 from bouted.perf.flags import EngineFlags
 from bouted.reconcile.absence import ALL_FACTOR
 from bouted.reconcile.fleet import FleetState, Node, Replica
-from bouted.reconcile.launcher import NodeOrder, ReplicaOrder, Seen, SeenNode
+from bouted.reconcile.launcher import KnownNode, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.names import node_name
 from bouted.reconcile.observe import Health
 from bouted.reconcile.states import NodeStatus, Reason, ReplicaStatus
@@ -55,9 +54,9 @@ class Stale(MemoryLauncher):
             replicas=tuple(r for r in seen.replicas if not {r.name, r.node} & self.hidden),
         )
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         forgot, self.forgot = self.forgot, False
-        listed = self.seen().nodes if places or not forgot else ()
+        listed = self.seen().nodes if known or not forgot else ()
         self.forgot = forgot
         return listed
 

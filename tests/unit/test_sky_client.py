@@ -65,7 +65,7 @@ class Worker:
 
 @pytest.fixture
 def client(tmp_path: Path) -> SkyClient:
-    return SkyClient(SkyHome(folder=tmp_path, port=1, user="0"))
+    return SkyClient(SkyHome(folder=tmp_path, port=1))
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, error: SkyError) -> Worker:

@@ -34,7 +34,7 @@ class Bench:
     sky: MemorySky
 
     def __post_init__(self) -> None:
-        self.home = SkyHome(folder=self.root / "home", port=free_port(), user="0")
+        self.home = SkyHome(folder=self.root / "home", port=free_port())
         self.home.folder.mkdir()
         self.credentials = self.root / "user"
         self.credentials.mkdir()

@@ -17,8 +17,8 @@ from bouted.testing.fleet import an_offer
 from bouted.testing.gcp import GcpCall, GcpCloud, an_instance, gcp_stand_in, google_error
 
 STARTED, STOPPED = "2026-11-01T10:00:00.000-07:00", "2026-11-01T12:30:00.000-07:00"
-OURS = {"bouted_deployment": "prod", "bouted_node": "bt-1"}
-SECOND = OURS | {"bouted_node": "bt-2"}
+OURS = {"bouted_deployment": "prod", "bouted_node": "bt-1", "ray_cluster_name": "bt-1-0123abcd"}
+SECOND = OURS | {"bouted_node": "bt-2", "ray_cluster_name": "bt-2-0123abcd"}
 HERE = (replace(an_offer("gcp"), region="us-central1", zone="us-central1-a"),)
 
 
@@ -58,6 +58,7 @@ def test_what_carries_the_deployments_label_is_listed_from_every_zone_with_googl
 ) -> None:
     ended, runs = sorted(listing(cloud, stack).list(HERE), key=lambda one: one.id, reverse=True)
     assert (runs.node, runs.id, runs.zone, runs.ending) == ("bt-1", "bt-1-head", "us-central1-a", False)
+    assert runs.cluster == "bt-1-0123abcd"
     assert runs.seen().started_at == datetime(2026, 11, 1, 17, 0, tzinfo=UTC)
     assert runs.seen().ended_at is None
     assert (ended.id, ended.zone, ended.ending) == ("bt-2-head", "europe-west4-b", True)
@@ -100,7 +101,7 @@ def test_a_cloud_is_asked_only_where_something_of_ours_is(cloud: GcpCloud, stack
         made.append("gcp")
         return listing(cloud, stack)
 
-    each = EachCloud(made_by={"gcp": gcp})
+    each = EachCloud(made_by={"gcp": gcp}, user=lambda: "0123abcd")
     elsewhere: tuple[Offer, ...] = (an_offer("lambda"), an_offer("aws"))
     assert each.list(elsewhere) == ()
     assert made == []

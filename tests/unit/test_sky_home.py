@@ -1,6 +1,7 @@
 """The folder that SkyPilot lives in is as the options of now say, and for nobody else's eyes."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from bouted.providers.sky_home import SkyHome
 
 @pytest.fixture
 def home(tmp_path: Path) -> SkyHome:
-    return SkyHome(folder=tmp_path / "sky" / "home", port=1, user="01234567")
+    return SkyHome(folder=tmp_path / "sky" / "home", port=1)
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def test_settings_become_skypilots_config_and_emptied_ones_leave_none(home: SkyH
 
 def test_what_is_there_already_is_not_written_again(home: SkyHome, user: Path) -> None:
     home.prepare({"allowed_clouds": ["aws"]}, user)
+    assert home.user
     files = [home.folder / ".sky" / name for name in ("config.yaml", "user_hash")]
     before = [file.stat().st_ino for file in files]
     home.prepare({"allowed_clouds": ["aws"]}, user)
@@ -73,3 +75,18 @@ def test_it_is_the_own_one_of_the_user_whose_folder_it_is(
     assert home.is_own
     monkeypatch.setattr(os, "geteuid", lambda: home.folder.stat().st_uid + 1)
     assert not home.is_own
+
+
+def test_skypilots_user_is_drawn_once_and_is_another_in_another_folder(home: SkyHome, tmp_path: Path) -> None:
+    drawn = home.user
+    assert re.fullmatch("[0-9a-f]{8}", drawn)
+    assert SkyHome(folder=home.folder, port=2).user == drawn
+    assert home.environment()["SKYPILOT_USER_ID"] == drawn
+    assert SkyHome(folder=tmp_path / "other", port=1).user != drawn
+
+
+def test_a_folder_of_before_keeps_its_user(home: SkyHome, user: Path) -> None:
+    (home.folder / ".sky").mkdir(parents=True)
+    (home.folder / ".sky" / "user_hash").write_text("01234567")
+    home.prepare({}, user)
+    assert home.user == "01234567"

@@ -17,8 +17,7 @@ from bouted.providers.aws_client import AwsClient
 from bouted.providers.azure_account import AzureAccount, account, connect_azure, subscription_of
 from bouted.providers.sky_azure_instances import AzureInstances
 from bouted.providers.sky_cloud_keys import CloudKey, lambda_key, runpod_key, vast_key
-from bouted.providers.sky_home import user_of
-from bouted.providers.sky_instances import Instance, Instances
+from bouted.providers.sky_instances import EachCloud, Instance, Instances, Listing
 from bouted.providers.sky_keyed_clouds import KeyedCloud, LambdaCloud, RunpodCloud, VastCloud
 from bouted.providers.sky_keyed_instances import KeyedInstances
 from bouted.providers.sky_machine_names import MachineNames
@@ -41,7 +40,8 @@ from bouted.testing.rented import ANSWERS, KEY, SUBSCRIPTION, Rented, RentedAcco
 
 AT = datetime(2026, 11, 1, 17, 0, 0, 500_000, tzinfo=UTC)
 FIRST, SECOND = node_name("prod", "a", 1), node_name("prod", "b", 2)
-NAMES = MachineNames(deployment="prod", user=user_of("prod"))
+OURS, THEIRS = "0123abcd", "4567ef89"
+NAMES = MachineNames(deployment="prod")
 CLOUDS = tuple(ANSWERS)
 KEYED: dict[str, type[LambdaCloud | RunpodCloud | VastCloud]] = {
     "lambda": LambdaCloud,
@@ -51,11 +51,17 @@ KEYED: dict[str, type[LambdaCloud | RunpodCloud | VastCloud]] = {
 
 
 def a_machine(
-    number: int, node: str, deployment: str = "prod", *, part: str = "head", ending: bool = False
+    number: int,
+    node: str,
+    deployment: str = "prod",
+    *,
+    user: str = OURS,
+    part: str = "head",
+    ending: bool = False,
 ) -> Rented:
     """A machine as SkyPilot rents it: tagged, and named by its node, its user and its part."""
-    cluster = f"{node}-{user_of(deployment)}"
-    tags = {"bouted-deployment": deployment, "bouted-node": node, "skypilot-cluster-name": cluster}
+    cluster = f"{node}-{user}"
+    tags = {"bouted-deployment": deployment, "bouted-node": node, "ray-cluster-name": cluster}
     return Rented(
         id=str(number),
         name=f"{cluster}-{part}",
@@ -67,11 +73,13 @@ def a_machine(
 
 
 def everybodys() -> list[Rented]:
-    """Two of ours, one of them ending; a namesake's, a person's and a nobody's."""
-    other = a_machine(3, FIRST, "prod-2")
+    """Two of ours, one of them ending; one of somebody who chose the same name, one of another deployment, a
+    person's and a nobody's."""
+    other = a_machine(3, node_name("prod-2", "a", 1), "prod-2", user=THEIRS)
     return [
         a_machine(1, FIRST),
         a_machine(2, SECOND, part="worker", ending=True),
+        a_machine(6, FIRST, user=THEIRS),
         other,
         replace(other, id="4", name="sky-1234-head", tags={}, group="sky-1234-eastus"),
         replace(other, id="5", name="", tags={}, group="theirs"),
@@ -93,6 +101,10 @@ class World:
 
     @property
     def instances(self) -> Instances:
+        """What of the cloud's own list is ours."""
+        return EachCloud(made_by={self.provider: self.listing}, user=lambda: OURS)
+
+    def listing(self) -> Listing:
         """The cloud's own list."""
         if self.provider == "azure":
             return AzureInstances(connect=self._azure, deployment="prod")
@@ -104,7 +116,9 @@ class World:
 
     def listed(self) -> dict[str, Instance]:
         """By node."""
-        return {one.node: one for one in self.instances.list(self.here)}
+        found = self.instances.list(self.here)
+        assert len({one.node for one in found}) == len(found)
+        return {one.node: one for one in found}
 
     def left(self) -> list[str]:
         """The names of the machines that are still rented."""
@@ -126,6 +140,14 @@ def test_what_the_deployment_rents_is_listed_under_its_nodes_and_nothing_else_is
     assert set(found) == {FIRST, SECOND}
     assert (found[FIRST].cloud, found[FIRST].ending, found[SECOND].ending) == (world.provider, False, True)
     assert found[FIRST].seen().ended_at is None
+
+
+def test_what_somebody_launched_under_the_same_name_is_ours_only_if_a_row_knows_it(world: World) -> None:
+    (theirs,) = (one for one in world.listing().list(world.here) if one.cluster.endswith(THEIRS))
+    assert theirs.node == FIRST
+    assert theirs not in world.instances.list(world.here)
+    assert theirs not in world.instances.list(world.here, frozenset({(FIRST, "i-0"), (SECOND, theirs.id)}))
+    assert theirs in world.instances.list(world.here, frozenset({(FIRST, theirs.id)}))
 
 
 def test_machines_have_their_clouds_own_time_where_it_tells_one(world: World) -> None:
@@ -202,19 +224,21 @@ def test_a_group_that_skypilot_made_for_the_cluster_goes_as_a_whole(tmp_path: Pa
 
 
 NAMED = [
-    (f"{FIRST}-{NAMES.user}-head", FIRST),
-    (f"{SECOND}-{NAMES.user}-worker", SECOND),
-    (f"{FIRST}-{user_of('other')}-head", ""),
-    (f"{node_name('prod-eu', 'a', 1)}-{NAMES.user}-head", ""),
-    (f"{FIRST}-{NAMES.user}", ""),
-    (f"sky-{NAMES.user}-head", ""),
-    ("", ""),
+    (f"{FIRST}-{OURS}-head", (FIRST, f"{FIRST}-{OURS}")),
+    (f"{SECOND}-{THEIRS}-worker", (SECOND, f"{SECOND}-{THEIRS}")),
+    (f"{node_name('prod-eu', 'a', 1)}-{OURS}-head", None),
+    (f"{FIRST}-{OURS}", None),
+    (f"{FIRST}-head", None),
+    (f"sky-{OURS}-head", None),
+    ("", None),
 ]
 
 
-@pytest.mark.parametrize(("machine", "node"), NAMED)
-def test_a_machine_is_a_nodes_by_name_user_and_part(machine: str, node: str) -> None:
-    assert NAMES.node(machine) == node
+@pytest.mark.parametrize(("machine", "cluster"), NAMED)
+def test_a_machine_is_a_nodes_by_the_name_of_its_cluster(
+    machine: str, cluster: tuple[str, str] | None
+) -> None:
+    assert NAMES.cluster(machine) == cluster
 
 
 ASK_NAMES = """
@@ -227,16 +251,17 @@ for cloud in (clouds.Lambda, clouds.RunPod, clouds.Vast):
 
 
 def test_skypilot_itself_names_machines_so_whatever_the_deployment_is_called(tmp_path: Path) -> None:
-    names = MachineNames(deployment="a-long-name-0123", user=user_of("a-long-name-0123"))
+    names = MachineNames(deployment="a-long-name-0123")
     node = node_name(names.deployment, "slot", 12345)
     asked = subprocess.run(
         [sys.executable, "-c", ASK_NAMES, node],
-        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "SKYPILOT_USER_ID": names.user},
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "SKYPILOT_USER_ID": OURS},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert [names.node(f"{cluster}-head") for cluster in asked.stdout.split()] == [node] * 3
+    found = [names.cluster(f"{cluster}-head") for cluster in asked.stdout.split()]
+    assert found == [(node, f"{node}-{OURS}")] * 3
 
 
 KEY_FILES = [
@@ -278,7 +303,9 @@ def test_azures_subscription_is_the_one_that_az_has_chosen(tmp_path: Path) -> No
 
 def test_the_launcher_asks_every_cloud_with_an_offer_by_its_own_list(tmp_path: Path) -> None:
     aws = AwsClient("", timeout_s=1.0, attempts=1)
-    lists = own_lists(aws=aws, credentials_from=tmp_path, names=NAMES, clock=ManualClock(AT))
+    lists = own_lists(
+        aws=aws, credentials_from=tmp_path, deployment="prod", user=lambda: OURS, clock=ManualClock(AT)
+    )
     for provider in CLOUDS:
         with pytest.raises(NotConfigured, match="is not there"):
             lists.list((an_offer(provider),))

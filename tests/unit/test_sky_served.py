@@ -21,7 +21,7 @@ from bouted.errors import Retryable
 @pytest.fixture
 def home(tmp_path: Path) -> SkyHome:
     (tmp_path / "home").mkdir()
-    return SkyHome(folder=tmp_path / "home", port=1, user="0")
+    return SkyHome(folder=tmp_path / "home", port=1)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         return Reply(said={"status": "healthy"}, status=made.status)
 
     with stand_in(health) as listener:
-        home = SkyHome(folder=tmp_path / "home", port=listener.server_port, user="0")
+        home = SkyHome(folder=tmp_path / "home", port=listener.server_port)
         made = Bench(listener, home)
         monkeypatch.setattr(SkyServer, "_spawn", lambda server, lock_fd: made.spawn(lock_fd))
         monkeypatch.setattr("bouted.providers.sky_server.Family.end", lambda family: made.end())

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from bouted.market.offers import Offer
-from bouted.reconcile.launcher import Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
+from bouted.reconcile.launcher import KnownNode, Launcher, NodeOrder, ReplicaOrder, Seen, SeenNode
 from bouted.reconcile.states import ReplicaStatus
 from bouted.store.control import update_control
 from bouted.store.engine import WRITES
@@ -79,8 +78,8 @@ class Watched:
     def seen(self) -> Seen:
         return self._outside().seen()
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
-        return self._outside().sweep(places)
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
+        return self._outside().sweep(known)
 
     def renew(self, nodes: tuple[str, ...], for_s: float) -> None:
         self._outside().renew(nodes, for_s)

@@ -7,9 +7,8 @@ from typing import Protocol
 
 from bouted.clock import Clock
 from bouted.errors import Gone, NoCapacity, NotYet, QuotaExceeded, Retryable
-from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
-from bouted.reconcile.launcher import NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
+from bouted.reconcile.launcher import KnownNode, NodeOrder, Refused, ReplicaOrder, Seen, SeenNode, Why
 from bouted.reconcile.observe import Health
 from bouted.testing.sim.cloud import GIVEN_BACK, LISTED_FOR, SWEPT_FOR, Cloud
 from bouted.testing.sim.gate import Gate
@@ -106,7 +105,7 @@ class SimLauncher:
         seen = Seen(nodes=self.cloud.list_nodes(LISTED_FOR, at), replicas=self.cloud.list_engines(at))
         return self.cloud.looked_at(seen)
 
-    def sweep(self, places: Sequence[Offer] = ()) -> tuple[SeenNode, ...]:
+    def sweep(self, known: Sequence[KnownNode] = ()) -> tuple[SeenNode, ...]:
         """What the provider's full list says; as stale or partial as the quick one."""
         self.gate.passed("before sweeping")
         self._weather()
