@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import isinf
 from pathlib import Path
 
-from bouted.errors import Gone, Misconfigured, NotConfigured, NotYet
+from bouted.errors import Gone, Misconfigured, NotConfigured, NotYet, PermissionMissing
 from bouted.market.offers import Offer
 from bouted.perf.shapes import Engine
 from bouted.reconcile.checkup import Finding
@@ -265,22 +265,21 @@ class SkyLauncher:
         return f"{_cloud(record)}/{self._models.get(replica.name, '')}"
 
     def _instances(self) -> tuple[Instance, ...]:
-        offers = [record.offer for record in self._records.all() if record.offer is not None]
-        recorded = {offer.provider for offer in offers}
-        offers += [node.offer for node in self._known if node.offer.provider in recorded]
-        found = [self._parts.instances.list(offers, self._ids)]
-        for cloud in sorted({node.offer.provider for node in self._known} - recorded):
-            found.append(self._without_record(cloud))
-        return tuple(instance for some in found for instance in some)
+        recorded = [record.offer for record in self._records.all() if record.offer is not None]
+        places = {(offer.provider, offer.region) for offer in recorded}
+        beyond = [one.offer for one in self._known if (one.offer.provider, one.offer.region) not in places]
+        found = list(self._parts.instances.list(recorded, self._ids))
+        for cloud in sorted({offer.provider for offer in beyond}):
+            found += self._without_record(cloud, [offer for offer in beyond if offer.provider == cloud])
+        return tuple(found)
 
-    def _without_record(self, cloud: str) -> tuple[Instance, ...]:
-        """What a cloud lists of which nothing is written down here; one that bouted may no more ask is left
-        out, so that what runs elsewhere is swept."""
-        offers = (node.offer for node in self._known if node.offer.provider == cloud)
+    def _without_record(self, cloud: str, offers: list[Offer]) -> tuple[Instance, ...]:
+        """What a cloud lists where nothing is written down here. Where bouted may no more ask it is not asked,
+        so that the rest is swept."""
         try:
             return self._parts.instances.list(offers, self._ids)
-        except NotConfigured as error:
-            log.info("%s is not asked for what it lists: %s", cloud, error)
+        except (NotConfigured, PermissionMissing) as error:
+            log.info("%s is not asked for what ran there: %s", cloud, error)
             return ()
 
     @property
