@@ -274,7 +274,7 @@ class SkyLauncher:
         return tuple(found)
 
     def _without_record(self, cloud: str, offers: list[Offer]) -> tuple[Instance, ...]:
-        """What a cloud lists where nothing is written down here. Where bouted may no more ask it is not asked,
+        """What a cloud lists where nothing is written down here. One that bouted may no more ask is left out,
         so that the rest is swept."""
         try:
             return self._parts.instances.list(offers, self._ids)
