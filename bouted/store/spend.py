@@ -24,6 +24,7 @@ from bouted.market.billed import as_billed
 from bouted.market.offers import Market, Offer
 from bouted.reconcile.observe import NodeTimes
 from bouted.store.billed import read_factors
+from bouted.store.past_prices import past_prices
 from bouted.store.session import Store
 from bouted.store.tables import Nodes, SpendAccounts, SpendPrices, SpendTimes
 
@@ -162,12 +163,15 @@ def note_times(session: Session, row: Nodes, started_at: datetime | None, ended_
 
 
 def start_paying(session: Session, row: Nodes, at: datetime, *, came_up: bool) -> None:
-    """The node may cost from now on. One that was paid for before goes on from its start, so that a failed
-    node which proves to run on leaves no gap."""
+    """The node may cost from `at` on. One that was paid for before goes on from its start, so that a failed
+    node which proves to run on leaves no gap. One that ran before its row said anything is counted at what
+    its offer cost then."""
     account = _account(session, row.name)
     if account is not None:
         account.noticed_end, account.came_up = None, account.came_up or came_up
         return
+    past = past_prices(session, row.offer.id, at) if at < row.since else ()
+    first = past[0].usd_per_hour if past else row.offer.quoted
     session.add(
         SpendAccounts(
             node=row.name,
@@ -178,10 +182,12 @@ def start_paying(session: Session, row: Nodes, at: datetime, *, came_up: bool) -
             noticed_end=None,
             ended_at=None,
             came_up=came_up,
-            usd_per_hour=row.offer.quoted * row.template.instances,
+            usd_per_hour=first * row.template.instances,
         )
     )
     session.flush()
+    for price in past[1:]:
+        _newest_after(session, _step(row, price.usd_per_hour, price.at, price.heard_at))
 
 
 def note_up(session: Session, node: str) -> None:

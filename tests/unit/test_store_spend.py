@@ -15,6 +15,7 @@ from bouted.reconcile.observe import NodeTimes
 from bouted.reconcile.states import NODE_MOVES, NODE_PAID, NodeStatus, Reason
 from bouted.store.fleet import add_node, move_node
 from bouted.store.open import Store, open_store
+from bouted.store.prices import record_offers
 from bouted.store.spend import (
     NodeSpend,
     committed_usd_per_hour,
@@ -121,6 +122,34 @@ def test_a_launch_that_was_given_up_and_ended_to_be_safe_cost_nothing_unless_its
     assert spend_usd(store, START, START + YEAR) == 0
     correct_times(store, (NodeTimes(name="t-1", started_at=later(5), ended_at=later(25)),))
     assert spend_usd(store, START, START + YEAR) == Decimal(2)
+
+
+def quoted(store: Store, usd: str, at: float, heard: float) -> None:
+    """The offer of `a_node` costs this from minute `at` on, as is heard a little later."""
+    offer = replace(a_node().offer, usd_per_hour=Decimal(usd), observed_at=later(heard))
+    record_offers(store, (offer,), later(heard), effective_at={offer.id: later(at)})
+
+
+def test_a_node_found_running_cost_what_its_offer_did_since_it_began(store: Store) -> None:
+    for usd, at, heard in (("9.00", -90, -80), ("6.00", -30, -20), ("3.00", 20, 25)):
+        quoted(store, usd, at, heard)
+    found = a_node(usd_per_hour="3.00")
+    add_node(
+        store, replace(found, status=N.STOPPING, reason=Reason.ORPHAN, since=later(40), launched_at=START)
+    )
+    move_node(store, "t-1", N.GONE, Reason.SUPERSEDED, later(60))
+    assert spend_usd(store, START - YEAR, START + YEAR) == Decimal(2) + Decimal(2)
+    assert committed_usd_per_hour(store) == 0
+
+
+def test_a_node_found_running_before_its_offer_was_ever_quoted_cost_the_first_quote(store: Store) -> None:
+    quoted(store, "3.00", 20, 25)
+    found = a_node(usd_per_hour="3.00")
+    add_node(
+        store, replace(found, status=N.STOPPING, reason=Reason.ORPHAN, since=later(40), launched_at=START)
+    )
+    move_node(store, "t-1", N.GONE, Reason.SUPERSEDED, later(60))
+    assert spend_usd(store, START - YEAR, START + YEAR) == Decimal(3)
 
 
 def test_a_new_price_counts_from_its_time_on(store: Store) -> None:
