@@ -173,7 +173,8 @@ class SkyLauncher:
         self._known = tuple(known)
         clusters = self._parts.turn.clusters.clusters  # looked at before the records: those come first
         records = {record.name: record for record in self._records.all()}
-        found = {instance.node: instance for instance in self._instances()}
+        listed = sorted(self._instances(), key=lambda one: not one.ending)
+        found = {instance.node: instance for instance in listed}  # of two under one name, the one that runs
         told = [_told(record, found.get(name)) for name, record in records.items()]
         told += [instance.seen() for name, instance in found.items() if name not in records]
         told += [seen_cluster(one) for one in clusters if one.name not in records | found]

@@ -220,6 +220,19 @@ def test_a_launcher_that_lost_its_folder_finds_its_instances_where_rows_say_they
     assert place.instances.ended == ["i-1"]
 
 
+def test_of_two_machines_under_one_name_the_one_that_runs_is_told(place: Place) -> None:
+    class Two(Left):
+        def list(
+            self, offers: Iterable[Offer], known: frozenset[tuple[str, str]] = frozenset()
+        ) -> tuple[Instance, ...]:
+            runs = super().list(offers, known)
+            return (*runs, *(replace(one, id="i-0", ended_at=START, ending=True) for one in runs))
+
+    place.instances = Two()
+    (told,) = place.open().sweep([KnownNode(name="node-1", offer=an_offer("aws"))])
+    assert (told.instance_id, told.ended_at) == ("i-1", None)
+
+
 def test_machines_out_of_reach_are_given_up_only_where_others_answer(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
